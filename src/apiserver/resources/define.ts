@@ -1,0 +1,129 @@
+/**
+ * A kind is a value: everything that the one engine needs to know of it. A built-in kind is written once in
+ * resources/<group>/<resource>.ts and listed in resources/index.ts; a CRD is the same type made from a stored object.
+ * Shared code never asks a kind its name; it asks its definition.
+ */
+import type { FieldError } from '../../api/meta/errors.ts'
+import type { KubeObject } from '../../api/meta/object.ts'
+import type { Schema } from '../../api/schema/schema.ts'
+import type { UserInfo } from '../handler.ts'
+
+/** What a strategy may look at besides the object. Synchronous and pure but for the context's injected values. */
+export interface StrategyContext {
+  readonly user: UserInfo
+  readonly now: Date
+  /** True when the feature gate is on. */
+  feature(name: string): boolean
+  /** The subresource that is being written, or ''. */
+  readonly subresource: string
+  warn(text: string): void
+}
+
+export interface Column<T> {
+  readonly name: string
+  /** integer | number | string | boolean | date. */
+  readonly type: string
+  readonly format?: string
+  readonly description?: string
+  /** 0: shown always; 1: with -o wide. */
+  readonly priority?: number
+  readonly value: (object: T, now: Date) => unknown
+}
+
+export interface VersionConversion {
+  /** The schema that this served version has. */
+  readonly schema: Schema
+  toStored(object: KubeObject): KubeObject
+  fromStored(object: KubeObject): KubeObject
+}
+
+export interface ScaleDefinition {
+  /** Dotted path of the replica count in the object, "spec.replicas". */
+  readonly specReplicas: string
+  readonly statusReplicas: string
+  /** The selector as text for /scale's status.selector. */
+  selector(object: KubeObject): string
+}
+
+/** A hook that the engine calls around storage, for kinds that hold something else too (allocators, tokens). */
+export interface LifecycleHooks<T> {
+  /** Before the object is stored; a returned function undoes it when the write fails. */
+  beforeCreate?(object: T, context: HookContext): Promise<Rollback | void>
+  beforeUpdate?(object: T, old: T, context: HookContext): Promise<Rollback | void>
+  /** After the object is gone. */
+  afterDelete?(object: T, context: HookContext): Promise<void>
+}
+export type Rollback = () => void | Promise<void>
+export interface HookContext extends StrategyContext {
+  readonly dryRun: boolean
+  /** Services of the server by name: 'clusterIPs', 'nodePorts', … (registry/services.ts lists them). */
+  readonly services: Readonly<Record<string, unknown>>
+}
+
+export interface SubresourceDefinition<T> {
+  /** Which top-level fields a write to it may change (metadata is always merged as upstream does). Status: ['status']. */
+  readonly writes?: readonly string[]
+  prepareForUpdate?(object: T, old: T, context: StrategyContext): void
+  validateUpdate?(object: T, old: T, context: StrategyContext): Iterable<FieldError>
+}
+
+export interface ResourceDefinition<T extends KubeObject = KubeObject> {
+  readonly group: string
+  /** The version that is stored and on which all functions here work. */
+  readonly version: string
+  /** Other served versions with their conversion. */
+  readonly versions?: Readonly<Record<string, VersionConversion>>
+  /** Versions served; default: the stored one and `versions`. */
+  readonly resource: string
+  readonly singular: string
+  readonly kind: string
+  /** Default `${kind}List`. */
+  readonly listKind?: string
+  readonly shortNames?: readonly string[]
+  readonly categories?: readonly string[]
+  readonly scope: 'Namespaced' | 'Cluster'
+  readonly verbs?: readonly string[]
+  readonly schema: Schema
+  /** etcd key prefix below /registry/, when it is not the resource name (for instance "services/specs"). */
+  readonly storagePrefix?: string
+  /** Feature gate that must be on for the resource to be served. */
+  readonly featureGate?: string
+  /** Sets defaults in place, after the schema's own defaults. Runs on write and on read of old objects. */
+  default?(object: T): void
+  /** Clears what clients may not set, sets what the server owns. In place. */
+  prepareForCreate?(object: T, context: StrategyContext): void
+  prepareForUpdate?(object: T, old: T, context: StrategyContext): void
+  validate?(object: T, context: StrategyContext): Iterable<FieldError>
+  validateUpdate?(object: T, old: T, context: StrategyContext): Iterable<FieldError>
+  /** How metadata.name is checked; default 'dns-subdomain'. */
+  readonly nameFormat?: 'dns-subdomain' | 'dns-label' | 'dns1035-label' | 'path-segment' | ((name: string, generated: boolean) => string[])
+  /** Paths whose change counts as a new generation; default ['spec'] ; [] : generation is not kept. */
+  readonly generationFields?: readonly string[]
+  /** Top-level fields that a write to the main resource leaves as they are; default: ['status'] when it has that subresource. */
+  readonly resetFields?: readonly string[]
+  readonly subresources?: Readonly<Record<string, SubresourceDefinition<T>>>
+  readonly scale?: ScaleDefinition
+  /** Field selectors besides metadata.name and metadata.namespace: path -> value as text. */
+  readonly selectableFields?: Readonly<Record<string, (object: T) => string>>
+  readonly columns?: readonly Column<T>[]
+  /** Whether a PUT may create the object (leases, events, …). */
+  readonly createOnUpdate?: boolean
+  /** Whether a PUT may leave out resourceVersion. */
+  readonly unconditionalUpdate?: boolean
+  /** Default grace in seconds for deletion; a kind with graceful deletion answers what is to be used, 0 for at once. */
+  gracefulDeletion?(object: T, requested: number | undefined): number | undefined
+  /** 'Background' unless the kind says otherwise. */
+  readonly defaultDeletionPropagation?: 'Background' | 'Orphan'
+  readonly hooks?: LifecycleHooks<T>
+  /** Seconds after which the store forgets the object (events). */
+  ttlSeconds?(object: T): number
+  /** Warnings for deprecated uses. */
+  warnings?(object: T, old: T | undefined): Iterable<string>
+  /** Reviews and the like: nothing is stored, create answers at once. The EDGE gives such handlers by name (handlers/virtual.ts). */
+  readonly virtual?: boolean
+}
+
+/** Identity with types: gives a definition its checks and an editor its hints. */
+export function defineResource<T extends KubeObject>(definition: ResourceDefinition<T>): ResourceDefinition<T> {
+  return definition
+}

@@ -1,0 +1,85 @@
+/**
+ * The store contract: only the operations that Kubernetes performs on etcd. Keys are etcd keys
+ * ("/registry/pods/default/web"), values are opaque bytes, revisions are safe integers that grow by one per write.
+ * Conflict and absence are values, never exceptions. memory, lmdb and etcd pass one suite (suite.ts).
+ */
+export interface KeyValue {
+  readonly key: string
+  readonly value: Uint8Array
+  readonly createRevision: number
+  readonly modRevision: number
+}
+
+export interface StoreEvent {
+  readonly type: 'put' | 'delete'
+  readonly key: string
+  /** The new value; for a delete, undefined. */
+  readonly value?: Uint8Array
+  /** The value before this write; undefined for a create. */
+  readonly previous?: KeyValue
+  readonly createRevision: number
+}
+
+/** All events of one revision, in order. A batch without events is a progress mark: everything up to it was sent. */
+export interface RevisionBatch {
+  readonly revision: number
+  readonly events: readonly StoreEvent[]
+}
+
+export type WriteResult =
+  | { readonly ok: true; readonly revision: number }
+  /** The expectation failed; `current` is what the key holds now (undefined: nothing). */
+  | { readonly ok: false; readonly current: KeyValue | undefined; readonly revision: number }
+
+export interface ListResult {
+  readonly items: readonly KeyValue[]
+  /** The revision that the list shows. */
+  readonly revision: number
+  /** Whether keys after the last item were left out because of `limit`. */
+  readonly more: boolean
+  /** Number of keys under the prefix beyond the items returned (exact), at that revision. */
+  readonly remaining: number
+}
+
+export interface KVStore {
+  /** The latest revision; 0 for a store never written. */
+  revision(): Promise<number>
+  get(key: string, options?: { revision?: number }): Promise<{ item: KeyValue | undefined; revision: number }>
+  /** Ordered by key. `after` starts behind that key. Throws CompactedError for a revision no longer kept. */
+  list(prefix: string, options?: { revision?: number; after?: string; limit?: number }): Promise<ListResult>
+  count(prefix: string): Promise<number>
+  /** Fails when the key exists. A key with a ttl is deleted by the store when it is over. */
+  create(key: string, value: Uint8Array, options?: { ttlSeconds?: number }): Promise<WriteResult>
+  /** Fails when the key's modRevision is another one. */
+  update(key: string, value: Uint8Array, expectedRevision: number, options?: { ttlSeconds?: number }): Promise<WriteResult>
+  delete(key: string, expectedRevision: number): Promise<WriteResult>
+  /**
+   * Every change under the prefix with a revision > fromRevision, in order, none twice. Ends when `signal` is aborted.
+   * Throws CompactedError when fromRevision is older than what is kept.
+   */
+  watch(prefix: string, fromRevision: number, signal: AbortSignal): AsyncIterable<RevisionBatch>
+  /** Asks for a progress mark on every watch, so that a reader can wait until its cache has seen `revision`. */
+  requestProgress(): Promise<void>
+  compact(revision: number): Promise<void>
+  /** Bytes on disk (or in memory). */
+  size(): Promise<number>
+  close(): Promise<void>
+}
+
+export class CompactedError extends Error {
+  readonly compactRevision: number
+  constructor(compactRevision: number) {
+    super('etcdserver: mvcc: required revision has been compacted')
+    this.name = 'CompactedError'
+    this.compactRevision = compactRevision
+  }
+}
+
+export class FutureRevisionError extends Error {
+  readonly currentRevision: number
+  constructor(currentRevision: number) {
+    super('etcdserver: mvcc: required revision is a future revision')
+    this.name = 'FutureRevisionError'
+    this.currentRevision = currentRevision
+  }
+}
