@@ -1,6 +1,7 @@
 /** Every generated file, by its path under src/api/generated. */
 import { DISCOVERY_TS, readDiscovery, renderDiscovery } from './discovery.ts'
 import { readDefinitions } from './openapi.ts'
+import { RBAC_BOOTSTRAP_TS, renderRbacBootstrap } from './rbac.ts'
 import { renderResources } from './resources.ts'
 import { renderTypes } from './types.ts'
 
@@ -10,6 +11,8 @@ export function renderAll(): Map<string, string> {
   return new Map([
     ...renderTypes(definitions),
     ['resources.ts', renderResources(discovery, definitions)],
+    ['rbac-bootstrap.ts', RBAC_BOOTSTRAP_TS],
+    ['rbac-bootstrap.json', renderRbacBootstrap()],
     ['discovery.ts', DISCOVERY_TS],
     ['discovery.json', renderDiscovery(discovery)],
   ])
