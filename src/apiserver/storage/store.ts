@@ -41,8 +41,34 @@ export interface ListResult {
   readonly remaining: number
 }
 
+/** One write for a store in this process. `value` may depend on the revision that the write gets. */
+export type LocalWrite =
+  | { readonly type: 'create'; readonly key: string; readonly value: (revision: number) => Uint8Array; readonly ttlSeconds?: number }
+  | {
+      readonly type: 'update'; readonly key: string; readonly value: (revision: number) => Uint8Array
+      readonly expectedRevision: number; readonly ttlSeconds?: number
+    }
+  | { readonly type: 'delete'; readonly key: string; readonly expectedRevision: number }
+
+/**
+ * What a store whose state lives in this process can do besides: reads without a promise, and subscribers that are
+ * called before a write is acknowledged, so that a cache built on them is never behind an acknowledged write.
+ */
+export interface LocalStore {
+  /** The latest revision that readers may see. */
+  revision(): number
+  /** Everything under the prefix now, ordered by key. */
+  entries(prefix: string): KeyValue[]
+  /** Calls back for each change under the prefix, in order, when it is durable and before its write resolves. */
+  subscribe(prefix: string, onEvent: (event: StoreEvent, revision: number) => void): () => void
+  /** Resolves when the write is durable and visible. The very bytes that `value` made are what readers get. */
+  write(write: LocalWrite): Promise<WriteResult>
+}
+
 export interface KVStore {
-  /** The latest revision; 0 for a store never written. */
+  /** There when the state lives in this process (memory, lmdb). */
+  readonly local?: LocalStore
+  /** The latest revision; 1 for a store never written (as in etcd), so that 0 can mean "any". */
   revision(): Promise<number>
   get(key: string, options?: { revision?: number }): Promise<{ item: KeyValue | undefined; revision: number }>
   /** Ordered by key. `after` starts behind that key. Throws CompactedError for a revision no longer kept. */

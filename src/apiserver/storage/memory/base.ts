@@ -1,0 +1,94 @@
+/** The KVStore over an MvccCore; how a change becomes durable is the one thing that differs between its users. */
+import type { Clock } from '../../../base/env.ts'
+import type { KVStore, LocalStore, LocalWrite, RevisionBatch, StoreEvent, WriteResult } from '../store.ts'
+import { CompactedError } from '../store.ts'
+import { Leases } from './leases.ts'
+import { batchOf } from './mvcc.ts'
+import type { Change, MvccCore } from './mvcc.ts'
+
+/** Makes changes durable. Called with each applied change; resolves when it is visible (`core.publish` was called). */
+export interface Durability {
+  commit(change: Change): Promise<void>
+  /** Resolves when everything applied so far is visible or given up. */
+  settled(): Promise<void>
+  size(): number
+  close(): Promise<void>
+}
+
+export function storeOver(core: MvccCore, clock: Clock, durability: Durability): KVStore {
+  const leases = new Leases(clock, (key, modRevision) => {
+    write({ type: 'delete', key, expectedRevision: modRevision }).catch(() => undefined)
+  })
+  for (const value of core.expiring()) leases.add(value)
+
+  async function write(op: LocalWrite): Promise<WriteResult> {
+    const applied = core.apply(op, clock.now())
+    if (!applied.ok) {
+      // The refusal may rest on a change that nobody may see yet.
+      if (core.head !== core.revision) await durability.settled()
+      return { ok: false, current: applied.current, revision: core.revision }
+    }
+    await durability.commit(applied.change)
+    if (applied.change.next?.expiresAt !== undefined) leases.add(applied.change.next)
+    return { ok: true, revision: applied.change.revision }
+  }
+
+  const local: LocalStore = {
+    revision: () => core.revision,
+    entries: (prefix) => core.range(prefix).items,
+    subscribe: (prefix, onEvent) => core.subscribe(prefix, onEvent),
+    write,
+  }
+  return {
+    local,
+    revision: () => Promise.resolve(core.revision),
+    get: async (key, o = {}) => ({ item: core.get(key, o.revision), revision: core.revision }),
+    async list(prefix, o = {}) {
+      const { items, remaining } = core.range(prefix, o)
+      return { items, remaining, more: remaining > 0, revision: o.revision ?? core.revision }
+    },
+    count: async (prefix) => core.count(prefix),
+    create: (key, value, o = {}) => write({ type: 'create', key, value: () => value, ...o }),
+    update: (key, value, expectedRevision, o = {}) => write({ type: 'update', key, value: () => value, expectedRevision, ...o }),
+    delete: (key, expectedRevision) => write({ type: 'delete', key, expectedRevision }),
+    watch: (prefix, fromRevision, signal) => watchCore(core, prefix, fromRevision, signal),
+    requestProgress: async () => core.progress(),
+    compact: async (revision) => core.compact(revision),
+    size: async () => durability.size(),
+    async close() {
+      leases.stop()
+      await durability.close()
+    },
+  }
+}
+
+async function* watchCore(core: MvccCore, prefix: string, fromRevision: number, signal: AbortSignal): AsyncGenerator<RevisionBatch> {
+  if (fromRevision < core.compacted) throw new CompactedError(core.compacted)
+  const queue: RevisionBatch[] = []
+  for (const change of core.changesSince(fromRevision)) {
+    if (change.event.key.startsWith(prefix)) queue.push(batchOf(change))
+  }
+  let wake: (() => void) | undefined
+  const offer = (batch: RevisionBatch) => {
+    queue.push(batch)
+    wake?.()
+  }
+  const onEvent = (event: StoreEvent, revision: number) => {
+    if (revision > fromRevision) offer({ revision, events: [event] })
+  }
+  const stop = core.subscribe(prefix, onEvent)
+  const stopProgress = core.onProgress(() => offer({ revision: core.revision, events: [] }))
+  const onAbort = () => wake?.()
+  signal.addEventListener('abort', onAbort)
+  try {
+    while (!signal.aborted) {
+      const next = queue.shift()
+      if (next !== undefined) yield next
+      else await new Promise<void>((resolve) => { wake = resolve })
+    }
+  } finally {
+    stop()
+    stopProgress()
+    signal.removeEventListener('abort', onAbort)
+  }
+}
