@@ -119,6 +119,16 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   ttlSeconds?(object: T): number
   /** Warnings for deprecated uses. */
   warnings?(object: T, old: T | undefined): Iterable<string>
+  /**
+   * Another kind whose stored objects this one shows in a shape of its own (events.k8s.io shows the core's events).
+   * It has no storage: reads and writes go to that kind's, and every function here works on the shape stored there.
+   */
+  readonly viewOf?: {
+    readonly group: string
+    readonly resource: string
+    toStored(object: KubeObject): KubeObject
+    fromStored(object: KubeObject): KubeObject
+  }
   /** Reviews and the like: nothing is stored, create answers at once. The EDGE gives such handlers by name (handlers/virtual.ts). */
   readonly virtual?: boolean
 }

@@ -1,0 +1,7 @@
+import type { PodTemplate } from '../../../api/generated/types/core-v1.ts'
+import { builtin } from '../builtin.ts'
+
+export const podTemplates = builtin<PodTemplate>({
+  group: '', version: 'v1', resource: 'podtemplates',
+  unconditionalUpdate: true,
+})

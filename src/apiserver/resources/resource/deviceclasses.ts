@@ -1,0 +1,7 @@
+import type { DeviceClass } from '../../../api/generated/types/resource-v1.ts'
+import { builtin } from '../builtin.ts'
+
+export const deviceClasses = builtin<DeviceClass>({
+  group: 'resource.k8s.io', version: 'v1', resource: 'deviceclasses',
+  unconditionalUpdate: true,
+})

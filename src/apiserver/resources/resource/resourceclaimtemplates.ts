@@ -1,0 +1,7 @@
+import type { ResourceClaimTemplate } from '../../../api/generated/types/resource-v1.ts'
+import { builtin } from '../builtin.ts'
+
+export const resourceClaimTemplates = builtin<ResourceClaimTemplate>({
+  group: 'resource.k8s.io', version: 'v1', resource: 'resourceclaimtemplates',
+  unconditionalUpdate: true,
+})

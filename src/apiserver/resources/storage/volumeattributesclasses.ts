@@ -1,0 +1,7 @@
+import type { VolumeAttributesClass } from '../../../api/generated/types/storage-v1.ts'
+import { builtin } from '../builtin.ts'
+
+export const volumeAttributesClasses = builtin<VolumeAttributesClass>({
+  group: 'storage.k8s.io', version: 'v1', resource: 'volumeattributesclasses',
+  unconditionalUpdate: true,
+})
