@@ -112,8 +112,14 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   readonly unconditionalUpdate?: boolean
   /** Default grace in seconds for deletion; a kind with graceful deletion answers what is to be used, 0 for at once. */
   gracefulDeletion?(object: T, requested: number | undefined): number | undefined
-  /** 'Background' unless the kind says otherwise. */
-  readonly defaultDeletionPropagation?: 'Background' | 'Orphan'
+  /** 'Background' unless the kind says otherwise; 'Unsupported' (events): deletion never sets garbage collection finalizers. */
+  readonly defaultDeletionPropagation?: 'Background' | 'Orphan' | 'Unsupported'
+  /**
+   * Whether a completed deletion answers with the object instead of a Status (upstream's ReturnDeletedObject: pods,
+   * services, namespaces, serviceaccounts, persistentvolumes, persistentvolumeclaims, podtemplates, resourcequotas,
+   * storage.k8s.io's kinds but csistoragecapacities, resource.k8s.io's kinds).
+   */
+  readonly returnDeletedObject?: boolean
   readonly hooks?: LifecycleHooks<T>
   /** Seconds after which the store forgets the object (events). */
   ttlSeconds?(object: T): number
@@ -122,6 +128,17 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   /**
    * Another kind whose stored objects this one shows in a shape of its own (events.k8s.io shows the core's events).
    * It has no storage: reads and writes go to that kind's, and every function here works on the shape stored there.
+   */
+  readonly viewOf?: {
+    readonly group: string
+    readonly resource: string
+    toStored(object: KubeObject): KubeObject
+    fromStored(object: KubeObject): KubeObject
+  }
+  /**
+   * For a kind that is another kind's storage seen through its own group (events.k8s.io over core events): the engine
+   * stores in the form of `of`, and converts at the edge. Everything but names, schema, columns and the two functions
+   * comes from there.
    */
   readonly viewOf?: {
     readonly group: string
