@@ -1,0 +1,13 @@
+import { type SchedulerPlugin, unresolvable } from '../framework.ts'
+
+const refusal = unresolvable('node(s) didn\'t match the requested node name')
+
+/** A pod that names its node goes there or nowhere. */
+export const nodeName: SchedulerPlugin = {
+  name: 'NodeName',
+  events: [{ resource: 'Node', actions: ['Add'] }],
+  filter(_state, pod, node) {
+    const wanted = pod.pod.spec?.nodeName
+    return wanted === undefined || wanted === '' || wanted === node.name ? undefined : refusal
+  },
+}
