@@ -126,16 +126,6 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   /** Warnings for deprecated uses. */
   warnings?(object: T, old: T | undefined): Iterable<string>
   /**
-   * Another kind whose stored objects this one shows in a shape of its own (events.k8s.io shows the core's events).
-   * It has no storage: reads and writes go to that kind's, and every function here works on the shape stored there.
-   */
-  readonly viewOf?: {
-    readonly group: string
-    readonly resource: string
-    toStored(object: KubeObject): KubeObject
-    fromStored(object: KubeObject): KubeObject
-  }
-  /**
    * For a kind that is another kind's storage seen through its own group (events.k8s.io over core events): the engine
    * stores in the form of `of`, and converts at the edge. Everything but names, schema, columns and the two functions
    * comes from there.

@@ -7,4 +7,5 @@ export const events = builtin<Event>({
   createOnUpdate: true,
   generationFields: [],
   ttlSeconds: () => 3600,
+  defaultDeletionPropagation: 'Unsupported',
 })

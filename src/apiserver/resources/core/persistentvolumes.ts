@@ -3,6 +3,7 @@ import { builtin, statusSubresource } from '../builtin.ts'
 
 export const persistentVolumes = builtin<PersistentVolume>({
   group: '', version: 'v1', resource: 'persistentvolumes',
+  returnDeletedObject: true,
   unconditionalUpdate: true,
   subresources: { status: statusSubresource() },
 })

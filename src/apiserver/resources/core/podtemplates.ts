@@ -3,5 +3,6 @@ import { builtin } from '../builtin.ts'
 
 export const podTemplates = builtin<PodTemplate>({
   group: '', version: 'v1', resource: 'podtemplates',
+  returnDeletedObject: true,
   unconditionalUpdate: true,
 })

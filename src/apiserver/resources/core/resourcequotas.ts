@@ -3,6 +3,7 @@ import { builtin, statusSubresource } from '../builtin.ts'
 
 export const resourceQuotas = builtin<ResourceQuota>({
   group: '', version: 'v1', resource: 'resourcequotas',
+  returnDeletedObject: true,
   unconditionalUpdate: true,
   subresources: { status: statusSubresource() },
 })

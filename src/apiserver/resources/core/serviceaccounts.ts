@@ -3,5 +3,6 @@ import { builtin } from '../builtin.ts'
 
 export const serviceAccounts = builtin<ServiceAccount>({
   group: '', version: 'v1', resource: 'serviceaccounts',
+  returnDeletedObject: true,
   unconditionalUpdate: true,
 })

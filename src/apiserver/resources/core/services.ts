@@ -3,6 +3,7 @@ import { builtin, statusSubresource } from '../builtin.ts'
 
 export const services = builtin<Service>({
   group: '', version: 'v1', resource: 'services',
+  returnDeletedObject: true,
   unconditionalUpdate: true,
   createOnUpdate: true,
   storagePrefix: 'services/specs',

@@ -40,4 +40,5 @@ export const eventsV1 = builtin<CoreEvent>({
   createOnUpdate: true,
   generationFields: [],
   ttlSeconds: () => 3600,
+  defaultDeletionPropagation: 'Unsupported',
 })

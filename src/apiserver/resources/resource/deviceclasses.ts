@@ -3,5 +3,6 @@ import { builtin } from '../builtin.ts'
 
 export const deviceClasses = builtin<DeviceClass>({
   group: 'resource.k8s.io', version: 'v1', resource: 'deviceclasses',
+  returnDeletedObject: true,
   unconditionalUpdate: true,
 })

@@ -3,6 +3,7 @@ import { builtin, statusSubresource } from '../builtin.ts'
 
 export const deviceTaintRules = builtin<DeviceTaintRule>({
   group: 'resource.k8s.io', version: 'v1beta2', resource: 'devicetaintrules',
+  returnDeletedObject: true,
   unconditionalUpdate: true,
   subresources: { status: statusSubresource() },
 })

@@ -3,6 +3,7 @@ import { builtin, statusSubresource } from '../builtin.ts'
 
 export const resourceClaims = builtin<ResourceClaim>({
   group: 'resource.k8s.io', version: 'v1', resource: 'resourceclaims',
+  returnDeletedObject: true,
   unconditionalUpdate: true,
   subresources: { status: statusSubresource() },
 })

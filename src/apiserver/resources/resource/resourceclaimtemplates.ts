@@ -3,5 +3,6 @@ import { builtin } from '../builtin.ts'
 
 export const resourceClaimTemplates = builtin<ResourceClaimTemplate>({
   group: 'resource.k8s.io', version: 'v1', resource: 'resourceclaimtemplates',
+  returnDeletedObject: true,
   unconditionalUpdate: true,
 })

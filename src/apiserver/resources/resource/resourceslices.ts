@@ -3,5 +3,6 @@ import { builtin } from '../builtin.ts'
 
 export const resourceSlices = builtin<ResourceSlice>({
   group: 'resource.k8s.io', version: 'v1', resource: 'resourceslices',
+  returnDeletedObject: true,
   unconditionalUpdate: true,
 })

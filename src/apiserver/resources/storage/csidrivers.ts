@@ -3,4 +3,5 @@ import { builtin } from '../builtin.ts'
 
 export const csiDrivers = builtin<CSIDriver>({
   group: 'storage.k8s.io', version: 'v1', resource: 'csidrivers',
+  returnDeletedObject: true,
 })

@@ -3,4 +3,5 @@ import { builtin } from '../builtin.ts'
 
 export const csiNodes = builtin<CSINode>({
   group: 'storage.k8s.io', version: 'v1', resource: 'csinodes',
+  returnDeletedObject: true,
 })

@@ -3,5 +3,6 @@ import { builtin } from '../builtin.ts'
 
 export const storageClasses = builtin<StorageClass>({
   group: 'storage.k8s.io', version: 'v1', resource: 'storageclasses',
+  returnDeletedObject: true,
   unconditionalUpdate: true,
 })

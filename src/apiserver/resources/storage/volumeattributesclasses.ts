@@ -3,5 +3,6 @@ import { builtin } from '../builtin.ts'
 
 export const volumeAttributesClasses = builtin<VolumeAttributesClass>({
   group: 'storage.k8s.io', version: 'v1', resource: 'volumeattributesclasses',
+  returnDeletedObject: true,
   unconditionalUpdate: true,
 })
