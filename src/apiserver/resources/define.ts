@@ -101,6 +101,8 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   readonly generationFields?: readonly string[]
   /** Top-level fields that a write to the main resource leaves as they are; default: ['status'] when it has that subresource. */
   readonly resetFields?: readonly string[]
+  /** Top-level fields that a create drops; default: `resetFields`. Nodes: [] (the kubelet registers with its status). */
+  readonly createResetFields?: readonly string[]
   readonly subresources?: Readonly<Record<string, SubresourceDefinition<T>>>
   readonly scale?: ScaleDefinition
   /** Field selectors besides metadata.name and metadata.namespace: path -> value as text. */
@@ -112,6 +114,13 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   readonly unconditionalUpdate?: boolean
   /** Default grace in seconds for deletion; a kind with graceful deletion answers what is to be used, 0 for at once. */
   gracefulDeletion?(object: T, requested: number | undefined): number | undefined
+  /**
+   * Changes the object in place when its deletion begins (namespaces: status.phase = Terminating). A kind that has it
+   * is first marked and only deleted by a later request or write, as upstream does for namespaces and CRDs.
+   */
+  prepareForDelete?(object: T, context: StrategyContext): void
+  /** Finalizers outside metadata that hold the deletion (namespaces: spec.finalizers). */
+  deletionFinalizers?(object: T): readonly string[]
   /** 'Background' unless the kind says otherwise; 'Unsupported' (events): deletion never sets garbage collection finalizers. */
   readonly defaultDeletionPropagation?: 'Background' | 'Orphan' | 'Unsupported'
   /**
