@@ -1,0 +1,124 @@
+/** What the kubelet asks of a pod object again and again. Pure. */
+import type { Container, ContainerStatus, Pod, PodSpec } from '../api/generated/types/core-v1.ts'
+import { quantityValue } from '../api/meta/quantity.ts'
+
+/** A container of any of the three lists; ephemeral ones share the fields that the runtime needs. */
+export type AnyContainer = Container
+export type ContainerKind = 'init' | 'regular' | 'ephemeral'
+
+export const configSourceAnnotation = 'kubernetes.io/config.source'
+export const configMirrorAnnotation = 'kubernetes.io/config.mirror'
+export const configHashAnnotation = 'kubernetes.io/config.hash'
+export const configSeenAnnotation = 'kubernetes.io/config.seen'
+
+/** "name_namespace", upstream's full name. */
+export function podFullName(pod: Pod): string {
+  return `${pod.metadata.name}_${pod.metadata.namespace}`
+}
+
+/** "name_namespace(uid)", as events and back-off messages print a pod. */
+export function formatPod(pod: Pod): string {
+  return `${podFullName(pod)}(${pod.metadata.uid})`
+}
+
+export function podUid(pod: Pod): string {
+  return pod.metadata.uid!
+}
+
+export function isMirrorPod(pod: Pod): boolean {
+  return pod.metadata.annotations?.[configMirrorAnnotation] !== undefined
+}
+
+/** From a file, not from the API server. */
+export function isStaticPod(pod: Pod): boolean {
+  const source = pod.metadata.annotations?.[configSourceAnnotation]
+  return source !== undefined && source !== 'api'
+}
+
+export function isRestartableInit(container: AnyContainer): boolean {
+  return container.restartPolicy === 'Always'
+}
+
+export function initContainers(pod: Pod): readonly AnyContainer[] {
+  return pod.spec!.initContainers ?? []
+}
+
+export function ephemeralContainers(pod: Pod): readonly AnyContainer[] {
+  return (pod.spec!.ephemeralContainers ?? []) as readonly AnyContainer[]
+}
+
+export function* allContainers(pod: Pod): Generator<{ container: AnyContainer; kind: ContainerKind }> {
+  for (const container of initContainers(pod)) yield { container, kind: 'init' }
+  for (const container of pod.spec!.containers) yield { container, kind: 'regular' }
+  for (const container of ephemeralContainers(pod)) yield { container, kind: 'ephemeral' }
+}
+
+export function findContainer(pod: Pod, name: string): { container: AnyContainer; kind: ContainerKind } | undefined {
+  for (const found of allContainers(pod)) if (found.container.name === name) return found
+  return undefined
+}
+
+/** The path that events name a container by: "spec.containers{web}". */
+export function containerFieldPath(pod: Pod, name: string): string | undefined {
+  const found = findContainer(pod, name)
+  if (found === undefined) return undefined
+  const list = found.kind === 'init' ? 'initContainers' : found.kind === 'regular' ? 'containers' : 'ephemeralContainers'
+  return `spec.${list}{${name}}`
+}
+
+export function isHostNetwork(pod: Pod): boolean {
+  return pod.spec!.hostNetwork === true
+}
+
+/** Whether a container that ended with `exitCode` is to run again: its rules, then its policy, then the pod's. */
+export function containerShouldRestart(container: AnyContainer, spec: PodSpec, exitCode: number): boolean {
+  if (container.restartPolicy !== undefined) {
+    for (const rule of container.restartPolicyRules ?? []) {
+      if (rule.exitCodes === undefined || rule.action !== 'Restart') continue
+      const listed = (rule.exitCodes.values ?? []).includes(exitCode)
+      if (rule.exitCodes.operator === 'In' ? listed : rule.exitCodes.operator === 'NotIn' && !listed) return true
+    }
+    if (container.restartPolicy === 'Always') return true
+    if (container.restartPolicy === 'OnFailure') return exitCode !== 0
+    if (container.restartPolicy === 'Never') return false
+  }
+  if (spec.restartPolicy === 'OnFailure') return exitCode !== 0
+  return spec.restartPolicy !== 'Never'
+}
+
+export type QosClass = 'Guaranteed' | 'Burstable' | 'BestEffort'
+
+/** The pod's quality of service from the CPU and memory of its containers (pkg/apis/core/v1/helper/qos). */
+export function qosClass(pod: Pod): QosClass {
+  const given = pod.status?.qosClass
+  if (given === 'Guaranteed' || given === 'Burstable' || given === 'BestEffort') return given
+  const computed = ['cpu', 'memory'] as const
+  let any = false
+  let guaranteed = true
+  const podLevel = pod.spec!.resources
+  const sources = podLevel?.requests !== undefined || podLevel?.limits !== undefined ? [podLevel] :
+    [...initContainers(pod), ...pod.spec!.containers].map((container) => container.resources)
+  for (const resources of sources) {
+    for (const name of computed) {
+      const request = quantityValue(resources?.requests?.[name] ?? resources?.limits?.[name] ?? 0)
+      const limit = quantityValue(resources?.limits?.[name] ?? 0)
+      if (request > 0 || limit > 0) any = true
+      if (limit === 0 || request !== limit) guaranteed = false
+    }
+  }
+  return !any ? 'BestEffort' : guaranteed ? 'Guaranteed' : 'Burstable'
+}
+
+export function statusOf(statuses: readonly ContainerStatus[] | undefined, name: string): ContainerStatus | undefined {
+  return statuses?.find((status) => status.name === name)
+}
+
+/** Failed or Succeeded: the pod never runs again. */
+export function isTerminalPhase(phase: string | undefined): boolean {
+  return phase === 'Failed' || phase === 'Succeeded'
+}
+
+/** A pod whose loss would break the node: static, or with a system priority (pkg/kubelet/types). */
+export function isCriticalPod(pod: Pod): boolean {
+  return isStaticPod(pod) || isMirrorPod(pod) || (pod.spec!.priority ?? 0) >= 2_000_000_000
+}

@@ -1,0 +1,139 @@
+/** The API's container statuses from what the runtime has. Pure. Upstream: kubelet_pods.go convertToAPIContainerStatuses. */
+import type { ContainerState, ContainerStatus, Pod, PodStatus } from '../../api/generated/types/core-v1.ts'
+import { formatTime } from '../../api/meta/time.ts'
+import { anyRegularCreated, shouldContainerBeRestarted } from '../actions.ts'
+import { type AnyContainer, type ContainerKind, ephemeralContainers, initContainers, isRestartableInit, statusOf } from '../pod.ts'
+import { type RuntimeContainer, type RuntimePod, latestContainer } from '../runtime/pod-status.ts'
+
+export interface WaitingReason {
+  readonly reason: string
+  readonly message: string
+}
+
+export interface ContainerStatusInput {
+  readonly pod: Pod
+  readonly runtime: RuntimePod
+  /** What was last reported. */
+  readonly old: PodStatus
+  /** Why the last attempt to start it failed. */
+  waitingReason(containerName: string): WaitingReason | undefined
+}
+
+const unknownReason = 'ContainerStatusUnknown'
+const runtimeType = 'containerd'
+
+/** "containerd://<id>". */
+export function containerIdText(id: string): string {
+  return `${runtimeType}://${id}`
+}
+
+/** The runtime's id from the API's. */
+export function parseContainerId(text: string | undefined): string {
+  return text === undefined ? '' : text.slice(text.indexOf('://') + 3)
+}
+
+export function containerStatuses(input: ContainerStatusInput, kind: ContainerKind): ContainerStatus[] {
+  const { pod, old } = input
+  const containers = kind === 'init' ? initContainers(pod) : kind === 'regular' ? pod.spec!.containers : ephemeralContainers(pod)
+  const previous = (kind === 'init' ? old.initContainerStatuses : kind === 'regular' ? old.containerStatuses : old.ephemeralContainerStatuses) ?? []
+  const statuses = containers.map((container) => oneStatus(input, container, kind, statusOf(previous, container.name)))
+  return kind === 'init' ? statuses : statuses.sort((a, b) => (a.name < b.name ? -1 : 1))
+}
+
+function oneStatus(input: ContainerStatusInput, container: AnyContainer, kind: ContainerKind, old: ContainerStatus | undefined): ContainerStatus {
+  const seen = input.runtime.containers.filter((c) => c.name === container.name)
+  const latest = seen[0]
+  let status: ContainerStatus
+  if (latest === undefined) {
+    status = unseenStatus(input.pod, container, old)
+  } else {
+    status = convertContainer(container, latest, old)
+    if (seen[1] !== undefined) status.lastState = convertContainer(container, seen[1], old).state ?? {}
+  }
+  return withWaitingReason(input, container, kind, status)
+}
+
+/** A container that the runtime does not know: not yet made, or collected. */
+function unseenStatus(pod: Pod, container: AnyContainer, old: ContainerStatus | undefined): ContainerStatus {
+  if (old?.state?.terminated !== undefined) return { ...old }
+  const defaultReason = initContainers(pod).length > 0 ? 'PodInitializing' : 'ContainerCreating'
+  const status: ContainerStatus = {
+    name: container.name, image: container.image ?? '', imageID: '', ready: false,
+    restartCount: old?.restartCount ?? 0, lastState: old?.lastState ?? {}, state: { waiting: { reason: defaultReason } },
+    ...volumeMounts(container),
+  }
+  if (old?.state?.running !== undefined && status.lastState?.terminated === undefined) {
+    status.lastState = {
+      terminated: {
+        reason: unknownReason, exitCode: 137, startedAt: undefined, finishedAt: undefined,
+        message: 'The container could not be located when the pod was deleted.  The container used to be Running',
+      },
+    }
+    if (pod.metadata.deletionTimestamp === undefined) status.restartCount++
+  }
+  return status
+}
+
+function convertContainer(container: AnyContainer, c: RuntimeContainer, old: ContainerStatus | undefined): ContainerStatus {
+  const containerID = containerIdText(c.id)
+  const status: ContainerStatus = {
+    name: c.name, image: c.image, imageID: c.imageRef, containerID, restartCount: c.restartCount, ready: false, lastState: {},
+    state: convertState(c, containerID, old), resources: container.resources ?? {}, ...volumeMounts(container),
+  }
+  if (container.resources?.requests !== undefined) status.allocatedResources = container.resources.requests
+  if (status.state?.terminated?.reason === unknownReason) status.restartCount = (old?.restartCount ?? 0) + 1
+  if (c.state === 'running' && old?.started !== undefined && old.containerID === containerID) status.started = old.started
+  if (c.user !== undefined) status.user = { linux: c.user }
+  return status
+}
+
+function convertState(c: RuntimeContainer, containerID: string, old: ContainerStatus | undefined): ContainerState {
+  switch (c.state) {
+    case 'running':
+      return { running: { startedAt: formatTime(c.startedAt) } }
+    case 'exited':
+      return {
+        terminated: {
+          exitCode: c.exitCode, ...(c.reason === '' ? {} : { reason: c.reason }), ...(c.message === '' ? {} : { message: c.message }),
+          startedAt: formatTime(c.startedAt), finishedAt: formatTime(c.finishedAt), containerID,
+        },
+      }
+    case 'unknown':
+      if (old?.state?.running !== undefined) {
+        return {
+          terminated: { reason: unknownReason, message: 'The container could not be located when the pod was terminated', exitCode: 137 },
+        }
+      }
+      return { waiting: {} }
+    case 'created':
+      return { waiting: {} }
+  }
+}
+
+/** A container that is to be started, and could not be, is waiting for that reason. */
+function withWaitingReason(input: ContainerStatusInput, container: AnyContainer, kind: ContainerKind, status: ContainerStatus): ContainerStatus {
+  const { pod, runtime } = input
+  if (kind === 'init') {
+    const latest = latestContainer(runtime, container.name)
+    if (latest?.state === 'exited' && latest.exitCode === 0) return status
+    const collected = latest === undefined && anyRegularCreated(pod, runtime) && !isRestartableInit(container)
+    if (collected && status.state?.waiting !== undefined) {
+      const message = 'Unable to get init container status from container runtime and pod has been initialized, treat it as exited normally'
+      return { ...status, state: { terminated: { reason: 'Completed', message, exitCode: 0 } } }
+    }
+  }
+  if (!shouldContainerBeRestarted(container, pod, runtime)) return status
+  const waiting = input.waitingReason(container.name)
+  if (waiting === undefined) return status
+  const lastState = status.state?.terminated === undefined ? status.lastState : status.state
+  return { ...status, lastState, state: { waiting: { reason: waiting.reason, ...(waiting.message === '' ? {} : { message: waiting.message }) } } }
+}
+
+function volumeMounts(container: AnyContainer): Pick<ContainerStatus, 'volumeMounts'> {
+  if ((container.volumeMounts?.length ?? 0) === 0) return {}
+  return {
+    volumeMounts: container.volumeMounts!.map(({ name, mountPath, readOnly }) => ({
+      name, mountPath, ...(readOnly === true ? { readOnly, recursiveReadOnly: 'Disabled' } : {}),
+    })),
+  }
+}
