@@ -1,9 +1,8 @@
 /** DefaultPreemption's decision (upstream: plugins/defaultpreemption, framework/preemption): which pods to evict where. Pure. */
 import type { PodDisruptionBudget } from '../api/generated/types/policy-v1.ts'
-import { labelSelectorMatcher } from '../api/meta/selectors.ts'
 import type { CycleState, Handle, Verdict } from './framework.ts'
 import { type Diagnosis, type Framework, fitMessage } from './schedule-one.ts'
-import type { NodeInfo, PodInfo } from './snapshot.ts'
+import { type NodeInfo, type PodInfo, labelMatcher } from './snapshot.ts'
 
 export interface Candidate {
   readonly node: string
@@ -108,7 +107,7 @@ function moreImportantFirst(a: PodInfo, b: PodInfo): number {
 function splitByBudgets(pods: readonly PodInfo[], budgets: readonly PodDisruptionBudget[]): { violating: PodInfo[]; others: PodInfo[] } {
   const compiled = budgets.map((budget) => ({
     budget, allowed: budget.status?.disruptionsAllowed ?? 0,
-    matches: isEmpty(budget.spec?.selector) ? () => false : labelSelectorMatcher(budget.spec?.selector),
+    matches: isEmpty(budget.spec?.selector) ? () => false : labelMatcher(budget.spec?.selector),
   }))
   const violating: PodInfo[] = []
   const others: PodInfo[] = []

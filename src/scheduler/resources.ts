@@ -1,6 +1,6 @@
 import type { Pod } from '../api/generated/types/core-v1.ts'
 import { podRequests } from '../api/helpers/pod-resources.ts'
-import { parseQuantity } from '../api/meta/quantity.ts'
+import { type QuantityLike, quantityMilliValue, quantityValue } from '../api/meta/quantity.ts'
 
 /**
  * Resource names as small integers, so that requests and capacities are flat vectors. CPU counts in thousandths, the rest
@@ -31,17 +31,16 @@ export function resourceName(column: number): string {
 /** Amounts by column; columns past the end are 0. */
 export type ResourceVector = number[]
 
-export function vectorOf(list: Readonly<Record<string, string | number>> | undefined): ResourceVector {
+export function vectorOf(list: Readonly<Record<string, QuantityLike>> | undefined): ResourceVector {
   const vector: ResourceVector = [0, 0, 0, 0]
   for (const [name, amount] of Object.entries(list ?? {})) setAmount(vector, name, amount)
   return vector
 }
 
-function setAmount(vector: ResourceVector, name: string, amount: string | number): void {
+function setAmount(vector: ResourceVector, name: string, amount: QuantityLike): void {
   const column = columnOf(name)
   while (vector.length <= column) vector.push(0)
-  const quantity = parseQuantity(amount)
-  vector[column] = column === cpu ? quantity.milliValue() : quantity.value()
+  vector[column] = column === cpu ? quantityMilliValue(amount) : quantityValue(amount)
 }
 
 export function addTo(target: ResourceVector, amounts: ResourceVector, sign: 1 | -1): void {

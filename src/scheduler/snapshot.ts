@@ -1,6 +1,6 @@
 /** What the scheduler knows of pods and nodes, computed once per object and kept up to date (upstream: framework/types.go). */
 import type { Node, Pod, PodAffinityTerm } from '../api/generated/types/core-v1.ts'
-import { type LabelSelector, labelSelectorMatcher } from '../api/meta/selectors.ts'
+import { type LabelSelectorObject, selectorFromObject } from '../api/meta/selectors.ts'
 import { type ResourceVector, addTo, resourcesOf, vectorOf } from './resources.ts'
 
 export interface AffinityTerm {
@@ -65,13 +65,13 @@ function affinityTerm(pod: Pod, term: PodAffinityTerm): AffinityTerm {
   return {
     topologyKey: term.topologyKey,
     namespaces: new Set(own ? [pod.metadata.namespace!] : term.namespaces),
-    namespaceMatches: term.namespaceSelector === undefined ? undefined : labelSelectorMatcher(term.namespaceSelector),
-    matches: labelSelectorMatcher(withLabelKeys(term, pod)),
+    namespaceMatches: term.namespaceSelector === undefined ? undefined : labelMatcher(term.namespaceSelector),
+    matches: labelMatcher(withLabelKeys(term, pod)),
   }
 }
 
 /** matchLabelKeys and mismatchLabelKeys are merged into the selector by the API server; a pod made before that has them bare. */
-function withLabelKeys(term: PodAffinityTerm, pod: Pod): LabelSelector | undefined {
+function withLabelKeys(term: PodAffinityTerm, pod: Pod): LabelSelectorObject | undefined {
   const selector = term.labelSelector
   if (selector === undefined) return undefined
   const present = new Set((selector.matchExpressions ?? []).map((e) => e.key))
@@ -79,6 +79,18 @@ function withLabelKeys(term: PodAffinityTerm, pod: Pod): LabelSelector | undefin
     .filter(({ key }) => !present.has(key) && pod.metadata.labels?.[key] !== undefined)
     .map(({ key, operator }) => ({ key, operator, values: [pod.metadata.labels![key]!] }))
   return extra.length === 0 ? selector : { ...selector, matchExpressions: [...(selector.matchExpressions ?? []), ...extra] }
+}
+
+export type LabelMatcher = (labels: Readonly<Record<string, string>>) => boolean
+
+/** Absent selects nothing, empty everything; a selector that cannot be read, which validation refuses, nothing. */
+export function labelMatcher(object: LabelSelectorObject | undefined): LabelMatcher {
+  try {
+    const selector = selectorFromObject(object)
+    return (labels) => selector.matches(labels)
+  } catch {
+    return () => false
+  }
 }
 
 /** Whether `other` is meant by the term: namespace by name or by labels, and the selector. */

@@ -1,9 +1,8 @@
 import type { Pod, TopologySpreadConstraint } from '../../api/generated/types/core-v1.ts'
 import { compileRequiredNodeAffinity } from '../../api/helpers/node-affinity.ts'
 import { findUntoleratedTaint } from '../../api/helpers/taints.ts'
-import { labelSelectorMatcher } from '../../api/meta/selectors.ts'
 import { type CycleState, type Handle, type SchedulerPlugin, maxNodeScore, unresolvable, unschedulable } from '../framework.ts'
-import type { NodeInfo, PodInfo } from '../snapshot.ts'
+import { type NodeInfo, type PodInfo, labelMatcher } from '../snapshot.ts'
 
 const name = 'PodTopologySpread'
 const hostnameLabel = 'kubernetes.io/hostname'
@@ -140,7 +139,7 @@ function compile(pod: Pod, constraints: readonly TopologySpreadConstraint[], act
     const selector = c.labelSelector
     const byKeys = (c.matchLabelKeys ?? []).filter((key) => pod.metadata.labels?.[key] !== undefined)
       .map((key) => ({ key, operator: 'In', values: [pod.metadata.labels![key]!] }))
-    const matches = labelSelectorMatcher(byKeys.length === 0 || selector === undefined ? selector : { ...selector, matchExpressions: [...(selector.matchExpressions ?? []), ...byKeys] })
+    const matches = labelMatcher(byKeys.length === 0 || selector === undefined ? selector : { ...selector, matchExpressions: [...(selector.matchExpressions ?? []), ...byKeys] })
     return {
       maxSkew: c.maxSkew, topologyKey: c.topologyKey, minDomains: c.minDomains ?? 1, matches,
       includes: (node) => (c.nodeAffinityPolicy === 'Ignore' || affinity(node.node!))
