@@ -1,0 +1,136 @@
+/**
+ * Everything that a cluster of node hosts needs on one machine, from its name: addresses, interfaces, network
+ * namespaces, cgroups, folders, ports. Pure: the same input gives the same plan, so clean-up by name finds it all.
+ *
+ * Addresses: a cluster has two neighbouring /16 of 10.0.0.0/8, chosen by a hash of its name (the next free pair when
+ * that one is taken). The first is the pods'; of the second, the lower quarter is the Services' and 10.x.240.0/20 is
+ * the nodes' own network, a bridge with the machine at .1.
+ */
+import { createHash } from 'node:crypto'
+import { addressAt, overlap, parseRange } from './ranges.ts'
+
+export interface PlanInput {
+  readonly name: string
+  readonly nodes: number
+  /** State that survives: the store, certificates, images, volumes. */
+  readonly dataDir: string
+  /** State of running processes: sockets, pids. Short, for a socket's path has at most 107 bytes. */
+  readonly runDir: string
+  /** The pair of ranges to use, from an earlier run; chosen when absent. */
+  readonly slot?: number
+  /** Ranges in use on the machine, as `ip route` and `ip address` print them. */
+  readonly takenRanges?: readonly string[]
+  /** Where the API listens; follows from the name when absent. */
+  readonly port?: number
+}
+
+export interface NodePlan {
+  readonly name: string
+  readonly index: number
+  /** Network namespace, below /run/netns. */
+  readonly netns: string
+  /** The veth's end on the bridge; inside the namespace it is called eth0. */
+  readonly veth: string
+  readonly address: string
+  /** Below each controller's mount. */
+  readonly cgroup: string
+  readonly containerd: { readonly root: string; readonly state: string; readonly socket: string; readonly config: string }
+  readonly cni: { readonly confDir: string; readonly ipamDir: string }
+  readonly registryDir: string
+  readonly kubelet: { readonly root: string; readonly podLogs: string }
+  readonly kubeconfigs: { readonly kubelet: string; readonly proxy: string }
+}
+
+export interface HostsPlan {
+  readonly name: string
+  /** Eight hex digits of the name's hash: part of interface and table names, which have few characters. */
+  readonly id: string
+  readonly slot: number
+  readonly dataDir: string
+  readonly runDir: string
+  readonly logDir: string
+  readonly podRange: string
+  readonly serviceRange: string
+  readonly nodeRange: string
+  /** The machine's address on the bridge: where nodes and pods find the API. */
+  readonly bridge: { readonly name: string; readonly address: string; readonly prefix: number }
+  readonly nftTable: string
+  /** Parent of the nodes' cgroups. */
+  readonly cgroup: string
+  readonly apiPort: number
+  readonly dns: { readonly address: string; readonly port: number; readonly domain: string }
+  readonly nodes: readonly NodePlan[]
+}
+
+export const defaultClusterName = 'coxswain'
+/** Pairs of /16: 10.8.0.0 to 10.247.255.255. */
+export const slotCount = 120
+
+/** Why a name cannot be a cluster's; undefined when it can. */
+export function whyBadName(name: string): string | undefined {
+  if (/^[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?$/.test(name)) return undefined
+  return `cluster name ${JSON.stringify(name)} is not valid: use 1 to 40 lower case letters, digits and dashes, with a letter or digit at both ends`
+}
+
+/** The plan. Throws when the name is bad or when every range is taken. */
+export function planHosts(input: PlanInput): HostsPlan {
+  const bad = whyBadName(input.name)
+  if (bad !== undefined) throw new Error(bad)
+  const hash = createHash('sha256').update(input.name).digest()
+  const id = hash.toString('hex', 0, 4)
+  const slot = input.slot ?? chooseSlot(hash.readUInt32BE(4), input.takenRanges ?? [])
+  const { podRange, serviceRange, nodeRange } = rangesOf(slot)
+  const base = { name: input.name, id, dataDir: input.dataDir, runDir: input.runDir, nodeRange }
+  return {
+    ...base, slot, podRange, serviceRange,
+    logDir: `${input.dataDir}/logs`,
+    bridge: { name: `cx${id}`, address: addressAt(nodeRange, 1), prefix: 20 },
+    nftTable: `coxswain-${id}`,
+    cgroup: `coxswain-${input.name}`,
+    apiPort: input.port ?? portOf(input.name, hash),
+    dns: { address: addressAt(serviceRange, 10), port: 10053, domain: 'cluster.local' },
+    nodes: Array.from({ length: input.nodes }, (_, i) => planNode(base, i + 1)),
+  }
+}
+
+function planNode(cluster: Pick<HostsPlan, 'name' | 'id' | 'dataDir' | 'runDir' | 'nodeRange'>, index: number): NodePlan {
+  const name = `node-${index}`
+  const data = `${cluster.dataDir}/nodes/${name}`
+  const run = `${cluster.runDir}/${name}`
+  return {
+    name, index,
+    netns: `coxswain-${cluster.name}-${index}`,
+    veth: `cx${cluster.id}n${index}`,
+    address: addressAt(cluster.nodeRange, 10 + index),
+    cgroup: `coxswain-${cluster.name}/${name}`,
+    containerd: { root: `${data}/containerd`, state: `${run}/containerd`, socket: `${run}/containerd.sock`, config: `${data}/containerd.toml` },
+    cni: { confDir: `${data}/cni`, ipamDir: `${run}/ipam` },
+    registryDir: `${data}/registries`,
+    kubelet: { root: `${data}/kubelet`, podLogs: `${data}/pod-logs` },
+    kubeconfigs: { kubelet: `${data}/kubelet.kubeconfig`, proxy: `${data}/proxy.kubeconfig` },
+  }
+}
+
+/** The ranges of a slot. */
+export function rangesOf(slot: number): { podRange: string; serviceRange: string; nodeRange: string } {
+  const octet = 8 + 2 * slot
+  return { podRange: `10.${octet}.0.0/16`, serviceRange: `10.${octet + 1}.0.0/18`, nodeRange: `10.${octet + 1}.240.0/20` }
+}
+
+function chooseSlot(hash: number, takenTexts: readonly string[]): number {
+  const taken = takenTexts.map(parseRange).filter((range) => range !== undefined)
+    // A route to everything, or to all of 10.0.0.0/8 through a gateway, does not say that each of its addresses is used.
+    .filter((range) => range.last - range.first < 2 ** 24 - 1)
+  for (let i = 0; i < slotCount; i++) {
+    const slot = (hash + i) % slotCount
+    const octet = 8 + 2 * slot
+    const ours = parseRange(`10.${octet}.0.0/15`)!
+    if (!taken.some((range) => overlap(range, ours))) return slot
+  }
+  throw new Error('no free address range is left: every pair of /16 networks between 10.8.0.0 and 10.247.255.255 is in use on this machine (see ip route)')
+}
+
+/** 6443 for the cluster that nobody named; else one of 16,000 below the ephemeral ports. */
+function portOf(name: string, hash: Buffer): number {
+  return name === defaultClusterName ? 6443 : 10_000 + (hash.readUInt16BE(8) % 16_000)
+}

@@ -1,0 +1,95 @@
+/** An OCI image as one archive, from files in memory. `ctr images import`, skopeo and docker load take it. Pure. */
+import { createHash } from 'node:crypto'
+import { type TarEntry, writeTar } from './tar.ts'
+
+export interface ImageOptions {
+  /** At least one; short names are completed as runtimes do it: "busybox" is docker.io/library/busybox:latest. */
+  readonly names: readonly string[]
+  /** The whole root file system; missing parent folders are made. */
+  readonly files: readonly TarEntry[]
+  readonly entrypoint?: readonly string[]
+  readonly cmd?: readonly string[]
+  readonly env?: readonly string[]
+  readonly user?: string
+  readonly workingDir?: string
+  readonly exposedPorts?: readonly string[]
+  readonly labels?: Readonly<Record<string, string>>
+  readonly architecture?: 'amd64' | 'arm64'
+}
+
+const media = 'application/vnd.oci.image'
+
+/** The archive; the same input gives the same bytes and so the same digests. */
+export function makeImage(options: ImageOptions): Uint8Array {
+  const layer = writeTar(withParents(options.files))
+  const config = json({
+    architecture: options.architecture ?? 'amd64', os: 'linux', created: '2026-01-01T00:00:00Z',
+    config: {
+      Env: options.env ?? ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'],
+      Entrypoint: options.entrypoint, Cmd: options.cmd, User: options.user, WorkingDir: options.workingDir, Labels: options.labels,
+      ExposedPorts: options.exposedPorts && Object.fromEntries(options.exposedPorts.map((port) => [port, {}])),
+    },
+    rootfs: { type: 'layers', diff_ids: [digest(layer)] },
+    history: [{ created: '2026-01-01T00:00:00Z', created_by: 'coxswain image make' }],
+  })
+  const manifest = json({
+    schemaVersion: 2, mediaType: `${media}.manifest.v1+json`,
+    config: { mediaType: `${media}.config.v1+json`, digest: digest(config), size: config.length },
+    layers: [{ mediaType: `${media}.layer.v1.tar`, digest: digest(layer), size: layer.length }],
+  })
+  const names = options.names.map(fullImageName)
+  const index = json({
+    schemaVersion: 2, mediaType: `${media}.index.v1+json`,
+    manifests: names.map((name) => ({
+      mediaType: `${media}.manifest.v1+json`, digest: digest(manifest), size: manifest.length,
+      annotations: { 'io.containerd.image.name': name, 'org.opencontainers.image.ref.name': name.slice(name.lastIndexOf(':') + 1) },
+    })),
+  })
+  // Docker's own index beside OCI's, so that docker load takes the archive too.
+  const docker = json([{ Config: blobPath(config), RepoTags: names, Layers: [blobPath(layer)] }])
+  return writeTar([
+    { name: 'blobs' }, { name: 'blobs/sha256' },
+    ...[layer, config, manifest].map((content) => ({ name: blobPath(content), content })),
+    { name: 'index.json', content: index }, { name: 'manifest.json', content: docker },
+    { name: 'oci-layout', content: json({ imageLayoutVersion: '1.0.0' }) },
+  ])
+}
+
+/** What the runtime calls an image that a pod names shortly: host, repository and tag made explicit. */
+export function fullImageName(name: string): string {
+  const slash = name.indexOf('/')
+  const first = slash < 0 ? '' : name.slice(0, slash)
+  const hasHost = first.includes('.') || first.includes(':') || first === 'localhost'
+  const full = hasHost ? name : `docker.io/${slash < 0 ? 'library/' : ''}${name}`
+  const last = full.slice(full.lastIndexOf('/') + 1)
+  return last.includes(':') || last.includes('@') ? full : `${full}:latest`
+}
+
+/** The digest that an image of these bytes has, as "sha256:...". */
+export function digest(content: Uint8Array): string {
+  return `sha256:${createHash('sha256').update(content).digest('hex')}`
+}
+
+function blobPath(content: Uint8Array): string {
+  return `blobs/sha256/${digest(content).slice('sha256:'.length)}`
+}
+
+function json(value: unknown): Buffer {
+  return Buffer.from(JSON.stringify(value))
+}
+
+/** Folders before what is in them, each once; later entries of one name win. */
+function withParents(files: readonly TarEntry[]): TarEntry[] {
+  const out = new Map<string, TarEntry>()
+  for (const file of files) {
+    const name = file.name.replace(/^\.?\/+/, '').replace(/\/+$/, '')
+    if (name === '' || name === '.') continue
+    const segments = name.split('/')
+    for (let i = 1; i < segments.length; i++) {
+      const parent = segments.slice(0, i).join('/')
+      if (!out.has(parent)) out.set(parent, { name: parent })
+    }
+    out.set(name, { ...file, name })
+  }
+  return [...out.values()]
+}
