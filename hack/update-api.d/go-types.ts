@@ -85,7 +85,7 @@ function readFile(pack: GoPackage, text: string): void {
 function readDeclaration(
   pack: GoPackage, line: string, comments: string[], qualify: (name: string) => string,
 ): GoType | undefined {
-  const open = /^type (\w+) struct \{(\})?$/.exec(line)
+  const open = /^type (\w+) struct ?\{(\})?$/.exec(line)
   if (open?.[1] !== undefined) {
     const type: GoType = { name: open[1], comments, fields: [] }
     pack.types.set(type.name, type)

@@ -1,13 +1,16 @@
 /** Every generated file, by its path under src/api/generated. */
 import { DISCOVERY_TS, readDiscovery, renderDiscovery } from './discovery.ts'
 import { readDefinitions } from './openapi.ts'
+import { readPackages } from './packages.ts'
 import { RBAC_BOOTSTRAP_TS, renderRbacBootstrap } from './rbac.ts'
 import { renderResources } from './resources.ts'
 import { renderSchemas } from './schemas.ts'
 import { renderTypes } from './types.ts'
+import { renderWire } from './wire.ts'
 
 export function renderAll(): Map<string, string> {
   const definitions = readDefinitions()
+  const packages = readPackages()
   const discovery = readDiscovery()
   return new Map([
     ...renderTypes(definitions),
@@ -15,6 +18,7 @@ export function renderAll(): Map<string, string> {
     ['rbac-bootstrap.ts', RBAC_BOOTSTRAP_TS],
     ['rbac-bootstrap.json', renderRbacBootstrap()],
     ['schemas.json', renderSchemas(definitions)],
+    ['wire.json', renderWire(packages)],
     ['discovery.ts', DISCOVERY_TS],
     ['discovery.json', renderDiscovery(discovery)],
   ])
