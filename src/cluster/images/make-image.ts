@@ -5,8 +5,10 @@ import { type TarEntry, writeTar } from './tar.ts'
 export interface ImageOptions {
   /** At least one; short names are completed as runtimes do it: "busybox" is docker.io/library/busybox:latest. */
   readonly names: readonly string[]
-  /** The whole root file system; missing parent folders are made. */
+  /** The root file system, or what lies over `baseLayers`; missing parent folders are made. */
   readonly files: readonly TarEntry[]
+  /** Layers below `files`, as uncompressed tar archives, the lowest first. */
+  readonly baseLayers?: readonly Uint8Array[]
   readonly entrypoint?: readonly string[]
   readonly cmd?: readonly string[]
   readonly env?: readonly string[]
@@ -21,38 +23,58 @@ const media = 'application/vnd.oci.image'
 
 /** The archive; the same input gives the same bytes and so the same digests. */
 export function makeImage(options: ImageOptions): Uint8Array {
-  const layer = writeTar(withParents(options.files))
-  const config = json({
+  return makeImages([options])
+}
+
+/** Several images in one archive; what they share is in it once. */
+export function makeImages(images: readonly ImageOptions[]): Uint8Array {
+  const blobs = new Map<string, Uint8Array>()
+  const add = (content: Uint8Array): string => {
+    const path = blobPath(content)
+    blobs.set(path, content)
+    return path
+  }
+  const manifests: object[] = []
+  const docker: object[] = []
+  for (const options of images) {
+    const layers = [...(options.baseLayers ?? []), writeTar(withParents(options.files))]
+    const config = json(imageConfig(options, layers))
+    const manifest = json({
+      schemaVersion: 2, mediaType: `${media}.manifest.v1+json`,
+      config: { mediaType: `${media}.config.v1+json`, digest: digest(config), size: config.length },
+      layers: layers.map((layer) => ({ mediaType: `${media}.layer.v1.tar`, digest: digest(layer), size: layer.length })),
+    })
+    const names = options.names.map(fullImageName)
+    add(manifest)
+    for (const name of names) {
+      manifests.push({
+        mediaType: `${media}.manifest.v1+json`, digest: digest(manifest), size: manifest.length,
+        annotations: { 'io.containerd.image.name': name, 'org.opencontainers.image.ref.name': name.slice(name.lastIndexOf(':') + 1) },
+      })
+    }
+    docker.push({ Config: add(config), RepoTags: names, Layers: layers.map(add) })
+  }
+  return writeTar([
+    { name: 'blobs' }, { name: 'blobs/sha256' },
+    ...[...blobs].map(([name, content]) => ({ name, content })),
+    { name: 'index.json', content: json({ schemaVersion: 2, mediaType: `${media}.index.v1+json`, manifests }) },
+    // Docker's own index beside OCI's, so that docker load takes the archive too.
+    { name: 'manifest.json', content: json(docker) },
+    { name: 'oci-layout', content: json({ imageLayoutVersion: '1.0.0' }) },
+  ])
+}
+
+function imageConfig(options: ImageOptions, layers: readonly Uint8Array[]): object {
+  return {
     architecture: options.architecture ?? 'amd64', os: 'linux', created: '2026-01-01T00:00:00Z',
     config: {
       Env: options.env ?? ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'],
       Entrypoint: options.entrypoint, Cmd: options.cmd, User: options.user, WorkingDir: options.workingDir, Labels: options.labels,
       ExposedPorts: options.exposedPorts && Object.fromEntries(options.exposedPorts.map((port) => [port, {}])),
     },
-    rootfs: { type: 'layers', diff_ids: [digest(layer)] },
-    history: [{ created: '2026-01-01T00:00:00Z', created_by: 'coxswain image make' }],
-  })
-  const manifest = json({
-    schemaVersion: 2, mediaType: `${media}.manifest.v1+json`,
-    config: { mediaType: `${media}.config.v1+json`, digest: digest(config), size: config.length },
-    layers: [{ mediaType: `${media}.layer.v1.tar`, digest: digest(layer), size: layer.length }],
-  })
-  const names = options.names.map(fullImageName)
-  const index = json({
-    schemaVersion: 2, mediaType: `${media}.index.v1+json`,
-    manifests: names.map((name) => ({
-      mediaType: `${media}.manifest.v1+json`, digest: digest(manifest), size: manifest.length,
-      annotations: { 'io.containerd.image.name': name, 'org.opencontainers.image.ref.name': name.slice(name.lastIndexOf(':') + 1) },
-    })),
-  })
-  // Docker's own index beside OCI's, so that docker load takes the archive too.
-  const docker = json([{ Config: blobPath(config), RepoTags: names, Layers: [blobPath(layer)] }])
-  return writeTar([
-    { name: 'blobs' }, { name: 'blobs/sha256' },
-    ...[layer, config, manifest].map((content) => ({ name: blobPath(content), content })),
-    { name: 'index.json', content: index }, { name: 'manifest.json', content: docker },
-    { name: 'oci-layout', content: json({ imageLayoutVersion: '1.0.0' }) },
-  ])
+    rootfs: { type: 'layers', diff_ids: layers.map(digest) },
+    history: layers.map(() => ({ created: '2026-01-01T00:00:00Z', created_by: 'coxswain image make' })),
+  }
 }
 
 /** What the runtime calls an image that a pod names shortly: host, repository and tag made explicit. */

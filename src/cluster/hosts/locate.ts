@@ -1,0 +1,54 @@
+/** Where clusters live on this machine, and what is remembered of each so that it can be found by its name. */
+import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+
+/** What `up` chose for a cluster: written once, read by every later command. */
+export interface ClusterRecord {
+  readonly name: string
+  readonly dataDir: string
+  readonly nodes: number
+  readonly simulate: boolean
+  readonly slot: number
+  readonly port: number
+  readonly kubeconfig: string
+}
+
+export interface Places {
+  /** Holds `<name>.json` for every cluster, and `<name>/` as default data folder. */
+  readonly stateDir: string
+  /** Sockets and pids, `<name>/` for each cluster. */
+  readonly runDir: string
+}
+
+/** The system's folders for root, the user's own for others. */
+export function places(): Places {
+  const uid = process.getuid?.() ?? 0
+  if (uid === 0) return { stateDir: '/var/lib/coxswain', runDir: '/run/coxswain' }
+  const state = process.env['XDG_STATE_HOME'] ?? join(homedir(), '.local', 'state')
+  return { stateDir: join(state, 'coxswain'), runDir: join(process.env['XDG_RUNTIME_DIR'] ?? '/tmp', `coxswain-${uid}`) }
+}
+
+/** What is known of the cluster; undefined when there is none of that name. */
+export function readRecord(stateDir: string, name: string): ClusterRecord | undefined {
+  const file = join(stateDir, `${name}.json`)
+  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as ClusterRecord) : undefined
+}
+
+export function writeRecord(stateDir: string, record: ClusterRecord): void {
+  mkdirSync(stateDir, { recursive: true })
+  const file = join(stateDir, `${record.name}.json`)
+  writeFileSync(`${file}.new`, `${JSON.stringify(record, null, 2)}\n`)
+  renameSync(`${file}.new`, file)
+}
+
+export function removeRecord(stateDir: string, name: string): void {
+  rmSync(join(stateDir, `${name}.json`), { force: true })
+}
+
+/** Every cluster that was made here and not forgotten. */
+export function listRecords(stateDir: string): ClusterRecord[] {
+  if (!existsSync(stateDir)) return []
+  const names = readdirSync(stateDir).filter((file) => file.endsWith('.json')).map((file) => file.slice(0, -'.json'.length))
+  return names.map((name) => readRecord(stateDir, name)!).sort((a, b) => (a.name < b.name ? -1 : 1))
+}
