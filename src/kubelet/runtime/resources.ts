@@ -1,0 +1,145 @@
+/** Requests and limits as cgroup values. Pure. Upstream: pkg/kubelet/cm/helpers_linux.go, pkg/kubelet/qos, kuberuntime_container_linux.go. */
+import type { Pod, ResourceRequirements } from '../../api/generated/types/core-v1.ts'
+import { quantityMilliValue, quantityValue } from '../../api/meta/quantity.ts'
+import type { LinuxResources } from '../cri/contract.ts'
+import { type AnyContainer, initContainers, isRestartableInit, isStaticPod, qosClass } from '../pod.ts'
+
+const minShares = 2
+const maxShares = 262144
+const sharesPerCpu = 1024
+/** µs. */
+const minQuota = 1000
+
+export interface ResourceSettings {
+  /** Whether CPU limits become CFS quotas. */
+  readonly cpuCfsQuota: boolean
+  /** µs. */
+  readonly cpuCfsPeriod: number
+  readonly memoryCapacity: number
+}
+
+export function cpuShares(milliCpu: number): number {
+  if (milliCpu === 0) return minShares
+  return Math.min(maxShares, Math.max(minShares, Math.floor((milliCpu * sharesPerCpu) / 1000)))
+}
+
+/** 0 when there is no limit. */
+export function cpuQuota(milliCpu: number, periodUs: number): number {
+  return milliCpu === 0 ? 0 : Math.max(minQuota, Math.floor((milliCpu * periodUs) / 1000))
+}
+
+export function containerResources(pod: Pod, container: AnyContainer, settings: ResourceSettings): LinuxResources {
+  const podLimits = pod.spec!.resources?.limits
+  const limits = { ...podLimits, ...container.resources?.limits }
+  return {
+    ...linuxResources({ requests: container.resources?.requests, limits }, settings),
+    oomScoreAdj: oomScoreAdj(pod, container, settings.memoryCapacity),
+    hugepageLimits: hugepages(limits),
+  }
+}
+
+/** CPU request falls back to the limit. */
+export function linuxResources({ requests, limits }: ResourceRequirements, { cpuCfsQuota, cpuCfsPeriod }: ResourceSettings): LinuxResources {
+  const cpuLimit = quantityMilliValue(limits?.cpu ?? 0)
+  const cpuRequest = requests?.cpu === undefined ? cpuLimit : quantityMilliValue(requests.cpu)
+  const memory = quantityValue(limits?.memory ?? 0)
+  const resources: LinuxResources = { cpuShares: cpuShares(cpuRequest) }
+  if (memory !== 0) resources.memoryLimitInBytes = memory
+  if (cpuCfsQuota) {
+    resources.cpuPeriod = cpuCfsPeriod
+    resources.cpuQuota = cpuQuota(cpuLimit, cpuCfsPeriod)
+  }
+  return resources
+}
+
+const hugepagePrefix = 'hugepages-'
+const suffixes: Readonly<Record<string, string>> = { Ki: 'KB', Mi: 'MB', Gi: 'GB' }
+
+function hugepages(limits: Readonly<Record<string, string | number>>): { pageSize: string; limit: number }[] {
+  return Object.entries(limits).filter(([name]) => name.startsWith(hugepagePrefix)).map(([name, amount]) => ({
+    pageSize: name.slice(hugepagePrefix.length).replace(/[KMG]i$/, (suffix) => suffixes[suffix]!),
+    limit: quantityValue(amount),
+  }))
+}
+
+const guaranteedScore = -997
+const bestEffortScore = 1000
+const nodeCriticalPriority = 2_000_001_000
+
+/** How readily the kernel kills it when memory runs out. */
+export function oomScoreAdj(pod: Pod, container: AnyContainer, memoryCapacity: number): number {
+  if (isStaticPod(pod) || pod.spec!.priority === nodeCriticalPriority) return guaranteedScore
+  const qos = qosClass(pod)
+  if (qos === 'Guaranteed') return guaranteedScore
+  if (qos === 'BestEffort') return bestEffortScore
+  const score = (memory: number) => 1000 - Math.floor((1000 * memory) / memoryCapacity)
+  const memoryOf = (c: AnyContainer) => quantityValue(c.resources?.requests?.memory ?? 0)
+  let adjust = score(memoryOf(container))
+  if (initContainers(pod).some((c) => c.name === container.name && isRestartableInit(c))) {
+    adjust = Math.min(adjust, score(Math.min(...pod.spec!.containers.map(memoryOf))))
+  }
+  if (adjust < 1000 + guaranteedScore) return 1000 + guaranteedScore
+  return adjust === bestEffortScore ? adjust - 1 : adjust
+}
+
+type Amounts = Record<'cpu' | 'memory', number>
+
+/** What the pod as a whole asks for: cpu in milli, memory in bytes; sidecars run beside, init containers one by one. */
+export function podTotals(pod: Pod, list: 'requests' | 'limits'): Amounts & { declared: Record<'cpu' | 'memory', boolean> } {
+  const declared = { cpu: true, memory: true }
+  const amounts = (container: AnyContainer): Amounts => {
+    const source = container.resources?.[list] ?? {}
+    const result = { cpu: quantityMilliValue(source.cpu ?? 0), memory: quantityValue(source.memory ?? 0) }
+    if (result.cpu === 0) declared.cpu = false
+    if (result.memory === 0) declared.memory = false
+    return result
+  }
+  const total: Amounts = { cpu: 0, memory: 0 }
+  for (const container of pod.spec!.containers) add(total, amounts(container))
+  const sidecars: Amounts = { cpu: 0, memory: 0 }
+  const peak: Amounts = { cpu: 0, memory: 0 }
+  for (const container of initContainers(pod)) {
+    const own = amounts(container)
+    if (isRestartableInit(container)) add(sidecars, own)
+    const during = isRestartableInit(container) ? sidecars : add({ ...own }, sidecars)
+    peak.cpu = Math.max(peak.cpu, during.cpu)
+    peak.memory = Math.max(peak.memory, during.memory)
+  }
+  add(total, sidecars)
+  total.cpu = Math.max(total.cpu, peak.cpu)
+  total.memory = Math.max(total.memory, peak.memory)
+  const podLevel = pod.spec!.resources?.[list]
+  if (podLevel?.cpu !== undefined) [total.cpu, declared.cpu] = [quantityMilliValue(podLevel.cpu), true]
+  if (podLevel?.memory !== undefined) [total.memory, declared.memory] = [quantityValue(podLevel.memory), true]
+  const overhead = pod.spec!.overhead
+  if (list === 'requests' || total.cpu > 0) total.cpu += quantityMilliValue(overhead?.cpu ?? 0)
+  if (list === 'requests' || total.memory > 0) total.memory += quantityValue(overhead?.memory ?? 0)
+  return { ...total, declared }
+}
+
+function add(to: Amounts, more: Amounts): Amounts {
+  to.cpu += more.cpu
+  to.memory += more.memory
+  return to
+}
+
+/** The values of the pod's own cgroup; undefined fields are left alone. */
+export interface PodCgroupResources {
+  readonly cpuShares: number
+  readonly cpuQuota?: number
+  readonly cpuPeriod?: number
+  readonly memoryLimit?: number
+}
+
+export function podCgroupResources(pod: Pod, { cpuCfsQuota, cpuCfsPeriod }: ResourceSettings): PodCgroupResources {
+  const qos = qosClass(pod)
+  if (qos === 'BestEffort') return { cpuShares: minShares }
+  const requests = podTotals(pod, 'requests')
+  const limits = podTotals(pod, 'limits')
+  const all = qos === 'Guaranteed'
+  return {
+    cpuShares: cpuShares(requests.cpu),
+    ...(all || limits.declared.cpu ? { cpuQuota: cpuCfsQuota ? cpuQuota(limits.cpu, cpuCfsPeriod) : -1, cpuPeriod: cpuCfsPeriod } : {}),
+    ...(all || limits.declared.memory ? { memoryLimit: limits.memory } : {}),
+  }
+}
