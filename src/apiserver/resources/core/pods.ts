@@ -1,9 +1,33 @@
 import type { Pod } from '../../../api/generated/types/core-v1.ts'
+import { formatTime } from '../../../api/meta/time.ts'
 import { builtin, statusSubresource } from '../builtin.ts'
+import { podColumns } from './pod-columns.ts'
+import { defaultPod } from './pod-defaults.ts'
+import {
+  podDeletionGrace, prepareEphemeralContainers, preparePod, preparePodStatus, prepareResize,
+} from './pod-strategy.ts'
 
 export const pods = builtin<Pod>({
   group: '', version: 'v1', resource: 'pods',
   returnDeletedObject: true,
   unconditionalUpdate: true,
-  subresources: { status: statusSubresource() },
+  default: defaultPod,
+  prepareForCreate: (pod, { now }) => preparePod(pod, formatTime(now)),
+  gracefulDeletion: podDeletionGrace,
+  subresources: {
+    status: statusSubresource({ prepareForUpdate: preparePodStatus }),
+    ephemeralcontainers: { writes: ['spec'], prepareForUpdate: prepareEphemeralContainers },
+    resize: { writes: ['spec'], prepareForUpdate: prepareResize },
+  },
+  selectableFields: {
+    'spec.nodeName': (pod) => pod.spec?.nodeName ?? '',
+    'spec.restartPolicy': (pod) => pod.spec?.restartPolicy ?? '',
+    'spec.schedulerName': (pod) => pod.spec?.schedulerName ?? '',
+    'spec.serviceAccountName': (pod) => pod.spec?.serviceAccountName ?? '',
+    'spec.hostNetwork': (pod) => String(pod.spec?.hostNetwork ?? false),
+    'status.phase': (pod) => pod.status?.phase ?? '',
+    'status.podIP': (pod) => pod.status?.podIPs?.[0]?.ip ?? pod.status?.podIP ?? '',
+    'status.nominatedNodeName': (pod) => pod.status?.nominatedNodeName ?? '',
+  },
+  columns: podColumns,
 })

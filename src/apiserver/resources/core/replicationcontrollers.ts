@@ -1,15 +1,39 @@
 import type { ReplicationController } from '../../../api/generated/types/core-v1.ts'
-import type { KubeObject } from '../../../api/meta/object.ts'
 import { builtin, statusSubresource } from '../builtin.ts'
-import { selectorText } from '../scale.ts'
+import { ageColumn, formatLabels, integer, nameColumn, templateColumns, wide } from '../columns.ts'
+import { mapSelectorScale } from '../scale.ts'
+import { freshStatus } from '../status.ts'
+import { defaultPodTemplate } from './pod-defaults.ts'
 
-const scaleSelector = (object: KubeObject): string =>
-  selectorText({ matchLabels: (object as ReplicationController).spec?.selector })
+function setDefaults({ metadata, spec }: ReplicationController): void {
+  if (spec === undefined) return
+  const labels = spec.template?.metadata?.labels
+  if (labels !== undefined) {
+    if (Object.keys(spec.selector ?? {}).length === 0) spec.selector = { ...labels }
+    if (Object.keys(metadata.labels ?? {}).length === 0) metadata.labels = { ...labels }
+  }
+  spec.replicas ??= 1
+  spec.minReadySeconds ??= 0
+  defaultPodTemplate(spec.template)
+}
 
 export const replicationControllers = builtin<ReplicationController>({
   group: '', version: 'v1', resource: 'replicationcontrollers',
   unconditionalUpdate: true,
-  scale: { specReplicas: 'spec.replicas', statusReplicas: 'status.replicas', selector: scaleSelector },
+  scale: mapSelectorScale,
   storagePrefix: 'controllers',
+  defaultDeletionPropagation: 'Orphan',
+  default: setDefaults,
+  prepareForCreate: freshStatus(() => ({ replicas: 0 })),
   subresources: { status: statusSubresource() },
+  selectableFields: { 'status.replicas': (o) => String(o.status?.replicas ?? 0) },
+  columns: [
+    nameColumn(),
+    integer('Desired', (o) => o.spec?.replicas ?? 0),
+    integer('Current', (o) => o.status?.replicas ?? 0),
+    integer('Ready', (o) => o.status?.readyReplicas ?? 0),
+    ageColumn(),
+    ...templateColumns<ReplicationController>((o) => o.spec?.template),
+    wide('Selector', (o) => formatLabels(o.spec?.selector)),
+  ],
 })
