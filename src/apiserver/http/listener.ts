@@ -1,0 +1,147 @@
+/** From a parsed HTTP request to the handler and back: decides from the request line and the headers alone. */
+import { type IncomingMessage, ServerResponse } from 'node:http'
+import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
+import type { Duplex } from 'node:stream'
+import type { Env } from '../../base/env.ts'
+import { StatusError, badRequest } from '../../api/meta/errors.ts'
+import { RequestInfoError, isLongRunning, parseRequestInfo } from '../chain/request-info.ts'
+import type { ApiHandler, ApiRequest } from '../handler.ts'
+import { type HttpExchange, type Peer, header } from './exchange.ts'
+import { peerOf } from './peer.ts'
+import { type AnyResponse, ClientGoneError, type RespondContext, statusOf, writeFailure, writeResponse } from './respond.ts'
+
+export type AnyRequest = IncomingMessage | Http2ServerRequest
+
+export interface Listener {
+  request(request: AnyRequest, response: AnyResponse): void
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void
+}
+
+/** Nobody: the authentication filter says who it is. */
+const nobody = { name: '', groups: [] }
+const maxAuditIdLength = 64
+
+export function createListener(env: Env, handler: ApiHandler, context: RespondContext): Listener {
+  const measure = createMeasure(env)
+
+  async function serve(request: AnyRequest, response: AnyResponse, upgrade?: HttpExchange['upgrade']): Promise<void> {
+    const exchange = exchangeFor(env, request, response, upgrade)
+    const query = new URLSearchParams(exchange.rawQuery)
+    const controller = new AbortController()
+    response.once('close', () => {
+      if (!response.writableFinished) controller.abort(new ClientGoneError())
+    })
+    upgrade?.socket.once('close', () => controller.abort(new ClientGoneError()))
+    const warnings: string[] = []
+    const started = env.clock.monotonic()
+    let apiRequest: ApiRequest | undefined
+    let code = 200
+    try {
+      const path = decodePath(exchange.rawPath)
+      apiRequest = {
+        info: parseRequestInfo(exchange.method, path, query), user: nobody, query, warnings, audit: {},
+        userAgent: header(exchange.headers, 'user-agent') ?? '', signal: controller.signal, raw: exchange,
+      }
+      const answer = await handler(apiRequest)
+      await writeResponse(exchange, apiRequest, answer, context)
+      if ('code' in answer) code = answer.code
+    } catch (error) {
+      if (error instanceof ClientGoneError || controller.signal.aborted) code = 499
+      else {
+        const failure = error instanceof RequestInfoError ? badRequest(error.message) : statusOf(error)
+        code = failure.code
+        if (!(error instanceof StatusError) && !(error instanceof RequestInfoError)) {
+          env.log.error('a request failed', { method: exchange.method, path: exchange.rawPath, auditId: exchange.auditId, error })
+        }
+        await writeFailure(exchange, failure, query, warnings)
+      }
+    }
+    measure(apiRequest, exchange, code, env.clock.monotonic() - started)
+  }
+
+  /** Nothing that a client sends may end the process. */
+  function guarded(request: AnyRequest, response: AnyResponse, upgrade?: HttpExchange['upgrade']): void {
+    serve(request, response, upgrade).catch((error: unknown) => {
+      env.log.error('an answer could not be written', { url: request.url, error })
+      response.destroy()
+    })
+  }
+
+  return {
+    request: (request, response) => {
+      request.on('error', () => undefined)
+      response.on('error', () => undefined)
+      guarded(request, response)
+    },
+    upgrade: (request, socket, head) => {
+      socket.on('error', () => undefined)
+      // Refusals go back as an ordinary answer on the same socket.
+      const response = new ServerResponse(request)
+      response.assignSocket(socket as Parameters<typeof response.assignSocket>[0])
+      response.shouldKeepAlive = false
+      response.on('finish', () => socket.end())
+      guarded(request, response, { socket, head })
+    },
+  }
+}
+
+function exchangeFor(env: Env, request: AnyRequest, response: AnyResponse, upgrade: HttpExchange['upgrade']): HttpExchange {
+  const url = requestTarget(request.url ?? '/')
+  const mark = url.indexOf('?')
+  const given = header(request.headers, 'audit-id')
+  return {
+    method: request.method ?? 'GET',
+    rawPath: mark < 0 ? url : url.slice(0, mark),
+    rawQuery: mark < 0 ? '' : url.slice(mark + 1),
+    headers: request.headers, rawHeaders: request.rawHeaders,
+    peer: peerFor(request), scheme: 'https', request, response,
+    ...(upgrade === undefined ? {} : { upgrade }),
+    auditId: given === undefined || given === '' ? env.random.uuid() : given.slice(0, maxAuditIdLength),
+    responseHeaders: {},
+  }
+}
+
+function peerFor(request: AnyRequest): Peer {
+  const owner = 'stream' in request ? (request.stream.session ?? request.socket) : request.socket
+  return peerOf(owner, request.socket)
+}
+
+/** Proxies may send the whole URL in the request line. */
+function requestTarget(url: string): string {
+  if (url.startsWith('/')) return url
+  const match = /^[a-z][a-z0-9+.-]*:\/\/[^/?#]*(.*)$/i.exec(url)
+  return match === null ? `/${url}` : match[1]!.startsWith('/') ? match[1]! : `/${match[1]!}`
+}
+
+/** Throws BadRequest for a broken percent-encoding. */
+function decodePath(rawPath: string): string {
+  if (!rawPath.includes('%')) return rawPath
+  try {
+    return decodeURIComponent(rawPath)
+  } catch {
+    throw badRequest(`invalid URL escape in ${JSON.stringify(rawPath)}`)
+  }
+}
+
+const durationBuckets = [0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60]
+
+function createMeasure(env: Env): (request: ApiRequest | undefined, exchange: HttpExchange, code: number, ms: number) => void {
+  const total = env.metrics.counter(
+    'apiserver_request_total', 'Requests answered, by verb, resource and code.',
+    ['verb', 'group', 'version', 'resource', 'subresource', 'scope', 'code'],
+  )
+  const duration = env.metrics.histogram(
+    'apiserver_request_duration_seconds', 'Time to answer a request, without watches and streams.', durationBuckets,
+    ['verb', 'group', 'version', 'resource', 'subresource', 'scope'],
+  )
+  return (request, exchange, code, ms) => {
+    const info = request?.info
+    const { verb = exchange.method.toLowerCase(), apiGroup = '', apiVersion = '', resource = '', subresource = '' } = info ?? {}
+    const scope = info === undefined || !info.isResourceRequest ? '' : info.name !== '' ? 'resource' : info.namespace === '' ? 'cluster' : 'namespace'
+    const labels = { verb: verb.toUpperCase(), group: apiGroup, version: apiVersion, resource, subresource, scope }
+    // Names of paths that nobody serves must not become series without end.
+    if (code === 404 && (info === undefined || !info.isResourceRequest)) return
+    total.inc({ ...labels, code: String(code) })
+    if (info === undefined || !isLongRunning(info)) duration.observe(ms / 1000, labels)
+  }
+}

@@ -1,0 +1,114 @@
+/** Which format an answer is written in (upstream: apiserver/pkg/endpoints/handlers/negotiation). */
+import { notAcceptable } from '../../api/meta/errors.ts'
+
+export type MediaType = 'application/json' | 'application/yaml' | 'application/vnd.kubernetes.protobuf'
+export const jsonType = 'application/json'
+export const yamlType = 'application/yaml'
+export const protobufType = 'application/vnd.kubernetes.protobuf'
+const allTypes: readonly MediaType[] = [jsonType, yamlType, protobufType]
+
+/** The object that the client wants in place of the resource's own kind. */
+export interface Transform {
+  readonly kind: 'Table' | 'PartialObjectMetadata' | 'PartialObjectMetadataList'
+  readonly version: 'v1' | 'v1beta1'
+}
+
+export interface Negotiated {
+  readonly mediaType: MediaType
+  readonly pretty: boolean
+  readonly transform?: Transform
+  /** "v2" or "v2beta1" when aggregated discovery is asked for. */
+  readonly aggregatedDiscovery?: 'v2' | 'v2beta1'
+}
+
+export interface Offer {
+  /** What the endpoint can write; CRDs have no protobuf. */
+  readonly mediaTypes?: readonly MediaType[]
+  readonly table?: boolean
+  readonly partial?: boolean
+  readonly aggregatedDiscovery?: boolean
+  /** A watch: only formats with frames. */
+  readonly stream?: boolean
+}
+
+interface Clause {
+  type: string
+  subtype: string
+  params: Record<string, string>
+  q: number
+}
+
+/** Accept headers repeat without end; what they parse to is kept. */
+const parsed = new Map<string, readonly Clause[]>()
+
+/** The clauses of an Accept header, best first; equal ones in their order. */
+export function parseAccept(text: string): readonly Clause[] {
+  const known = parsed.get(text)
+  if (known !== undefined) return known
+  const clauses: Clause[] = []
+  for (const part of text.split(',')) {
+    const [range, ...parameters] = part.split(';')
+    const [type, subtype] = range!.trim().split('/')
+    if (type === undefined || type === '') continue
+    const clause: Clause = { type, subtype: subtype ?? '*', params: {}, q: 1 }
+    for (const parameter of parameters) {
+      const equals = parameter.indexOf('=')
+      if (equals < 0) continue
+      const name = parameter.slice(0, equals).trim()
+      const value = parameter.slice(equals + 1).trim()
+      if (name === 'q') clause.q = Number.isNaN(Number(value)) ? 1 : Number(value)
+      else clause.params[name] = value
+    }
+    clauses.push(clause)
+  }
+  clauses.sort((a, b) => b.q - a.q)
+  if (parsed.size > 1000) parsed.clear()
+  parsed.set(text, clauses)
+  return clauses
+}
+
+/** Throws NotAcceptable when nothing that the client takes can be written here. */
+export function negotiate(accept: string | undefined, query: URLSearchParams, userAgent: string, offer: Offer = {}): Negotiated {
+  const pretty = wantsPretty(query, userAgent)
+  const offered = offer.mediaTypes ?? allTypes
+  if (accept === undefined || accept === '') return { mediaType: offered[0]!, pretty }
+  for (const clause of parseAccept(accept)) {
+    for (const mediaType of offered) {
+      if (!matches(clause, mediaType)) continue
+      const options = optionsOf(clause, mediaType, offer)
+      if (options === undefined) continue
+      if (offer.stream === true && mediaType === yamlType) throw notAcceptable(offered)
+      return { mediaType, pretty: pretty || clause.params['pretty'] === '1', ...options }
+    }
+  }
+  throw notAcceptable(offered)
+}
+
+function matches(clause: Clause, mediaType: MediaType): boolean {
+  const slash = mediaType.indexOf('/')
+  if (clause.type === '*') return clause.subtype === '*'
+  if (clause.type !== mediaType.slice(0, slash)) return false
+  return clause.subtype === '*' || clause.subtype === mediaType.slice(slash + 1)
+}
+
+/** Undefined when the clause wants what the endpoint does not do. */
+function optionsOf({ params }: Clause, mediaType: MediaType, offer: Offer): Partial<Negotiated> | undefined {
+  const stream = params['stream']
+  if (stream !== undefined && stream !== '' && (stream !== 'watch' || mediaType === yamlType)) return undefined
+  const { as: kind, g: group, v: version } = params
+  if (kind === undefined && group === undefined && version === undefined) return {}
+  if (group === 'apidiscovery.k8s.io' && kind === 'APIGroupDiscoveryList') {
+    if (offer.aggregatedDiscovery !== true || (version !== 'v2' && version !== 'v2beta1')) return undefined
+    return { aggregatedDiscovery: version }
+  }
+  if (group !== 'meta.k8s.io' || (version !== 'v1' && version !== 'v1beta1')) return undefined
+  if (kind === 'Table') return offer.table === true && mediaType !== protobufType ? { transform: { kind, version } } : undefined
+  if (kind !== 'PartialObjectMetadata' && kind !== 'PartialObjectMetadataList') return undefined
+  return offer.partial === true ? { transform: { kind, version } } : undefined
+}
+
+function wantsPretty(query: URLSearchParams, userAgent: string): boolean {
+  const asked = query.get('pretty')
+  if (asked !== null && asked !== '') return ['1', 't', 'T', 'true', 'TRUE', 'True'].includes(asked)
+  return userAgent.startsWith('curl') || userAgent.startsWith('Wget') || userAgent.startsWith('Mozilla/5.0')
+}

@@ -1,0 +1,242 @@
+/** Writes what the handler answered onto the wire in the negotiated format. */
+import type { ServerResponse } from 'node:http'
+import type { Http2ServerResponse } from 'node:http2'
+import { constants, gzip } from 'node:zlib'
+import { promisify } from 'node:util'
+import { type Status, StatusError, internalError } from '../../api/meta/errors.ts'
+import type { KubeObject } from '../../api/meta/object.ts'
+import type { ApiRequest, ApiResponse, ListResponse, ObjectResponse, RawResponse } from '../handler.ts'
+import type { Column } from '../resources/define.ts'
+import { encodeList, encodeObject } from './encode.ts'
+import type { HttpExchange } from './exchange.ts'
+import { type MediaType, type Negotiated, jsonType, negotiate } from './negotiate.ts'
+import {
+  type TableOptions, assertTransformFits, defaultColumns, parseIncludeObject, toPartial, toPartialList, toTable,
+} from './transform.ts'
+import { writeWatch } from './watch.ts'
+
+export type AnyResponse = ServerResponse | Http2ServerResponse
+
+export interface RespondContext {
+  now(): Date
+  /** The columns that a request's resource shows as a table. */
+  columnsFor(request: ApiRequest): readonly Column<KubeObject>[] | undefined
+}
+
+/** Upstream's threshold and level: smaller bodies cost more to compress than to send. */
+const gzipThresholdBytes = 128 * 1024
+const compress = promisify(gzip)
+
+/** Writes a whole answer. Throws StatusError when the answer cannot take the form asked for and nothing was sent yet. */
+export async function writeResponse(exchange: HttpExchange, request: ApiRequest, response: ApiResponse, context: RespondContext): Promise<void> {
+  const negotiated = exchange.negotiated ?? { mediaType: jsonType, pretty: false }
+  switch (response.type) {
+    case 'object':
+      return writeObject(exchange, request, response, negotiated, context)
+    case 'list':
+      return writeList(exchange, request, response, negotiated, context)
+    case 'watch':
+      return writeWatch(exchange, request, response, negotiated, tableOptions(request, negotiated, context))
+    case 'raw':
+      return writeRaw(exchange, request, response)
+    case 'taken-over':
+      return
+  }
+}
+
+async function writeObject(
+  exchange: HttpExchange, request: ApiRequest, response: ObjectResponse, negotiated: Negotiated, context: RespondContext,
+): Promise<void> {
+  const { transform, mediaType, pretty } = negotiated
+  const { object, entry } = response
+  if (transform === undefined || isStatus(object)) {
+    return sendBytes(exchange, request, response.code, mediaType, encodeObject(object, mediaType, pretty, entry))
+  }
+  assertTransformFits(transform, false, String(object.kind))
+  const options = tableOptions(request, negotiated, context)
+  const { resourceVersion } = object.metadata
+  const body = options === undefined
+    ? toPartial(object as KubeObject, transform.version)
+    : toTable([object as KubeObject], { resourceVersion }, options)
+  await sendBytes(exchange, request, response.code, mediaType, encodeObject(body, mediaType, pretty))
+}
+
+async function writeList(
+  exchange: HttpExchange, request: ApiRequest, response: ListResponse, negotiated: Negotiated, context: RespondContext,
+): Promise<void> {
+  const { transform, mediaType, pretty } = negotiated
+  let bytes: Buffer
+  if (transform === undefined) bytes = encodeList(response, mediaType, pretty)
+  else {
+    assertTransformFits(transform, true, response.kind)
+    const objects = response.items.map((entry) => entry.object)
+    const options = tableOptions(request, negotiated, context)
+    const body = options === undefined
+      ? toPartialList(objects, response.metadata, transform.version)
+      : toTable(objects, response.metadata, options)
+    bytes = encodeObject(body, mediaType, pretty)
+  }
+  await sendBytes(exchange, request, 200, mediaType, bytes)
+}
+
+function tableOptions(request: ApiRequest, negotiated: Negotiated, context: RespondContext): TableOptions | undefined {
+  const { transform } = negotiated
+  if (transform?.kind !== 'Table') return undefined
+  return {
+    columns: context.columnsFor(request) ?? defaultColumns,
+    includeObject: parseIncludeObject(request.query), version: transform.version, now: context.now(),
+  }
+}
+
+function isStatus(object: KubeObject | Status): object is Status {
+  return object.kind === 'Status' && object.apiVersion === 'v1'
+}
+
+/** Headers that every answer carries. */
+export function commonHeaders(exchange: HttpExchange, warnings: readonly string[] = []): Record<string, string | string[]> {
+  const headers: Record<string, string | string[]> = {
+    'audit-id': exchange.auditId, 'cache-control': 'no-cache, private', ...exchange.responseHeaders,
+  }
+  if (warnings.length > 0) headers['warning'] = warningHeaders(warnings)
+  return headers
+}
+
+/** Longest total of warning texts, and the length that each is cut to when they are more (upstream: filters/warning.go). */
+const maxWarningBytes = 4096
+const cutWarningBytes = 256
+
+function warningHeaders(warnings: readonly string[]): string[] {
+  const unique = [...new Set(warnings)]
+  const total = unique.reduce((sum, text) => sum + text.length, 0)
+  const shown = total <= maxWarningBytes ? unique : unique.map((text) => text.slice(0, cutWarningBytes))
+  return shown.map((text) => {
+    // Header values are one line of printable characters; quotes and backslashes are escaped as in a quoted-string.
+    // oxlint-disable-next-line no-control-regex -- control characters are what is taken out
+    const clean = text.replace(/[\u0000-\u001f\u007f]/g, ' ').replace(/["\\]/g, '\\$&')
+    return `299 - "${Buffer.from(clean, 'utf8').toString('latin1')}"`
+  })
+}
+
+async function sendBytes(exchange: HttpExchange, request: ApiRequest, code: number, mediaType: MediaType, bytes: Buffer): Promise<void> {
+  const headers = commonHeaders(exchange, request.warnings)
+  headers['content-type'] = mediaType
+  let body = bytes
+  if (bytes.length > gzipThresholdBytes && acceptsGzip(exchange)) {
+    body = await compress(bytes, { level: constants.Z_BEST_SPEED })
+    headers['content-encoding'] = 'gzip'
+    headers['vary'] = 'Accept-Encoding'
+  }
+  headers['content-length'] = String(body.length)
+  send(exchange, code, headers, body)
+}
+
+export function acceptsGzip(exchange: HttpExchange): boolean {
+  const accepted = exchange.headers['accept-encoding']
+  return typeof accepted === 'string' && accepted.split(',').some((token) => token.trim() === 'gzip')
+}
+
+function send(exchange: HttpExchange, code: number, headers: Record<string, string | string[]>, body: Buffer): void {
+  const response = exchange.response
+  if (response === undefined || response.headersSent || response.destroyed) return
+  startResponse(response, code, headers)
+  const bodiless = exchange.method === 'HEAD' || code === 204 || code === 304
+  if (bodiless) response.end()
+  else response.end(body)
+}
+
+/** writeHead with one signature for both protocols. */
+export function startResponse(response: AnyResponse, code: number, headers: Record<string, string | string[]>): void {
+  if ('stream' in response) response.writeHead(code, headers)
+  else response.writeHead(code, headers)
+}
+
+async function writeRaw(exchange: HttpExchange, request: ApiRequest, raw: RawResponse): Promise<void> {
+  const headers = { ...commonHeaders(exchange, request.warnings), ...raw.headers }
+  if (typeof raw.body === 'string' || raw.body instanceof Uint8Array) {
+    const bytes = typeof raw.body === 'string' ? Buffer.from(raw.body) : Buffer.from(raw.body.buffer, raw.body.byteOffset, raw.body.byteLength)
+    let body = bytes
+    if (bytes.length > gzipThresholdBytes && acceptsGzip(exchange) && headers['content-encoding'] === undefined) {
+      body = await compress(bytes, { level: constants.Z_BEST_SPEED })
+      headers['content-encoding'] = 'gzip'
+      headers['vary'] = 'Accept-Encoding'
+    }
+    if (raw.code !== 304 && raw.code !== 204) headers['content-length'] = String(body.length)
+    send(exchange, raw.code, headers, body)
+    return
+  }
+  const response = exchange.response
+  if (response === undefined) return
+  startResponse(response, raw.code, headers)
+  if (exchange.method === 'HEAD') {
+    response.end()
+    return
+  }
+  // HTTP/2 sends them with writeHead.
+  if (!('stream' in response)) response.flushHeaders()
+  for await (const chunk of raw.body) await writeChunk(response, chunk, request.signal)
+  response.end()
+}
+
+/** Waits while the client does not read; rejects when it is gone. */
+export async function writeChunk(response: AnyResponse, chunk: Uint8Array, signal: AbortSignal): Promise<void> {
+  if (signal.aborted || response.destroyed) throw new ClientGoneError()
+  if (writeTo(response, chunk)) return
+  await new Promise<void>((resolve, reject) => {
+    const done = (error?: Error) => {
+      response.off('drain', onDrain)
+      response.off('close', onClose)
+      signal.removeEventListener('abort', onClose)
+      if (error === undefined) resolve()
+      else reject(error)
+    }
+    const onDrain = () => done()
+    const onClose = () => done(new ClientGoneError())
+    response.on('drain', onDrain)
+    response.on('close', onClose)
+    signal.addEventListener('abort', onClose)
+  })
+}
+
+function writeTo(response: AnyResponse, chunk: Uint8Array): boolean {
+  return 'stream' in response ? response.write(chunk) : response.write(chunk)
+}
+
+/** The other side hung up: nothing to answer, nothing to log. */
+export class ClientGoneError extends Error {}
+
+/** Any failure as the Status that tells of it; details of unforeseen ones stay in the log. */
+export function statusOf(error: unknown): StatusError {
+  return error instanceof StatusError ? error : internalError(error instanceof Error ? error.message : String(error))
+}
+
+/** Answers with a failure, in the format asked for where that is possible. */
+export async function writeFailure(exchange: HttpExchange, failure: StatusError, query: URLSearchParams, warnings: readonly string[] = []): Promise<void> {
+  const response = exchange.response
+  if (response === undefined) return
+  if (response.headersSent) {
+    // Too late for a Status: the client sees the answer break off.
+    if ('stream' in response) response.stream?.close(2)
+    else response.destroy()
+    return
+  }
+  let status = failure.status
+  let negotiated: Negotiated = { mediaType: jsonType, pretty: false }
+  try {
+    negotiated = negotiate(exchange.headers.accept, query, exchange.headers['user-agent'] ?? '')
+  } catch (error) {
+    if (error instanceof StatusError) status = error.status
+  }
+  const code = status.code ?? 500
+  const headers = commonHeaders(exchange, warnings)
+  headers['content-type'] = negotiated.mediaType
+  if (code === 401 || code === 403) headers['x-content-type-options'] = 'nosniff'
+  const retryAfter = status.details?.retryAfterSeconds
+  if (retryAfter !== undefined && retryAfter > 0) headers['retry-after'] = String(retryAfter)
+  const body = encodeObject(status, negotiated.mediaType, negotiated.pretty)
+  headers['content-length'] = String(body.length)
+  // A body that was left unread would be taken for the next request on an HTTP/1.1 connection.
+  if (!('stream' in response) && !exchange.request.readableEnded && exchange.method !== 'GET' && exchange.method !== 'HEAD') {
+    headers['connection'] = 'close'
+  }
+  send(exchange, code, headers, body)
+}

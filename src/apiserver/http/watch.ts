@@ -1,0 +1,77 @@
+/** Watches on the wire: JSON lines, protobuf frames, tables, and either over a WebSocket. */
+import { Buffer } from 'node:buffer'
+import { type Status, StatusError, internalError } from '../../api/meta/errors.ts'
+import type { KubeObject } from '../../api/meta/object.ts'
+import type { ApiRequest, WatchResponse, WatchResponseEvent } from '../handler.ts'
+import { encodeObject, jsonFrame, protobufFrame, watchFrameJson, watchFrameProtobuf } from './encode.ts'
+import type { HttpExchange } from './exchange.ts'
+import { type Negotiated, jsonType } from './negotiate.ts'
+import { ClientGoneError, commonHeaders, startResponse, writeChunk } from './respond.ts'
+import { type TableOptions, toPartial, toTable } from './transform.ts'
+
+/** Sends events until the watch ends or the client is gone. */
+export async function writeWatch(
+  exchange: HttpExchange, request: ApiRequest, watch: WatchResponse, negotiated: Negotiated, table: TableOptions | undefined,
+): Promise<void> {
+  const response = exchange.response
+  if (response === undefined) return
+  const frame = createFramer(negotiated, table)
+  const { mediaType } = negotiated
+  startResponse(response, 200, {
+    ...commonHeaders(exchange, request.warnings),
+    'content-type': mediaType === jsonType ? mediaType : `${mediaType};stream=watch`,
+  })
+  if (exchange.method === 'HEAD') {
+    response.end()
+    return
+  }
+  // HTTP/2 sends them with writeHead.
+  if (!('stream' in response)) response.flushHeaders()
+  try {
+    for await (const events of watch.events) {
+      if (events.length === 0) continue
+      const frames = events.map(frame)
+      await writeChunk(response, frames.length === 1 ? frames[0]! : Buffer.concat(frames), request.signal)
+    }
+  } catch (error) {
+    if (error instanceof ClientGoneError || request.signal.aborted) return
+    await writeChunk(response, frame(errorEvent(error)), request.signal).catch(() => undefined)
+  }
+  response.end()
+}
+
+/** A failure in mid-stream is an ERROR event: the headers have long been sent. */
+export function errorEvent(error: unknown): WatchResponseEvent {
+  const failure = error instanceof StatusError ? error : internalError(error instanceof Error ? error.message : String(error))
+  return { type: 'ERROR', object: failure.status }
+}
+
+/** One event as one frame. Stateful for tables: their columns are sent once. */
+export function createFramer(negotiated: Negotiated, table: TableOptions | undefined): (event: WatchResponseEvent) => Buffer {
+  const { mediaType, transform } = negotiated
+  const json = mediaType === jsonType
+  if (transform === undefined) return json ? watchFrameJson : watchFrameProtobuf
+  let headers = true
+  return (event) => {
+    const shown = isStatusObject(event.object) ? event.object : transformed(event.object)
+    const body = encodeObject(shown, mediaType, false)
+    return json ? jsonFrame(event.type, trimNewline(body)) : protobufFrame(event.type, body)
+  }
+
+  function transformed(object: KubeObject): object {
+    if (table === undefined) return toPartial(object, transform!.version)
+    const { resourceVersion } = object.metadata
+    const shown = toTable([object], { resourceVersion }, table, headers)
+    headers = false
+    return shown
+  }
+}
+
+function trimNewline(bytes: Buffer): Buffer {
+  return bytes[bytes.length - 1] === 0x0a ? bytes.subarray(0, -1) : bytes
+}
+
+function isStatusObject(object: KubeObject | Status): object is Status {
+  return object.kind === 'Status' && object.apiVersion === 'v1'
+}
+
