@@ -94,7 +94,6 @@ function makeEvent(
     involvedObject, reason, message, type,
     source: { component: source.component, ...(source.host === undefined ? {} : { host: source.host }) },
     firstTimestamp: now, lastTimestamp: now, count: 1,
-    eventTime: null as unknown as undefined,
     reportingComponent: source.component, reportingInstance: source.host ?? '',
   }
 }
@@ -119,7 +118,7 @@ async function write(
       }
       if (error instanceof StatusError) {
         // Refused: trying again would not help.
-        if (!isStatus(error, 'AlreadyExists')) env.log.debug('event was refused', { event: event.metadata.name, error: error.message })
+        if (error.reason !== 'AlreadyExists') env.log.debug('event was refused', { event: event.metadata.name, error: error.message })
         return
       }
       await env.clock.sleep(tries === 0 ? retryMs * env.random.next() : retryMs, signal).catch(() => undefined)

@@ -114,7 +114,7 @@ export class SharedInformer<T extends KubeObject> implements Informer<T> {
   #replace(objects: readonly T[], version: string): void {
     const initial = !this.#hasSynced
     const kept = new Set(objects.map(keyOf))
-    for (const key of [...this.#cache.keys()]) if (!kept.has(key)) this.#remove(key, undefined)
+    for (const key of this.#cache.keys()) if (!kept.has(key)) this.#remove(key, undefined)
     for (const object of objects) this.#upsert(object, initial)
     if (initial) {
       this.#hasSynced = true

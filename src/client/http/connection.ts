@@ -1,0 +1,158 @@
+/** One server, two protocols: HTTP/2 over TLS with every request on one connection, HTTP/1.1 with keep-alive else. */
+import http from 'node:http'
+import http2 from 'node:http2'
+import https from 'node:https'
+
+export interface TlsMaterial {
+  readonly ca?: string
+  readonly cert?: string
+  readonly key?: string
+  readonly insecureSkipTlsVerify?: boolean
+  readonly tlsServerName?: string
+}
+
+export interface WireRequest {
+  readonly method: string
+  /** Path with query. */
+  readonly path: string
+  readonly headers: Readonly<Record<string, string | string[]>>
+  readonly body?: Buffer
+  readonly signal?: AbortSignal
+}
+
+export interface WireResponse {
+  readonly code: number
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  /** Ends with the response; throws when the connection breaks or the signal is aborted. */
+  readonly body: AsyncIterable<Buffer>
+}
+
+export interface Connection {
+  open(request: WireRequest): Promise<WireResponse>
+  close(): Promise<void>
+}
+
+/** A connection broke or could not be made: nothing is known of the request's fate. */
+export class ConnectionError extends Error {
+  override readonly name = 'ConnectionError'
+}
+
+const windowBytes = 16 * 1024 * 1024
+/** As in client-go: a silent connection is probed, and given up when the probe is not answered. */
+const pingAfterMs = 30_000
+const pingTimeoutMs = 15_000
+
+/** Speaks HTTP/2 for https unless `http1` is set. Connects on first use and again after a break. */
+export function createConnection(server: string, tls: TlsMaterial, options: { http1?: boolean } = {}): Connection {
+  const url = new URL(server)
+  return url.protocol === 'https:' && options.http1 !== true ? http2Connection(url, tls) : http1Connection(url, tls)
+}
+
+function tlsOptions(tls: TlsMaterial): https.AgentOptions {
+  return {
+    ca: tls.ca, cert: tls.cert, key: tls.key, rejectUnauthorized: tls.insecureSkipTlsVerify !== true,
+    ...(tls.tlsServerName === undefined ? {} : { servername: tls.tlsServerName }),
+  }
+}
+
+function http2Connection(url: URL, tls: TlsMaterial): Connection {
+  let session: http2.ClientHttp2Session | undefined
+
+  function connected(): http2.ClientHttp2Session {
+    if (session !== undefined && !session.closed && !session.destroyed) return session
+    const made = http2.connect(url.origin, { ...tlsOptions(tls), settings: { enablePush: false, initialWindowSize: windowBytes } })
+    const forget = () => {
+      if (session === made) session = undefined
+    }
+    made.on('error', forget)
+    made.on('close', forget)
+    made.on('goaway', forget)
+    made.once('connect', () => {
+      made.setLocalWindowSize(4 * windowBytes)
+      watchOver(made)
+    })
+    // What goes on in the cluster must not keep this process alive.
+    made.unref()
+    session = made
+    return made
+  }
+
+  return {
+    open: (request) => openStream(connected(), request),
+    async close() {
+      session?.destroy()
+      session = undefined
+    },
+  }
+}
+
+/** Destroys the session when the other side no longer answers, so that watches end and are made again. */
+function watchOver(session: http2.ClientHttp2Session): void {
+  const timer = setInterval(() => {
+    if (session.destroyed) return clearInterval(timer)
+    const verdict = setTimeout(() => session.destroy(new ConnectionError('http2: client connection lost')), pingTimeoutMs)
+    verdict.unref()
+    if (!session.ping(() => clearTimeout(verdict))) clearTimeout(verdict)
+  }, pingAfterMs)
+  timer.unref()
+  session.once('close', () => clearInterval(timer))
+}
+
+function openStream(session: http2.ClientHttp2Session, request: WireRequest): Promise<WireResponse> {
+  return new Promise((resolve, reject) => {
+    const fail = (error: unknown) => reject(request.signal?.aborted ? (request.signal.reason as Error) : asConnectionError(error))
+    let stream: http2.ClientHttp2Stream
+    // While a request is open the process has something to wait for.
+    session.ref()
+    try {
+      stream = session.request({ ':method': request.method, ':path': request.path, ...request.headers }, { signal: request.signal })
+    } catch (error) {
+      return fail(error)
+    }
+    stream.once('response', (headers) => {
+      const { ':status': code = 0, ...rest } = headers
+      resolve({ code, headers: rest as WireResponse['headers'], body: bodyOf(stream, request.signal) })
+    })
+    stream.on('error', fail)
+    stream.once('close', () => {
+      fail(new ConnectionError('the stream was closed without an answer'))
+      session.unref()
+    })
+    stream.end(request.body)
+  })
+}
+
+function http1Connection(url: URL, tls: TlsMaterial): Connection {
+  const secure = url.protocol === 'https:'
+  const agent = secure ? new https.Agent({ keepAlive: true, ...tlsOptions(tls) }) : new http.Agent({ keepAlive: true })
+  const send = secure ? https.request : http.request
+  return {
+    open: (request) => new Promise((resolve, reject) => {
+      const { method, path, headers, signal, body } = request
+      const outgoing = send(new URL(path, url), {
+        agent, method, headers: { ...headers, ...(body === undefined ? {} : { 'content-length': body.length }) }, signal,
+      })
+      outgoing.once('response', (incoming) => {
+        resolve({ code: incoming.statusCode ?? 0, headers: incoming.headers, body: bodyOf(incoming, signal) })
+      })
+      outgoing.on('error', (error) => reject(signal?.aborted ? (signal.reason as Error) : asConnectionError(error)))
+      outgoing.end(body)
+    }),
+    async close() {
+      agent.destroy()
+    },
+  }
+}
+
+async function* bodyOf(stream: AsyncIterable<Buffer>, signal: AbortSignal | undefined): AsyncGenerator<Buffer> {
+  try {
+    yield* stream
+  } catch (error) {
+    throw signal?.aborted ? signal.reason : asConnectionError(error)
+  }
+}
+
+function asConnectionError(error: unknown): ConnectionError {
+  if (error instanceof ConnectionError) return error
+  return new ConnectionError(error instanceof Error ? error.message : String(error), { cause: error })
+}
