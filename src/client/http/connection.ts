@@ -2,6 +2,7 @@
 import http from 'node:http'
 import http2 from 'node:http2'
 import https from 'node:https'
+import type { ConnectionOptions } from 'node:tls'
 
 export interface TlsMaterial {
   readonly ca?: string
@@ -48,7 +49,7 @@ export function createConnection(server: string, tls: TlsMaterial, options: { ht
   return url.protocol === 'https:' && options.http1 !== true ? http2Connection(url, tls) : http1Connection(url, tls)
 }
 
-function tlsOptions(tls: TlsMaterial): https.AgentOptions {
+function tlsOptions(tls: TlsMaterial): ConnectionOptions {
   return {
     ca: tls.ca, cert: tls.cert, key: tls.key, rejectUnauthorized: tls.insecureSkipTlsVerify !== true,
     ...(tls.tlsServerName === undefined ? {} : { servername: tls.tlsServerName }),
@@ -71,8 +72,6 @@ function http2Connection(url: URL, tls: TlsMaterial): Connection {
       made.setLocalWindowSize(4 * windowBytes)
       watchOver(made)
     })
-    // What goes on in the cluster must not keep this process alive.
-    made.unref()
     session = made
     return made
   }
@@ -102,8 +101,6 @@ function openStream(session: http2.ClientHttp2Session, request: WireRequest): Pr
   return new Promise((resolve, reject) => {
     const fail = (error: unknown) => reject(request.signal?.aborted ? (request.signal.reason as Error) : asConnectionError(error))
     let stream: http2.ClientHttp2Stream
-    // While a request is open the process has something to wait for.
-    session.ref()
     try {
       stream = session.request({ ':method': request.method, ':path': request.path, ...request.headers }, { signal: request.signal })
     } catch (error) {
@@ -114,10 +111,7 @@ function openStream(session: http2.ClientHttp2Session, request: WireRequest): Pr
       resolve({ code, headers: rest as WireResponse['headers'], body: bodyOf(stream, request.signal) })
     })
     stream.on('error', fail)
-    stream.once('close', () => {
-      fail(new ConnectionError('the stream was closed without an answer'))
-      session.unref()
-    })
+    stream.once('close', () => fail(new ConnectionError('the stream was closed without an answer')))
     stream.end(request.body)
   })
 }
