@@ -1,8 +1,41 @@
 import type { DaemonSet } from '../../../api/generated/types/apps-v1.ts'
+import { formatLabelSelector } from '../../../api/meta/selectors.ts'
 import { builtin, statusSubresource } from '../builtin.ts'
+import { ageColumn, formatLabels, integer, nameColumn, templateColumns, text, wide } from '../columns.ts'
+import { defaultPodTemplate } from '../core/pod-defaults.ts'
+import { freshStatus } from '../status.ts'
+
+function setDefaults({ spec }: DaemonSet): void {
+  if (spec === undefined) return
+  const strategy = (spec.updateStrategy ??= {})
+  strategy.type ||= 'RollingUpdate'
+  if (strategy.type === 'RollingUpdate') {
+    const rolling = (strategy.rollingUpdate ??= {})
+    rolling.maxUnavailable ??= 1
+    rolling.maxSurge ??= 0
+  }
+  spec.revisionHistoryLimit ??= 10
+  defaultPodTemplate(spec.template)
+}
 
 export const daemonSets = builtin<DaemonSet>({
   group: 'apps', version: 'v1', resource: 'daemonsets',
   unconditionalUpdate: true,
+  default: setDefaults,
+  prepareForCreate: freshStatus(() => ({
+    currentNumberScheduled: 0, numberMisscheduled: 0, desiredNumberScheduled: 0, numberReady: 0,
+  })),
   subresources: { status: statusSubresource() },
+  columns: [
+    nameColumn(),
+    integer('Desired', (o) => o.status?.desiredNumberScheduled ?? 0),
+    integer('Current', (o) => o.status?.currentNumberScheduled ?? 0),
+    integer('Ready', (o) => o.status?.numberReady ?? 0),
+    integer('Up-to-date', (o) => o.status?.updatedNumberScheduled ?? 0),
+    integer('Available', (o) => o.status?.numberAvailable ?? 0),
+    text('Node Selector', (o) => formatLabels(o.spec?.template?.spec?.nodeSelector)),
+    ageColumn(),
+    ...templateColumns<DaemonSet>((o) => o.spec?.template),
+    wide('Selector', (o) => formatLabelSelector(o.spec?.selector)),
+  ],
 })

@@ -1,7 +1,12 @@
 import type { RuntimeClass } from '../../../api/generated/types/node-v1.ts'
 import { builtin } from '../builtin.ts'
+import { ageColumn, nameColumn, text } from '../columns.ts'
+import { defaultResourceList } from '../core/pod-defaults.ts'
 
 export const runtimeClasses = builtin<RuntimeClass>({
   group: 'node.k8s.io', version: 'v1', resource: 'runtimeclasses',
   createOnUpdate: true,
+  generationFields: [],
+  default: (o) => defaultResourceList(o.overhead?.podFixed),
+  columns: [nameColumn(), text('Handler', (o) => o.handler), ageColumn()],
 })

@@ -1,7 +1,17 @@
 import type { PodDisruptionBudget } from '../../../api/generated/types/policy-v1.ts'
 import { builtin, statusSubresource } from '../builtin.ts'
+import { ageColumn, integer, nameColumn, text } from '../columns.ts'
+import { freshStatus } from '../status.ts'
 
 export const podDisruptionBudgets = builtin<PodDisruptionBudget>({
   group: 'policy', version: 'v1', resource: 'poddisruptionbudgets',
+  prepareForCreate: freshStatus(() => ({ disruptionsAllowed: 0, currentHealthy: 0, desiredHealthy: 0, expectedPods: 0 })),
   subresources: { status: statusSubresource() },
+  columns: [
+    nameColumn(),
+    text('Min Available', (o) => String(o.spec?.minAvailable ?? 'N/A')),
+    text('Max Unavailable', (o) => String(o.spec?.maxUnavailable ?? 'N/A')),
+    integer('Allowed Disruptions', (o) => o.status?.disruptionsAllowed ?? 0),
+    ageColumn(),
+  ],
 })
