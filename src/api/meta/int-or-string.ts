@@ -11,7 +11,7 @@ export class IntOrStringError extends Error {
 function atoi(text: string): number | string {
   if (!/^[+-]?[0-9]+$/.test(text)) return `strconv.Atoi: parsing ${goQuote(text)}: invalid syntax`
   const value = Number(text)
-  return Math.abs(value) > 9223372036854775807 ? `strconv.Atoi: parsing ${goQuote(text)}: value out of range` : value
+  return Math.abs(value) >= 2 ** 63 ? `strconv.Atoi: parsing ${goQuote(text)}: value out of range` : value
 }
 
 /** The number, reading text as one; 0 when it is none. */

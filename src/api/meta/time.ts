@@ -95,7 +95,7 @@ export function parseDuration(text: string): number | undefined {
     nanos += Number(part[1]) * unitNanos[part[2]!]!
     rest = rest.slice(part[0].length)
   }
-  if (nanos > 9223372036854775807) return undefined
+  if (nanos >= 2 ** 63) return undefined
   return ((match[1] === '-' ? -1 : 1) * nanos) / 1e6
 }
 

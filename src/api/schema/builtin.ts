@@ -29,7 +29,7 @@ interface CompactObject {
 type Compact = string | CompactObject
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 
-const facts = data as unknown as Readonly<Record<string, CompactObject>>
+const facts = data as unknown as Readonly<Record<string, Compact>>
 const built = new Map<string, Schema>()
 
 const COMMON = 'io.k8s.api.'
@@ -64,6 +64,8 @@ export function schemaOf(name: string): Schema {
   depth++
   const special = SPECIAL[name]
   if (special) Object.assign(schema, special)
+  // Time and its like are bare types in the facts.
+  else if (typeof fact === 'string') setType(schema, fact)
   else fill(schema, fact)
   depth--
   if (depth === 0) {
@@ -132,12 +134,14 @@ export function definitionNames(): readonly string[] {
   return names
 }
 
+const kindsIn = (fact: Compact | undefined): readonly string[] => (typeof fact === 'object' ? fact.g ?? [] : [])
+
 let byKind: Map<string, string> | undefined
 
 function kindIndex(): Map<string, string> {
   if (!byKind) {
     byKind = new Map()
-    for (const short in facts) for (const kind of facts[short]?.g ?? []) byKind.set(kind, fullName(short))
+    for (const short in facts) for (const kind of kindsIn(facts[short])) byKind.set(kind, fullName(short))
   }
   return byKind
 }
@@ -155,7 +159,7 @@ export function gvkSchema(group: string, version: string, kind: string): Schema 
 
 /** The kinds that a definition describes: one for most, every group's for DeleteOptions, none for parts of kinds. */
 export function kindsOf(name: string): GroupVersionKind[] {
-  const kinds = facts[name.startsWith(COMMON) ? name.slice(COMMON.length) : name]?.g ?? []
+  const kinds = kindsIn(facts[name.startsWith(COMMON) ? name.slice(COMMON.length) : name])
   return kinds.map((text) => {
     const [group = '', version = '', kind = ''] = text.split('/')
     return { group, version, kind }
