@@ -73,7 +73,8 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   readonly version: string
   /** Other served versions with their conversion. */
   readonly versions?: Readonly<Record<string, VersionConversion>>
-  /** Versions served; default: the stored one and `versions`. */
+  /** Versions served; default: the stored one and `versions`. A stored version need not be served (CRDs). */
+  readonly servedVersions?: readonly string[]
   readonly resource: string
   readonly singular: string
   readonly kind: string

@@ -1,0 +1,225 @@
+/**
+ * Which resources are served, and the store of each. Kinds come and go while the server runs (CRDs); whoever publishes
+ * them (discovery, OpenAPI, the handler) reads here and may ask to be told of changes.
+ */
+import type { Env } from '../../base/env.ts'
+import type { KubeObject } from '../../api/meta/object.ts'
+import { apiVersionOf } from '../../api/meta/object.ts'
+import type { Schema } from '../../api/schema/schema.ts'
+import type { Entry } from '../handler.ts'
+import type { ResourceDefinition } from '../resources/define.ts'
+import type { KVStore } from '../storage/store.ts'
+import type { Cached } from './cached.ts'
+import type { StorageCodec } from './codec.ts'
+import { jsonCodec } from './codec.ts'
+import { ResourceStorage } from './resource-storage.ts'
+import { ResourceStore } from './resource-store.ts'
+import type { HistoryLimits } from './watch-cache.ts'
+
+/** A resource in one of the versions that it is served in. */
+export interface Served {
+  readonly group: string
+  readonly version: string
+  readonly apiVersion: string
+  readonly resource: string
+  readonly kind: string
+  readonly listKind: string
+  /** What is asked for by name here; for a view its own definition, not that of what it shows. */
+  readonly definition: ResourceDefinition
+  readonly schema: Schema
+  readonly namespaced: boolean
+  /** Undefined for kinds that are not stored (reviews). */
+  readonly store: ResourceStore | undefined
+  /** Converts a decoded object of this version to the stored one. */
+  toStored(object: KubeObject): KubeObject
+  fromStored(object: KubeObject): KubeObject
+  /** A stored object as this version shows it, converted at most once. */
+  view(cached: Cached): Entry
+}
+
+export interface ResourceRegistryOptions {
+  readonly env: Pick<Env, 'clock' | 'random' | 'log'>
+  readonly store: KVStore
+  readonly codec?: StorageCodec
+  readonly history?: HistoryLimits
+  readonly feature?: (name: string) => boolean
+  /** Handed to hooks: allocators and the like. */
+  readonly services?: Readonly<Record<string, unknown>>
+  /** Brings an object that was read from the store up to date in place: defaults that its kind has since got. */
+  readonly refresh?: (definition: ResourceDefinition, object: KubeObject) => void
+}
+
+/** How often the store forgets old revisions; exact lists and continue tokens live one to two times as long. */
+export const compactionIntervalMs = 5 * 60_000
+
+export class ResourceRegistry {
+  readonly #o: ResourceRegistryOptions
+  readonly #definitions = new Map<string, ResourceDefinition>()
+  readonly #served = new Map<string, Served>()
+  readonly #stores = new Map<string, ResourceStore>()
+  readonly #prefixes = new Map<string, string>()
+  readonly #listeners = new Set<() => void>()
+  #listFloor = 0
+  #nextFloor = 0
+
+  constructor(o: ResourceRegistryOptions) {
+    this.#o = o
+  }
+
+  /** Serves a kind. Adding it again replaces it: its watches end, its objects are read anew. */
+  add(definition: ResourceDefinition): void {
+    this.#put(definition)
+    this.#changed()
+  }
+
+  /** Serves many kinds with one notification. */
+  addAll(definitions: readonly ResourceDefinition[]): void {
+    // Views need the stores that they look into.
+    for (const definition of definitions) if (definition.viewOf === undefined) this.#put(definition)
+    for (const definition of definitions) if (definition.viewOf !== undefined) this.#put(definition)
+    this.#changed()
+  }
+
+  /** Stops serving a kind; its stored objects stay. */
+  remove(group: string, resource: string): void {
+    if (this.#drop(group, resource)) this.#changed()
+  }
+
+  get(group: string, version: string, resource: string): Served | undefined {
+    return this.#served.get(`${group}/${version}/${resource}`)
+  }
+
+  /** The stored kind of a group's resource, whatever the version. */
+  store(group: string, resource: string): ResourceStore | undefined {
+    return this.#stores.get(`${group}/${resource}`)
+  }
+
+  /** Whether any served resource has this kind. */
+  hasKind(group: string, version: string, kind: string): boolean {
+    for (const served of this.#served.values()) {
+      if (served.kind === kind && served.group === group && served.version === version) return true
+    }
+    return false
+  }
+
+  /** Every kind, in the order in which it was added. */
+  definitions(): readonly ResourceDefinition[] {
+    return [...this.#definitions.values()]
+  }
+
+  /** Calls back after each change of what is served; answers how to stop that. */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener)
+    return () => void this.#listeners.delete(listener)
+  }
+
+  /** Resolves when every cache is filled. */
+  async ready(): Promise<void> {
+    await Promise.all([...this.#stores.values()].map((store) => store.storage.ready))
+  }
+
+  /** Lists at revisions before this one are answered with 410. */
+  get listFloor(): number {
+    return this.#listFloor
+  }
+
+  /** Forgets the revisions that were old already the last time. To be called every `compactionIntervalMs`. */
+  async compact(): Promise<void> {
+    const floor = this.#nextFloor
+    this.#nextFloor = await this.#o.store.revision()
+    if (floor <= this.#listFloor) return
+    this.#listFloor = floor
+    try {
+      await this.#o.store.compact(floor)
+    } catch (error) {
+      // Another server on the same store may have done it.
+      this.#o.env.log.debug('compaction was not needed', { revision: floor, error })
+    }
+  }
+
+  close(): void {
+    for (const store of this.#stores.values()) store.storage.close()
+  }
+
+  #put(definition: ResourceDefinition): void {
+    this.#drop(definition.group, definition.resource)
+    const id = `${definition.group}/${definition.resource}`
+    this.#definitions.set(id, definition)
+    const store = this.#storeFor(definition)
+    for (const served of servedVersions(definition, store)) {
+      this.#served.set(`${served.group}/${served.version}/${served.resource}`, served)
+    }
+  }
+
+  #storeFor(definition: ResourceDefinition): ResourceStore | undefined {
+    const { viewOf } = definition
+    if (viewOf !== undefined) {
+      const store = this.#stores.get(`${viewOf.group}/${viewOf.resource}`)
+      if (store === undefined) throw new Error(`${definition.resource}.${definition.group} shows a kind that is not served`)
+      return store
+    }
+    if (definition.virtual === true) return undefined
+    const { env, store: kv, codec = jsonCodec, history, refresh, feature = () => false, services = {} } = this.#o
+    const storage = new ResourceStorage({
+      store: kv, codec, clock: env.clock, log: env.log, definition, history,
+      prefix: `/registry/${this.#prefixFor(definition)}/`,
+      refresh: refresh === undefined ? undefined : (object) => refresh(definition, object),
+    })
+    const store = new ResourceStore({ definition, storage, clock: env.clock, random: env.random, feature, services })
+    this.#stores.set(`${definition.group}/${definition.resource}`, store)
+    return store
+  }
+
+  /** Upstream's key prefix; two groups with one resource name are kept apart. */
+  #prefixFor(definition: ResourceDefinition): string {
+    const id = `${definition.group}/${definition.resource}`
+    const wanted = definition.storagePrefix ?? definition.resource
+    const owner = this.#prefixes.get(wanted)
+    if (owner !== undefined && owner !== id) return id
+    this.#prefixes.set(wanted, id)
+    return wanted
+  }
+
+  #drop(group: string, resource: string): boolean {
+    const id = `${group}/${resource}`
+    const definition = this.#definitions.get(id)
+    if (definition === undefined) return false
+    this.#definitions.delete(id)
+    this.#stores.get(id)?.storage.close()
+    this.#stores.delete(id)
+    for (const [key, served] of this.#served) if (served.definition === definition) this.#served.delete(key)
+    return true
+  }
+
+  #changed(): void {
+    for (const listener of this.#listeners) listener()
+  }
+}
+
+const same = (object: KubeObject): KubeObject => object
+
+function* servedVersions(definition: ResourceDefinition, store: ResourceStore | undefined): Iterable<Served> {
+  const { viewOf, servedVersions: wanted } = definition
+  const isServed = (version: string) => wanted === undefined || wanted.includes(version)
+  if (isServed(definition.version)) {
+    yield served(definition, store, definition.version, definition.schema, viewOf?.toStored ?? same, viewOf?.fromStored ?? same)
+  }
+  for (const [version, conversion] of Object.entries(definition.versions ?? {})) {
+    if (!isServed(version)) continue
+    yield served(definition, store, version, conversion.schema,
+      (object) => conversion.toStored(object), (object) => conversion.fromStored(object))
+  }
+}
+
+function served(
+  definition: ResourceDefinition, store: ResourceStore | undefined, version: string, schema: Schema,
+  toStored: (object: KubeObject) => KubeObject, fromStored: (object: KubeObject) => KubeObject,
+): Served {
+  const { group, resource, kind } = definition
+  const apiVersion = apiVersionOf({ group, version })
+  return {
+    group, version, apiVersion, resource, kind, listKind: definition.listKind ?? `${kind}List`, definition, schema, store,
+    namespaced: definition.scope === 'Namespaced', toStored, fromStored,
+    view: fromStored === same ? (cached) => cached : (cached) => cached.view(apiVersion, (o) => ({ ...fromStored(o), kind, apiVersion })),
+  }
+}

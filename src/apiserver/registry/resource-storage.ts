@@ -1,0 +1,239 @@
+/**
+ * One resource between its keys in the store and its watch cache: writes go to the store, every read is served from the
+ * cache, and the cache has seen a write before the write is acknowledged.
+ */
+import type { Clock, Logger } from '../../base/env.ts'
+import { internalError, tooLargeResourceVersion } from '../../api/meta/errors.ts'
+import type { KubeObject } from '../../api/meta/object.ts'
+import { apiVersionOf } from '../../api/meta/object.ts'
+import type { ResourceDefinition } from '../resources/define.ts'
+import type { KVStore, KeyValue, StoreEvent, WriteResult } from '../storage/store.ts'
+import { CompactedError } from '../storage/store.ts'
+import { Cached, deepFreeze } from './cached.ts'
+import type { StorageCodec } from './codec.ts'
+import { canonicalObject } from './metadata.ts'
+import type { HistoryLimits } from './watch-cache.ts'
+import { WatchCache } from './watch-cache.ts'
+
+export interface ResourceStorageOptions {
+  readonly store: KVStore
+  readonly codec: StorageCodec
+  readonly clock: Clock
+  readonly log: Logger
+  readonly definition: ResourceDefinition
+  /** "/registry/pods/". */
+  readonly prefix: string
+  /** Brings an object read from the store up to date in place (defaults). */
+  readonly refresh?: (object: KubeObject) => void
+  readonly history?: HistoryLimits
+}
+
+export type Stored = { readonly ok: true; readonly cached: Cached } | { readonly ok: false }
+
+/** How long a read waits for a cache that is behind, as upstream does. */
+const freshnessTimeoutMs = 3000
+
+export class ResourceStorage {
+  readonly cache: WatchCache
+  readonly ready: Promise<void>
+  readonly #o: ResourceStorageOptions
+  readonly #apiVersion: string
+  /** What this process is writing, so that its own events need no decoding. */
+  readonly #written = new WeakMap<Uint8Array, Cached>()
+  #stop: () => void = () => undefined
+
+  constructor(o: ResourceStorageOptions) {
+    this.#o = o
+    this.#apiVersion = apiVersionOf(o.definition)
+    const { local } = o.store
+    this.cache = new WatchCache({ revision: local?.revision() ?? 0, now: () => o.clock.now(), limits: o.history })
+    if (local === undefined) {
+      const controller = new AbortController()
+      this.#stop = () => controller.abort()
+      this.ready = this.#follow(controller.signal)
+    } else {
+      for (const item of local.entries(o.prefix)) this.#load(item)
+      this.#stop = local.subscribe(o.prefix, (event, revision) => this.#onEvent(event, revision))
+      this.ready = Promise.resolve()
+    }
+  }
+
+  /** The latest revision of the whole store that the cache reflects. */
+  revision(): number {
+    const { local } = this.#o.store
+    if (local !== undefined) this.cache.advance(local.revision())
+    return this.cache.revision
+  }
+
+  /** Resolves when the cache is as new as the store was when this was called; at once for a store in this process. */
+  async fresh(signal: AbortSignal): Promise<number> {
+    if (this.#o.store.local !== undefined) return this.revision()
+    const revision = await this.#o.store.revision()
+    await this.waitFor(revision, signal)
+    return this.cache.revision
+  }
+
+  /** Resolves when the cache has seen the revision; throws 504 after three seconds. */
+  async waitFor(revision: number, signal: AbortSignal): Promise<void> {
+    if (this.revision() >= revision) return
+    await this.#o.store.requestProgress()
+    const timeout = new AbortController()
+    const timer = this.#o.clock.setTimeout(() => timeout.abort(), freshnessTimeoutMs)
+    try {
+      if (await this.cache.waitFor(revision, AbortSignal.any([signal, timeout.signal]))) return
+      throw tooLargeResourceVersion(revision, this.cache.revision, 1)
+    } finally {
+      timer.cancel()
+    }
+  }
+
+  get(key: string): Cached | undefined {
+    return this.cache.get(key)
+  }
+
+  /** Owns and freezes the object. Fails when the key exists. */
+  create(key: string, object: KubeObject, ttlSeconds?: number): Promise<Stored> {
+    return this.#write(key, object, (value) => ({ type: 'create', key: this.#o.prefix + key, value, ttlSeconds }))
+  }
+
+  /** Owns and freezes the object. Fails when the key does not have that revision. */
+  update(key: string, object: KubeObject, expectedRevision: number, ttlSeconds?: number): Promise<Stored> {
+    return this.#write(key, object, (value) => ({ type: 'update', key: this.#o.prefix + key, value, expectedRevision, ttlSeconds }))
+  }
+
+  /** The revision of the deletion, or undefined when the key does not have the expected one. */
+  async remove(key: string, expectedRevision: number, signal: AbortSignal): Promise<number | undefined> {
+    const { store, prefix } = this.#o
+    const result = store.local === undefined
+      ? await store.delete(prefix + key, expectedRevision)
+      : await store.local.write({ type: 'delete', key: prefix + key, expectedRevision })
+    if (!result.ok) return undefined
+    await this.waitFor(result.revision, signal)
+    return result.revision
+  }
+
+  close(): void {
+    this.#stop()
+    this.cache.close()
+  }
+
+  async #write(
+    key: string, object: KubeObject,
+    op: (value: (revision: number) => Uint8Array) => Parameters<NonNullable<KVStore['local']>['write']>[0],
+  ): Promise<Stored> {
+    const wire = canonicalObject(object, this.#o.definition.kind, this.#apiVersion)
+    const { local } = this.#o.store
+    if (local === undefined) return this.#writeRemote(key, wire, op)
+    let cached: Cached | undefined
+    const result = await local.write(op((revision) => {
+      const [made, bytes] = this.#make(key, wire, revision)
+      cached = made
+      this.#written.set(bytes, made)
+      return bytes
+    }))
+    return result.ok ? { ok: true, cached: cached! } : { ok: false }
+  }
+
+  async #writeRemote(
+    key: string, wire: KubeObject,
+    op: (value: (revision: number) => Uint8Array) => Parameters<NonNullable<KVStore['local']>['write']>[0],
+  ): Promise<Stored> {
+    const { store, codec, definition } = this.#o
+    const { resourceVersion: _, ...metadata } = wire.metadata
+    const bytes = codec.encode(definition, { ...wire, metadata })
+    const write = op(() => bytes)
+    let result: WriteResult
+    if (write.type === 'create') result = await store.create(write.key, bytes, { ttlSeconds: write.ttlSeconds })
+    else if (write.type === 'update') result = await store.update(write.key, bytes, write.expectedRevision, { ttlSeconds: write.ttlSeconds })
+    else throw internalError('a deletion has no value')
+    if (!result.ok) return { ok: false }
+    // Waiting for the cache keeps this server's clients from reading something older than what they wrote.
+    await this.waitFor(result.revision, new AbortController().signal).catch(() => undefined)
+    const seen = this.cache.get(key)
+    if (seen?.revision === result.revision) return { ok: true, cached: seen }
+    return { ok: true, cached: this.#make(key, wire, result.revision)[0] }
+  }
+
+  #make(key: string, wire: KubeObject, revision: number): [Cached, Buffer] {
+    const { codec, definition } = this.#o
+    wire.metadata.resourceVersion = String(revision)
+    const bytes = codec.encode(definition, wire)
+    const cached = new Cached(deepFreeze(wire), key, revision, bytes.length)
+    if (codec.wireJson) cached.encodings.json = bytes
+    return [cached, bytes]
+  }
+
+  #onEvent(event: StoreEvent, revision: number): void {
+    const key = event.key.slice(this.#o.prefix.length)
+    this.cache.apply(revision, key, event.type === 'delete' ? undefined : this.#decoded(key, event.value!, revision))
+  }
+
+  #decoded(key: string, bytes: Uint8Array, revision: number): Cached | undefined {
+    return this.#written.get(bytes) ?? this.#decode(key, bytes, revision)
+  }
+
+  /** A value that cannot be read is left out and reported: one broken key must not take the resource down. */
+  #decode(key: string, bytes: Uint8Array, revision: number): Cached | undefined {
+    const { codec, definition, refresh, log } = this.#o
+    try {
+      const object = codec.decode(definition, bytes)
+      refresh?.(object)
+      const wire = canonicalObject(object, definition.kind, this.#apiVersion)
+      wire.metadata.resourceVersion = String(revision)
+      return new Cached(deepFreeze(wire), key, revision, bytes.length)
+    } catch (error) {
+      log.error('stored value cannot be decoded', { resource: definition.resource, key, error })
+      return undefined
+    }
+  }
+
+  #load(item: KeyValue): void {
+    const key = item.key.slice(this.#o.prefix.length)
+    const cached = this.#decoded(key, item.value, item.modRevision)
+    if (cached !== undefined) this.cache.load(cached)
+  }
+
+  /** Fills the cache from a store elsewhere and keeps it so; resolves when it is filled. */
+  async #follow(signal: AbortSignal): Promise<void> {
+    const { store, prefix } = this.#o
+    const { items, revision } = await store.list(prefix)
+    for (const item of items) this.#load(item)
+    this.cache.restart(revision)
+    void this.#watch(revision, signal)
+  }
+
+  async #watch(from: number, signal: AbortSignal): Promise<void> {
+    const { store, prefix, log, clock, definition } = this.#o
+    let revision = from
+    while (!signal.aborted) {
+      try {
+        for await (const batch of store.watch(prefix, revision, signal)) {
+          for (const event of batch.events) this.#onEvent(event, batch.revision)
+          this.cache.advance(batch.revision)
+          revision = batch.revision
+        }
+      } catch (error) {
+        if (signal.aborted) return
+        log.warn('watch of the store broke off', { resource: definition.resource, error })
+        if (error instanceof CompactedError) revision = await this.#resync()
+      }
+      await clock.sleep(1000, signal).catch(() => undefined)
+    }
+  }
+
+  /** After a gap: whatever differs between the store and the cache is a change now. */
+  async #resync(): Promise<number> {
+    const { store, prefix } = this.#o
+    const { items, revision } = await store.list(prefix)
+    const gone = new Set([...this.cache.values()].map((cached) => cached.key))
+    for (const item of items) {
+      const key = item.key.slice(prefix.length)
+      gone.delete(key)
+      if (this.cache.get(key)?.revision === item.modRevision) continue
+      this.cache.apply(Math.max(item.modRevision, this.cache.revision), key, this.#decode(key, item.value, item.modRevision))
+    }
+    for (const key of gone) this.cache.apply(revision, key, undefined)
+    this.cache.advance(revision)
+    return revision
+  }
+}

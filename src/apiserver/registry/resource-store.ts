@@ -1,0 +1,319 @@
+/**
+ * The generic store: create, update and delete of one kind, from its definition. Objects here are in the stored version.
+ * Upstream: apiserver/pkg/registry/generic/registry/store.go.
+ */
+import type { Clock, Random } from '../../base/env.ts'
+import {
+  alreadyExists, conflict, generateNameConflict, invalid, isStatus, notFound, optimisticLockText, successStatus,
+} from '../../api/meta/errors.ts'
+import type { Status } from '../../api/meta/errors.ts'
+import { fieldInvalid } from '../../api/meta/field-errors.ts'
+import type { KubeObject } from '../../api/meta/object.ts'
+import { formatTime } from '../../api/meta/time.ts'
+import type { UserInfo } from '../handler.ts'
+import type { HookContext, ResourceDefinition, Rollback, StrategyContext } from '../resources/define.ts'
+import { Cached, deepCopy, deepFreeze } from './cached.ts'
+import type { DeleteOptions } from './deletion.ts'
+import { completesDeletion, planDeletion } from './deletion.ts'
+import { sameStored } from './equal.ts'
+import { canonicalObject, generateName } from './metadata.ts'
+import type { ResourceStorage } from './resource-storage.ts'
+import { beforeCreate, beforeUpdate } from './strategy.ts'
+
+/** Who writes, and how. */
+export interface WriteContext {
+  readonly user: UserInfo
+  readonly dryRun: boolean
+  /** '' for the main resource. */
+  readonly subresource: string
+  readonly signal: AbortSignal
+  warn(text: string): void
+  /** Validating admission, on the final object; `old` is undefined for a create. */
+  validate(object: KubeObject, old: KubeObject | undefined): Promise<void>
+}
+
+export interface UpdateRequest {
+  /**
+   * Makes the new object from the stored one (undefined: there is none). Called again after a lost race; the result is
+   * the store's to change. Its resourceVersion is the client's expectation, '' or absent for none.
+   */
+  transform(old: KubeObject | undefined): Promise<KubeObject>
+  /** Create it when it is missing, though the kind does not say so (apply). */
+  readonly allowCreate?: boolean
+}
+
+export interface Written {
+  readonly entry: Cached
+  readonly created: boolean
+}
+
+export interface Deleted {
+  /** The object, or the Status that the kind answers with. */
+  readonly result: Cached | Status
+  /** Whether it is gone. */
+  readonly removed: boolean
+}
+
+export interface ResourceStoreOptions {
+  readonly definition: ResourceDefinition
+  readonly storage: ResourceStorage
+  readonly clock: Clock
+  readonly random: Random
+  readonly feature: (name: string) => boolean
+  readonly services: Readonly<Record<string, unknown>>
+}
+
+const nameAttempts = 8
+
+export class ResourceStore {
+  readonly definition: ResourceDefinition
+  readonly storage: ResourceStorage
+  readonly #o: ResourceStoreOptions
+
+  constructor(o: ResourceStoreOptions) {
+    this.definition = o.definition
+    this.storage = o.storage
+    this.#o = o
+  }
+
+  keyOf(namespace: string, name: string): string {
+    return this.definition.scope === 'Namespaced' ? `${namespace}/${name}` : name
+  }
+
+  /** The stored object. Throws 404. */
+  get(namespace: string, name: string): Cached {
+    const cached = this.storage.get(this.keyOf(namespace, name))
+    if (cached === undefined) throw notFound(this.definition, name)
+    return cached
+  }
+
+  /** Stores a new object, which it owns from now on. */
+  async create(object: KubeObject, context: WriteContext): Promise<Cached> {
+    const { metadata } = object
+    const generated = !metadata.name && !!metadata.generateName
+    metadata.creationTimestamp = formatTime(this.#o.clock.now())
+    metadata.uid = this.#o.random.uuid()
+    if (generated) this.#pickName(object)
+    const hooks = this.#hookContext(context)
+    const rollback = await this.definition.hooks?.beforeCreate?.(object, hooks)
+    let done = false
+    try {
+      beforeCreate(this.definition, object, hooks)
+      await context.validate(object, undefined)
+      const cached = await this.#insert(object, context, generated)
+      done = true
+      return cached
+    } finally {
+      if (!done || context.dryRun) await undo(rollback)
+    }
+  }
+
+  #pickName(object: KubeObject): void {
+    const { metadata } = object
+    for (let attempt = 0; attempt < nameAttempts; attempt++) {
+      metadata.name = generateName(metadata.generateName!, this.#o.random)
+      if (this.storage.get(this.#keyOfObject(object)) === undefined) return
+    }
+  }
+
+  async #insert(object: KubeObject, context: WriteContext, generated: boolean): Promise<Cached> {
+    const { metadata } = object
+    for (let attempt = 1; ; attempt++) {
+      const key = this.#keyOfObject(object)
+      if (metadata.resourceVersion) throw new Error('resourceVersion should not be set on objects to be created')
+      if (this.storage.get(key) === undefined) {
+        if (context.dryRun) return this.#unstored(object, key)
+        const result = await this.storage.create(key, object, this.definition.ttlSeconds?.(object))
+        if (result.ok) return result.cached
+      }
+      if (!generated || attempt >= nameAttempts) throw this.#existsError(object, key, generated)
+      this.#pickName(object)
+    }
+  }
+
+  #existsError(object: KubeObject, key: string, generated: boolean): Error {
+    const name = object.metadata.name ?? ''
+    const error = generated ? generateNameConflict(this.definition, name) : alreadyExists(this.definition, name)
+    if (this.storage.get(key)?.object.metadata.deletionTimestamp) {
+      error.status.message = `object is being deleted: ${error.status.message}`
+    }
+    return error
+  }
+
+  /** Changes the stored object, or creates it where that is allowed. */
+  async update(namespace: string, name: string, request: UpdateRequest, context: WriteContext): Promise<Written> {
+    const key = this.keyOf(namespace, name)
+    for (;;) {
+      const current = this.storage.get(key)
+      if (current === undefined) {
+        if (!this.definition.createOnUpdate && request.allowCreate !== true) throw notFound(this.definition, name)
+        const object = await request.transform(undefined)
+        delete object.metadata.resourceVersion
+        try {
+          return { entry: await this.create(object, context), created: true }
+        } catch (error) {
+          if (!isStatus(error, 'AlreadyExists') || this.storage.get(key) === undefined) throw error
+          continue
+        }
+      }
+      const written = await this.#updateOnce(key, current, request, context)
+      if (written !== undefined) return { entry: written, created: false }
+      context.signal.throwIfAborted()
+    }
+  }
+
+  /** Undefined when somebody else wrote in between. */
+  async #updateOnce(key: string, current: Cached, request: UpdateRequest, context: WriteContext): Promise<Cached | undefined> {
+    const old = current.object
+    const name = old.metadata.name ?? ''
+    const object = await request.transform(old)
+    this.#checkUid(key, object, old)
+    this.#checkVersion(object, old, name)
+    const hooks = this.#hookContext(context)
+    const rollback = await this.definition.hooks?.beforeUpdate?.(object, old, hooks)
+    let done = false
+    try {
+      beforeUpdate(this.definition, object, old, hooks)
+      await context.validate(object, old)
+      if (completesDeletion(this.definition, object, old)) {
+        done = true
+        return await this.#finishDeletion(key, current, object, context)
+      }
+      const next = canonicalObject(object, this.definition.kind, old.apiVersion ?? '')
+      if (sameStored(next, old)) return current
+      if (context.dryRun) return this.#unstored(object, key)
+      const result = await this.storage.update(key, object, current.revision, this.definition.ttlSeconds?.(object))
+      if (!result.ok) return undefined
+      done = true
+      return result.cached
+    } finally {
+      if (!done || context.dryRun) await undo(rollback)
+    }
+  }
+
+  #checkUid(key: string, object: KubeObject, old: KubeObject): void {
+    const { uid } = object.metadata
+    if (!uid || uid === old.metadata.uid) return
+    const prefix = this.definition.storagePrefix ?? this.definition.resource
+    throw conflict(this.definition, old.metadata.name ?? '',
+      `StorageError: invalid object, Code: 4, Key: /registry/${prefix}/${key}, ResourceVersion: 0, AdditionalErrorMsg: `
+      + `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${old.metadata.uid}`)
+  }
+
+  /** Sets the version that is to be overwritten where the client has none in mind. Throws 409 and 422. */
+  #checkVersion(object: KubeObject, old: KubeObject, name: string): void {
+    const given = object.metadata.resourceVersion
+    if (given === undefined || given === '' || given === '0') {
+      if (this.definition.unconditionalUpdate !== true) {
+        throw invalid({ group: this.definition.group, kind: this.definition.resource }, name,
+          [fieldInvalid('metadata.resourceVersion', 0, 'must be specified for an update')])
+      }
+      object.metadata.resourceVersion = old.metadata.resourceVersion
+    } else if (given !== old.metadata.resourceVersion) {
+      throw conflict(this.definition, name, optimisticLockText)
+    }
+  }
+
+  /** The last finalizer is gone: the object goes too. Answers with the object as the request left it. */
+  async #finishDeletion(key: string, current: Cached, object: KubeObject, context: WriteContext): Promise<Cached> {
+    const last = this.#unstored(object, key)
+    if (context.dryRun) return last
+    for (let latest: Cached | undefined = current; latest !== undefined; latest = this.storage.get(key)) {
+      if (latest.object.metadata.uid !== current.object.metadata.uid) break
+      if (await this.storage.remove(key, latest.revision, context.signal) !== undefined) {
+        await this.definition.hooks?.afterDelete?.(object, this.#hookContext(context))
+        break
+      }
+    }
+    return last
+  }
+
+  /** Deletes, or begins to. `validate` of the context is called with the stored object as `old`. */
+  async delete(namespace: string, name: string, options: DeleteOptions, context: WriteContext): Promise<Deleted> {
+    const key = this.keyOf(namespace, name)
+    for (;;) {
+      const current = this.storage.get(key)
+      if (current === undefined) throw notFound(this.definition, name)
+      const deleted = await this.#deleteOnce(key, current, options, context)
+      if (deleted !== undefined) return deleted
+      context.signal.throwIfAborted()
+    }
+  }
+
+  async #deleteOnce(key: string, current: Cached, options: DeleteOptions, context: WriteContext): Promise<Deleted | undefined> {
+    const { definition } = this
+    const plan = planDeletion(definition, current.object, options, this.#o.clock.now())
+    if (plan.step === 'pending') return this.#answer(current, false)
+    await context.validate(current.object, current.object)
+    if (plan.step === 'remove' && definition.prepareForDelete === undefined) return this.#remove(key, current, context)
+    const begins = definition.prepareForDelete !== undefined && !current.object.metadata.deletionTimestamp
+    if (plan.step === 'remove' && !begins) return this.#remove(key, current, context)
+    const object = plan.step === 'mark' ? plan.object : { ...current.object, metadata: { ...current.object.metadata } }
+    if (begins) this.#begin(object, context)
+    const marked = await this.#mark(key, current, object, context)
+    if (marked === undefined) return undefined
+    if (plan.step === 'mark' && plan.remove && !begins) {
+      return context.dryRun ? { result: marked, removed: true } : this.#remove(key, marked, context)
+    }
+    return { result: marked, removed: false }
+  }
+
+  #begin(object: KubeObject, context: WriteContext): void {
+    object.metadata.deletionTimestamp ??= formatTime(this.#o.clock.now())
+    const copy = deepCopy(object)
+    this.definition.prepareForDelete!(copy, this.#strategyContext(context))
+    Object.assign(object, copy)
+  }
+
+  async #mark(key: string, current: Cached, object: KubeObject, context: WriteContext): Promise<Cached | undefined> {
+    if (sameStored(object, current.object)) return current
+    if (context.dryRun) return this.#unstored(object, key)
+    const result = await this.storage.update(key, object, current.revision, this.definition.ttlSeconds?.(object))
+    return result.ok ? result.cached : undefined
+  }
+
+  async #remove(key: string, current: Cached, context: WriteContext): Promise<Deleted | undefined> {
+    if (context.dryRun) return this.#answer(current, true)
+    const revision = await this.storage.remove(key, current.revision, context.signal)
+    if (revision === undefined) return undefined
+    await this.definition.hooks?.afterDelete?.(current.object, this.#hookContext(context))
+    return this.#answer(this.#unstored({ ...current.object, metadata: { ...current.object.metadata, resourceVersion: String(revision) } }, key), true)
+  }
+
+  #answer(cached: Cached, removed: boolean): Deleted {
+    const { definition } = this
+    if (definition.returnDeletedObject) return { result: cached, removed }
+    const { name, uid } = cached.object.metadata
+    return { result: successStatus({ name, group: definition.group, kind: definition.resource, uid }), removed }
+  }
+
+  /** An object that is answered without being stored: a dry run's, or one that is gone. */
+  #unstored(object: KubeObject, key: string): Cached {
+    const wire = canonicalObject(object, this.definition.kind, apiVersion(this.definition))
+    if (wire.metadata.resourceVersion === undefined) delete wire.metadata.resourceVersion
+    return new Cached(deepFreeze(wire), key, 0, 0)
+  }
+
+  #keyOfObject(object: KubeObject): string {
+    return this.keyOf(object.metadata.namespace ?? '', object.metadata.name ?? '')
+  }
+
+  #strategyContext(context: WriteContext): StrategyContext {
+    return {
+      user: context.user, now: new Date(this.#o.clock.now()), feature: this.#o.feature,
+      subresource: context.subresource, warn: (text) => context.warn(text),
+    }
+  }
+
+  #hookContext(context: WriteContext): HookContext {
+    return { ...this.#strategyContext(context), dryRun: context.dryRun, services: this.#o.services }
+  }
+}
+
+function apiVersion({ group, version }: ResourceDefinition): string {
+  return group === '' ? version : `${group}/${version}`
+}
+
+async function undo(rollback: Rollback | void): Promise<void> {
+  if (rollback !== undefined) await rollback()
+}

@@ -1,0 +1,104 @@
+/** The synchronous steps between a decoded object and its storage. Upstream: registry/rest/{create,update}.go. */
+import { invalid } from '../../api/meta/errors.ts'
+import type { FieldError } from '../../api/meta/errors.ts'
+import { validateObjectMeta, validateObjectMetaUpdate } from '../../api/meta/metadata-validation.ts'
+import { nameIsDNS1035Label, nameIsDNSLabel, nameIsDNSSubdomain, nameIsPathSegment } from '../../api/meta/names.ts'
+import type { NameCheck } from '../../api/meta/names.ts'
+import type { KubeObject } from '../../api/meta/object.ts'
+import type { ResourceDefinition, StrategyContext } from '../resources/define.ts'
+import { atPath, jsonEqual } from './equal.ts'
+
+/** How a definition wants names checked. */
+export function nameCheckOf(definition: ResourceDefinition): NameCheck {
+  const format = definition.nameFormat ?? 'dns-subdomain'
+  if (typeof format === 'function') return format
+  switch (format) {
+    case 'dns-label': return nameIsDNSLabel
+    case 'dns1035-label': return nameIsDNS1035Label
+    case 'path-segment': return nameIsPathSegment
+    case 'dns-subdomain': return nameIsDNSSubdomain
+  }
+}
+
+/** Paths whose change makes a new generation; none for kinds without a spec. */
+export function generationFieldsOf(definition: ResourceDefinition): readonly string[] {
+  return definition.generationFields ?? (definition.schema.properties?.spec === undefined ? [] : ['spec'])
+}
+
+/** Top-level fields that belong to a subresource. */
+export function resetFieldsOf(definition: ResourceDefinition): readonly string[] {
+  return definition.resetFields ?? (definition.subresources?.status === undefined ? [] : ['status'])
+}
+
+/** Completes a new object in place and checks it. Throws 422. */
+export function beforeCreate(definition: ResourceDefinition, object: KubeObject, context: StrategyContext): void {
+  for (const field of definition.createResetFields ?? resetFieldsOf(definition)) delete object[field]
+  if (generationFieldsOf(definition).length > 0) object.metadata.generation = 1
+  else delete object.metadata.generation
+  definition.prepareForCreate?.(object, context)
+  const errors: FieldError[] = [
+    ...validateObjectMeta(object.metadata, definition.scope === 'Namespaced', nameCheckOf(definition)),
+    ...(definition.validate?.(object, context) ?? []),
+  ]
+  if (errors.length > 0) throw invalid(definition, object.metadata.name ?? '', errors)
+  for (const warning of definition.warnings?.(object, undefined) ?? []) context.warn(warning)
+}
+
+/** Completes an updated object in place and checks the change. `old` is the stored one. Throws 422. */
+export function beforeUpdate(definition: ResourceDefinition, object: KubeObject, old: KubeObject, context: StrategyContext): void {
+  const { metadata } = object
+  const before = old.metadata
+  metadata.generation = before.generation
+  keepForeignFields(definition, object, old, context.subresource)
+  const subresource = context.subresource === '' ? undefined : definition.subresources?.[context.subresource]
+  if (subresource?.prepareForUpdate !== undefined) subresource.prepareForUpdate(object, old, context)
+  else if (context.subresource === '') definition.prepareForUpdate?.(object, old, context)
+  if (!object.metadata.uid) object.metadata.uid = before.uid
+  if (before.creationTimestamp) object.metadata.creationTimestamp = before.creationTimestamp
+  if (before.deletionTimestamp) object.metadata.deletionTimestamp = before.deletionTimestamp
+  if (before.deletionGracePeriodSeconds !== undefined && object.metadata.deletionGracePeriodSeconds == null) {
+    object.metadata.deletionGracePeriodSeconds = before.deletionGracePeriodSeconds
+  }
+  bumpGeneration(definition, object, old)
+  const errors = updateErrors(definition, object, old, context)
+  if (errors.length > 0) throw invalid(definition, object.metadata.name ?? '', errors)
+  if (context.subresource === '') for (const warning of definition.warnings?.(object, old) ?? []) context.warn(warning)
+}
+
+function updateErrors(definition: ResourceDefinition, object: KubeObject, old: KubeObject, context: StrategyContext): FieldError[] {
+  const subresource = definition.subresources?.[context.subresource]
+  const own = context.subresource === ''
+    ? definition.validateUpdate?.(object, old, context)
+    : subresource?.validateUpdate?.(object, old, context)
+  return [
+    ...validateObjectMeta(object.metadata, definition.scope === 'Namespaced', nameIsPathSegment),
+    ...validateObjectMetaUpdate(object.metadata, old.metadata),
+    ...(own ?? []),
+  ]
+}
+
+/** A subresource changes only its own top-level fields; the main resource leaves those alone. */
+function keepForeignFields(definition: ResourceDefinition, object: KubeObject, old: KubeObject, subresource: string): void {
+  if (subresource === '') {
+    for (const field of resetFieldsOf(definition)) restore(object, old, field)
+    return
+  }
+  const writes = definition.subresources?.[subresource]?.writes
+  if (writes === undefined) return
+  for (const field of new Set([...Object.keys(object), ...Object.keys(old)])) {
+    if (field === 'metadata' || field === 'kind' || field === 'apiVersion' || writes.includes(field)) continue
+    restore(object, old, field)
+  }
+}
+
+function restore(object: KubeObject, old: KubeObject, field: string): void {
+  if (old[field] === undefined) delete object[field]
+  else object[field] = old[field]
+}
+
+function bumpGeneration(definition: ResourceDefinition, object: KubeObject, old: KubeObject): void {
+  const fields = generationFieldsOf(definition)
+  if (fields.length === 0) return
+  if (fields.every((path) => jsonEqual(atPath(object, path), atPath(old, path)))) return
+  object.metadata.generation = (old.metadata.generation ?? 0) + 1
+}

@@ -1,0 +1,73 @@
+/** One reader of a watch cache: a bounded queue between the cache, which never waits, and whoever reads. */
+import type { WatchResponseEvent } from '../handler.ts'
+
+/** Events that a watcher may be behind before it is dropped; a reader of a socket catches up or starts again. */
+export const maxQueuedEvents = 65_536
+
+export class Watcher implements AsyncIterable<readonly WatchResponseEvent[]> {
+  #queue: WatchResponseEvent[] = []
+  #wake: (() => void) | undefined
+  #closed = false
+  readonly #onClose: () => void
+  readonly #maxQueued: number
+
+  /** `onClose` is called once: when the watcher is closed, dropped or left by its reader. */
+  constructor(onClose: () => void, maxQueued = maxQueuedEvents) {
+    this.#onClose = onClose
+    this.#maxQueued = maxQueued
+  }
+
+  get closed(): boolean {
+    return this.#closed
+  }
+
+  push(event: WatchResponseEvent): void {
+    if (this.#closed) return
+    this.#queue.push(event)
+    if (this.#queue.length > this.#maxQueued) {
+      // Too slow. What is queued is dropped with it: its reader resumes from the last version it saw.
+      this.#queue = []
+      this.close()
+      return
+    }
+    this.#notify()
+  }
+
+  /** Without the bound: for the initial events of a large collection. */
+  pushAll(events: readonly WatchResponseEvent[]): void {
+    for (const event of events) this.#queue.push(event)
+    this.#notify()
+  }
+
+  /** Ends the watch; what is queued is still delivered. */
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#onClose()
+    this.#notify()
+  }
+
+  #notify(): void {
+    const wake = this.#wake
+    this.#wake = undefined
+    wake?.()
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<readonly WatchResponseEvent[], void> {
+    try {
+      for (;;) {
+        if (this.#queue.length > 0) {
+          const batch = this.#queue
+          this.#queue = []
+          yield batch
+        } else if (this.#closed) {
+          return
+        } else {
+          await new Promise<void>((resolve) => { this.#wake = resolve })
+        }
+      }
+    } finally {
+      this.close()
+    }
+  }
+}
