@@ -76,7 +76,7 @@ export interface EventInterest {
 export interface Handle {
   readonly nodes: readonly NodeInfo[]
   node(name: string): NodeInfo | undefined
-  namespaceLabels(namespace: string): Readonly<Record<string, string>>
+  readonly namespaceLabels: (namespace: string) => Readonly<Record<string, string>>
   budgets(): readonly PodDisruptionBudget[]
   /** Selector of the services and the workload that the pod belongs to; undefined when there is none. */
   defaultSelector(pod: Pod): ((labels: Readonly<Record<string, string>>) => boolean) | undefined

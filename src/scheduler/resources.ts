@@ -60,7 +60,7 @@ export interface PodResources {
 
 export function resourcesOf(pod: Pod): PodResources {
   return {
-    requests: vectorOf(podRequests(pod)),
-    nonZero: vectorOf(podRequests(pod, { nonMissing: { cpu: `${defaultMilliCpu}m`, memory: String(defaultMemory) } })),
+    requests: vectorOf(podRequests(pod, { useStatus: true })),
+    nonZero: vectorOf(podRequests(pod, { useStatus: true, nonMissing: { cpu: `${defaultMilliCpu}m`, memory: String(defaultMemory) } })),
   }
 }
