@@ -5,7 +5,6 @@
 import type { Env } from '../base/env.ts'
 import type { KubeObject, Resource } from '../api/meta/object.ts'
 import type { Client, ObjectKey } from './client.ts'
-import { compareVersions } from './versions.ts'
 import { type Index, keyOf, type Lister, ObjectCache } from './lister.ts'
 import { runReflector } from './reflector.ts'
 
@@ -26,8 +25,8 @@ export interface Informer<T> extends Lister<T> {
   readonly synced: Promise<void>
   /** How far the cache has come; '' before the first state. */
   readonly resourceVersion: string
-  /** Calls back, once, when the cache has come to `resourceVersion` (at once when it has). */
-  whenSeen(resourceVersion: string, callback: () => void): void
+  /** Calls back, once, as soon as the condition on the cache holds; at once when it does. */
+  when(condition: () => boolean, callback: () => void): void
 }
 
 export interface InformerOptions {
@@ -47,7 +46,7 @@ export class SharedInformer<T extends KubeObject> implements Informer<T> {
   readonly #handlers = new Set<InformerHandler<T>>()
   readonly #env: Env
   readonly #options: InformerOptions
-  #waiting: { version: string; callback: () => void }[] = []
+  #waiting: { condition: () => boolean; callback: () => void }[] = []
   #resolveSynced!: () => void
   #hasSynced = false
   #version = ''
@@ -84,9 +83,9 @@ export class SharedInformer<T extends KubeObject> implements Informer<T> {
     return () => void this.#handlers.delete(handler)
   }
 
-  whenSeen(resourceVersion: string, callback: () => void): void {
-    if (this.#hasSynced && compareVersions(this.#version, resourceVersion) >= 0) callback()
-    else this.#waiting.push({ version: resourceVersion, callback })
+  when(condition: () => boolean, callback: () => void): void {
+    if (condition()) callback()
+    else this.#waiting.push({ condition, callback })
   }
 
   /** Lists and watches until the signal is aborted. */
@@ -148,7 +147,7 @@ export class SharedInformer<T extends KubeObject> implements Informer<T> {
     if (version === '') return
     this.#version = version
     if (this.#waiting.length === 0) return
-    const ready = this.#waiting.filter((waiter) => compareVersions(version, waiter.version) >= 0)
+    const ready = this.#waiting.filter((waiter) => waiter.condition())
     if (ready.length === 0) return
     this.#waiting = this.#waiting.filter((waiter) => !ready.includes(waiter))
     for (const { callback } of ready) this.#call(callback)

@@ -1,0 +1,144 @@
+/**
+ * What every controller is made of: keys that come from watches, a queue, workers, back-off. A controller whose
+ * decisions are pure is a ControllerDefinition (reconcile.ts); one that must ask others mid-way gives `sync` itself.
+ */
+import type { Env, Random } from '../base/env.ts'
+import { isStatus } from '../api/meta/errors.ts'
+import type { KubeObject, Resource } from '../api/meta/object.ts'
+import type { Client } from './client.ts'
+import type { EventRecorder } from './events.ts'
+import type { Informer, Informers } from './informer.ts'
+import { WorkQueue } from './work-queue.ts'
+
+/** What a running controller has at hand. */
+export interface ControllerContext {
+  readonly env: Env
+  readonly client: Client
+  readonly informers: Informers
+  /** A recorder whose events name the component. */
+  recorder(component: string): EventRecorder
+}
+
+/** Objects of a resource whose changes make keys. Made by `watch`, so that the object's type is checked. */
+export interface Watch {
+  readonly resource: Resource<KubeObject>
+  readonly keys: (object: KubeObject, informers: Informers) => Iterable<string>
+  readonly changed?: (object: KubeObject, old: KubeObject) => boolean
+  readonly deleted: boolean
+}
+
+export interface WatchFilter<T> {
+  /** False: an update between the two is of no interest. */
+  readonly changed?: (object: T, old: T) => boolean
+  /** False: deletions are of no interest. Default true. */
+  readonly deleted?: boolean
+}
+
+/** Changes of `resource` add the keys that `keys` names; for an update those of the old object too. */
+export function watch<T>(resource: Resource<T>, keys: (object: T, informers: Informers) => Iterable<string>, filter: WatchFilter<T> = {}): Watch {
+  return { resource, keys, changed: filter.changed, deleted: filter.deleted ?? true } as unknown as Watch
+}
+
+export interface SyncResult {
+  /** Look at the key again after this long, though nothing may have changed. */
+  readonly requeueAfterMs?: number
+}
+
+export interface KeyedController {
+  /** Upstream's name, "deployment-controller". */
+  readonly name: string
+  /** Keys worked on at the same time; one key never by two. Default 5. */
+  readonly workers?: number
+  readonly watches: readonly Watch[]
+  /** What `sync` reads besides what it watches. */
+  readonly reads?: readonly Resource<never>[]
+  /** Keys that are there from the start without an object. */
+  readonly initialKeys?: readonly string[]
+  /** Brings the key's world one step nearer to what it should be. A failure makes the key come back after a delay. */
+  sync(key: string, context: KeyedContext): Promise<SyncResult | void>
+}
+
+export interface KeyedContext extends ControllerContext {
+  readonly signal: AbortSignal
+  readonly random: Random
+  readonly queue: WorkQueue
+}
+
+export interface RunningController {
+  readonly name: string
+  readonly queue: WorkQueue
+  /** Resolves when its informers are filled and its workers run. */
+  readonly ready: Promise<void>
+  stop(): Promise<void>
+}
+
+/** Starts the controller's informers and workers. */
+export function runController(controller: KeyedController, context: ControllerContext): RunningController {
+  const { env, informers } = context
+  const log = env.log.child(controller.name)
+  const queue = new WorkQueue({ name: controller.name.replaceAll('-', '_'), clock: env.clock, metrics: env.metrics })
+  const used: Informer<never>[] = (controller.reads ?? []).map((resource) => informers.of(resource))
+  const stops: (() => void)[] = []
+  for (const source of controller.watches) {
+    const informer = informers.of(source.resource)
+    used.push(informer as unknown as Informer<never>)
+    stops.push(informer.addHandler(handlerFor(source, informers, queue)))
+  }
+  for (const key of controller.initialKeys ?? []) queue.add(key)
+
+  const ready = Promise.all(used.map((informer) => informer.synced)).then(() => undefined)
+  const task = env.tasks.go(controller.name, async (signal) => {
+    const aborted = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
+    signal.addEventListener('abort', () => queue.close(), { once: true })
+    await Promise.race([ready, aborted])
+    if (signal.aborted) return
+    const keyed: KeyedContext = { ...context, env: { ...env, log }, signal, random: env.random, queue }
+    await Promise.all(Array.from({ length: controller.workers ?? 5 }, () => work(controller, keyed)))
+  })
+  return {
+    name: controller.name, queue, ready,
+    async stop() {
+      for (const stop of stops) stop()
+      await task.stop()
+    },
+  }
+}
+
+function handlerFor(source: Watch, informers: Informers, queue: WorkQueue): {
+  add(object: KubeObject): void; update(object: KubeObject, old: KubeObject): void; delete(object: KubeObject): void
+} {
+  const addAll = (object: KubeObject): void => {
+    for (const key of source.keys(object, informers)) queue.add(key)
+  }
+  return {
+    add: addAll,
+    update(object, old) {
+      if (source.changed !== undefined && !source.changed(object, old)) return
+      addAll(old)
+      addAll(object)
+    },
+    delete(object) {
+      if (source.deleted) addAll(object)
+    },
+  }
+}
+
+async function work(controller: KeyedController, context: KeyedContext): Promise<void> {
+  const { queue, env, signal } = context
+  for (let key = await queue.get(); key !== undefined; key = await queue.get()) {
+    try {
+      const result = await controller.sync(key, context)
+      queue.forget(key)
+      if (result?.requeueAfterMs !== undefined) queue.addAfter(key, result.requeueAfterMs)
+    } catch (error) {
+      if (signal.aborted) return
+      // Somebody else wrote in between: normal, and settled by looking again.
+      const level = isStatus(error, 'Conflict') ? 'debug' : 'warn'
+      env.log[level]('sync failed', { key, error: error instanceof Error ? error.message : String(error) })
+      if (!isStatus(error, 'Conflict') && !(error instanceof Error && error.name === 'StatusError')) env.log.debug('sync failure', { key, error })
+      queue.addRateLimited(key)
+    } finally {
+      queue.done(key)
+    }
+  }
+}

@@ -1,0 +1,125 @@
+/**
+ * The one reconcile engine: a synchronous look over the caches, a pure plan, its execution, at most one status write.
+ * A key is planned again only when the caches have seen what the last plan wrote (read your writes), which is what
+ * upstream's expectations are for.
+ */
+import type { Random } from '../base/env.ts'
+import type { KubeObject, Resource } from '../api/meta/object.ts'
+import type { KeyedContext, KeyedController, SyncResult, Watch } from './controller.ts'
+import type { ObjectKey } from './client.ts'
+import type { Informer, Informers } from './informer.ts'
+import { execute, type Outcome, type Step } from './steps.ts'
+import { compareVersions } from './versions.ts'
+
+export interface World {
+  /** Wall time in ms. */
+  readonly now: number
+  readonly random: Random
+}
+
+export interface Plan {
+  readonly steps: readonly Step[]
+  /** The status write, which may depend on how the steps went. Done even when they failed. */
+  readonly status?: (outcome: Outcome) => readonly Step[]
+  readonly requeueAfterMs?: number
+}
+
+export interface ControllerDefinition<S> {
+  /** Upstream's name, "replicaset-controller". */
+  readonly name: string
+  /** What events name as their source; default the name. */
+  readonly component?: string
+  readonly workers?: number
+  readonly watches: readonly Watch[]
+  readonly reads?: readonly Resource<never>[]
+  /** Synchronous: one consistent cut of the caches. undefined: nothing to do for the key. */
+  snapshot(key: string, informers: Informers): S | undefined
+  /** Pure. */
+  plan(snapshot: S, world: World): Plan
+}
+
+/** The engine's controller for a definition. */
+export function reconciler<S>(definition: ControllerDefinition<S>): KeyedController {
+  const unseen = new UnseenWrites()
+  return {
+    name: definition.name,
+    workers: definition.workers,
+    watches: definition.watches,
+    reads: definition.reads,
+    sync: (key, context) => reconcile(definition, unseen, key, context),
+  }
+}
+
+async function reconcile<S>(
+  definition: ControllerDefinition<S>, unseen: UnseenWrites, key: string, context: KeyedContext,
+): Promise<SyncResult | void> {
+  const { informers, env, client, signal, queue } = context
+  if (!unseen.caughtUp(key, env.clock.monotonic(), () => queue.add(key))) return
+  const snapshot = definition.snapshot(key, informers)
+  if (snapshot === undefined) return
+  const plan = definition.plan(snapshot, { now: env.clock.now(), random: context.random })
+  const at = env.clock.monotonic()
+  const steps = {
+    client, signal, recorder: context.recorder(definition.component ?? definition.name),
+    wrote: (resource: Resource<KubeObject>, object: KubeObject) => unseen.wrote(key, informers.existing(resource), object, at),
+    deleted: (resource: Resource<KubeObject>, target: ObjectKey) => unseen.deleted(key, informers.existing(resource), target, at),
+  }
+  const outcome = await execute(plan.steps, steps)
+  const status = plan.status === undefined ? undefined : await execute(plan.status(outcome), steps)
+  const errors = [...outcome.errors, ...(status?.errors ?? [])]
+  if (errors.length === 1) throw errors[0]
+  if (errors.length > 1) throw new AggregateError(errors, errors.map((error) => error.message).join('; '))
+  return { requeueAfterMs: plan.requeueAfterMs }
+}
+
+interface Unseen {
+  readonly informer: Informer<KubeObject>
+  readonly seen: () => boolean
+  readonly at: number
+}
+
+/** What a plan wrote and its cache has not shown yet, by key. */
+class UnseenWrites {
+  readonly #byKey = new Map<string, Unseen[]>()
+
+  wrote(key: string, informer: Informer<KubeObject> | undefined, object: KubeObject, at: number): void {
+    const version = object.metadata?.resourceVersion
+    if (informer === undefined || version === undefined) return
+    this.#push(key, { informer, at, seen: () => compareVersions(informer.resourceVersion, version) >= 0 })
+  }
+
+  deleted(key: string, informer: Informer<KubeObject> | undefined, target: ObjectKey, at: number): void {
+    const uid = informer?.get(target)?.metadata.uid
+    if (informer === undefined || uid === undefined) return
+    const seen = (): boolean => {
+      const object = informer.get(target)
+      return object === undefined || object.metadata.uid !== uid || object.metadata.deletionTimestamp !== undefined
+    }
+    this.#push(key, { informer, at, seen })
+  }
+
+  /** True when every write is seen; else `callback` is called when the next one is. */
+  caughtUp(key: string, now: number, callback: () => void): boolean {
+    const writes = this.#byKey.get(key)
+    if (writes === undefined) return true
+    const rest = writes.filter(({ seen, at }) => !seen() && now - at < giveUpAfterMs)
+    if (rest.length === 0) {
+      this.#byKey.delete(key)
+      return true
+    }
+    this.#byKey.set(key, rest)
+    const [first] = rest as [Unseen]
+    first.informer.when(first.seen, callback)
+    return false
+  }
+
+  #push(key: string, unseen: Unseen): void {
+    if (unseen.seen()) return
+    const list = this.#byKey.get(key)
+    if (list === undefined) this.#byKey.set(key, [unseen])
+    else list.push(unseen)
+  }
+}
+
+/** As long as upstream's expectations last. */
+const giveUpAfterMs = 300_000
