@@ -148,6 +148,8 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   }
   /** Reviews and the like: nothing is stored, create answers at once. The EDGE gives such handlers by name (handlers/virtual.ts). */
   readonly virtual?: boolean
+  /** Made from a CustomResourceDefinition: no protobuf, no strategic merge patch. */
+  readonly custom?: boolean
 }
 
 /** Identity with types: gives a definition its checks and an editor its hints. */
