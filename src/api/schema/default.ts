@@ -1,7 +1,7 @@
 /**
  * Defaults that a schema states (apiextensions-apiserver schema/defaulting). For built-in kinds these are the zero
  * values that Go always writes and the defaults that their types declare; kinds add their own after them.
- * Inputs are never changed; defaults are shared, so treat results as frozen or copy before you change them.
+ * Inputs are never changed and defaults are copied; parts of the input that stay as they are are shared with the result.
  */
 import { setOwn } from './decode.ts'
 import type { Schema } from './schema.ts'
@@ -15,7 +15,16 @@ const nonNullableNull = (value: unknown, schema: Schema): boolean => value === n
 
 /** A default stands for null too, where null may not stand. */
 function orDefault(value: unknown, schema: Schema): unknown {
-  return value === undefined || nonNullableNull(value, schema) ? schema.default ?? value : value
+  return value === undefined || nonNullableNull(value, schema) ? own(schema.default) ?? value : value
+}
+
+/** A default of the value's own: kinds complete what is filled in here in place. */
+function own(value: unknown): unknown {
+  if (value === null || typeof value !== 'object') return value
+  if (Array.isArray(value)) return value.map(own)
+  const out: Record<string, unknown> = {}
+  for (const key of Object.keys(value)) setOwn(out, key, own((value as Record<string, unknown>)[key]))
+  return out
 }
 
 interface DefaultedFields {
@@ -80,7 +89,7 @@ function fillObject(object: Record<string, unknown>, schema: Schema): unknown {
     if (next !== item) set(key, next)
   }
   for (const key of defaultedFields(properties)) {
-    if (object[key] === undefined) set(key, fill(properties[key]!.default, properties[key]!))
+    if (object[key] === undefined) set(key, fill(own(properties[key]!.default), properties[key]!))
   }
   return out ?? object
 }
