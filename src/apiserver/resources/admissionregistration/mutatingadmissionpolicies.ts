@@ -1,6 +1,17 @@
 import type { MutatingAdmissionPolicy } from '../../../api/generated/types/admissionregistration-v1.ts'
 import { builtin } from '../builtin.ts'
+import { ageColumn, integer, nameColumn, text } from '../columns.ts'
+import { defaultMatchResources, paramKindText } from './common.ts'
 
 export const mutatingAdmissionPolicies = builtin<MutatingAdmissionPolicy>({
   group: 'admissionregistration.k8s.io', version: 'v1', resource: 'mutatingadmissionpolicies',
+  default({ spec }) {
+    if (spec === undefined) return
+    spec.failurePolicy ??= 'Fail'
+    defaultMatchResources(spec.matchConstraints)
+  },
+  columns: [
+    nameColumn(), integer('Mutations', (o) => o.spec?.mutations?.length ?? 0),
+    text('ParamKind', (o) => paramKindText(o.spec?.paramKind)), ageColumn(),
+  ],
 })

@@ -1,6 +1,12 @@
 import type { MutatingAdmissionPolicyBinding } from '../../../api/generated/types/admissionregistration-v1.ts'
 import { builtin } from '../builtin.ts'
+import { ageColumn, nameColumn, text } from '../columns.ts'
+import { defaultMatchResources, paramRefText } from './common.ts'
 
 export const mutatingAdmissionPolicyBindings = builtin<MutatingAdmissionPolicyBinding>({
   group: 'admissionregistration.k8s.io', version: 'v1', resource: 'mutatingadmissionpolicybindings',
+  default: ({ spec }) => defaultMatchResources(spec?.matchResources),
+  columns: [
+    nameColumn(), text('PolicyName', (o) => o.spec?.policyName), text('ParamRef', (o) => paramRefText(o.spec?.paramRef)), ageColumn(),
+  ],
 })

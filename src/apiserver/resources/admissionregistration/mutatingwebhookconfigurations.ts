@@ -1,6 +1,16 @@
 import type { MutatingWebhookConfiguration } from '../../../api/generated/types/admissionregistration-v1.ts'
 import { builtin } from '../builtin.ts'
+import { ageColumn, integer, nameColumn } from '../columns.ts'
+import { defaultWebhook } from './common.ts'
 
 export const mutatingWebhookConfigurations = builtin<MutatingWebhookConfiguration>({
   group: 'admissionregistration.k8s.io', version: 'v1', resource: 'mutatingwebhookconfigurations',
+  generationFields: ['webhooks'],
+  default({ webhooks }) {
+    for (const webhook of webhooks ?? []) {
+      defaultWebhook(webhook)
+      webhook.reinvocationPolicy ??= 'Never'
+    }
+  },
+  columns: [nameColumn(), integer('Webhooks', (o) => o.webhooks?.length ?? 0), ageColumn()],
 })

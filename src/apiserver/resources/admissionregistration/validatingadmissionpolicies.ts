@@ -1,7 +1,20 @@
 import type { ValidatingAdmissionPolicy } from '../../../api/generated/types/admissionregistration-v1.ts'
 import { builtin, statusSubresource } from '../builtin.ts'
+import { ageColumn, integer, nameColumn, text } from '../columns.ts'
+import { emptyStatus } from '../status.ts'
+import { defaultMatchResources, paramKindText } from './common.ts'
 
 export const validatingAdmissionPolicies = builtin<ValidatingAdmissionPolicy>({
   group: 'admissionregistration.k8s.io', version: 'v1', resource: 'validatingadmissionpolicies',
+  default({ spec }) {
+    if (spec === undefined) return
+    spec.failurePolicy ??= 'Fail'
+    defaultMatchResources(spec.matchConstraints)
+  },
+  prepareForCreate: emptyStatus(),
   subresources: { status: statusSubresource() },
+  columns: [
+    nameColumn(), integer('Validations', (o) => o.spec?.validations?.length ?? 0),
+    text('ParamKind', (o) => paramKindText(o.spec?.paramKind)), ageColumn(),
+  ],
 })

@@ -1,6 +1,12 @@
 import type { ValidatingAdmissionPolicyBinding } from '../../../api/generated/types/admissionregistration-v1.ts'
 import { builtin } from '../builtin.ts'
+import { ageColumn, nameColumn, text } from '../columns.ts'
+import { defaultMatchResources, paramRefText } from './common.ts'
 
 export const validatingAdmissionPolicyBindings = builtin<ValidatingAdmissionPolicyBinding>({
   group: 'admissionregistration.k8s.io', version: 'v1', resource: 'validatingadmissionpolicybindings',
+  default: ({ spec }) => defaultMatchResources(spec?.matchResources),
+  columns: [
+    nameColumn(), text('PolicyName', (o) => o.spec?.policyName), text('ParamRef', (o) => paramRefText(o.spec?.paramRef)), ageColumn(),
+  ],
 })

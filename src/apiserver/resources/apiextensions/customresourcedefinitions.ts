@@ -1,7 +1,42 @@
 import type { CustomResourceDefinition } from '../../../api/generated/types/apiextensions-v1.ts'
 import { builtin, statusSubresource } from '../builtin.ts'
 
-export const customResourceDefinitions = builtin<CustomResourceDefinition>({
+type Definition = CustomResourceDefinition
+
+function defaultSpec({ spec }: Definition): void {
+  const { names } = spec
+  if (names !== undefined) {
+    names.singular ||= names.kind?.toLowerCase()
+    if (names.kind) names.listKind ||= `${names.kind}List`
+  }
+  spec.conversion ??= { strategy: 'None' }
+  const service = spec.conversion.webhook?.clientConfig?.service
+  if (service !== undefined) service.port ??= 443
+}
+
+/** A version that objects were once stored in stays listed until an administrator takes it out. */
+function addStoredVersion(definition: Definition): void {
+  const stored = definition.spec.versions?.find((v) => v.storage)?.name
+  const status = (definition.status ??= {})
+  if (stored === undefined || status.storedVersions?.includes(stored)) return
+  status.storedVersions = [...status.storedVersions ?? [], stored]
+}
+
+export const customResourceDefinitions = builtin<Definition>({
   group: 'apiextensions.k8s.io', version: 'v1', resource: 'customresourcedefinitions',
+  default(definition) {
+    if (definition.spec === undefined) return
+    defaultSpec(definition)
+    if (!definition.status?.storedVersions?.length) addStoredVersion(definition)
+  },
+  prepareForCreate(definition) {
+    definition.status = { acceptedNames: { kind: '', plural: '' }, conditions: [] }
+    addStoredVersion(definition)
+  },
+  prepareForUpdate(definition, old) {
+    definition.status = { ...old.status }
+    addStoredVersion(definition)
+  },
+  resetFields: [],
   subresources: { status: statusSubresource() },
 })

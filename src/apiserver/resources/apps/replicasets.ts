@@ -19,7 +19,6 @@ export const replicaSets = builtin<ReplicaSet>({
   default: setDefaults,
   prepareForCreate: freshStatus(() => ({ replicas: 0 })),
   subresources: { status: statusSubresource() },
-  selectableFields: { 'status.replicas': (o) => String(o.status?.replicas ?? 0) },
   columns: [
     nameColumn(),
     integer('Desired', (o) => o.spec?.replicas ?? 0),

@@ -1,7 +1,30 @@
 import type { PodCertificateRequest } from '../../../api/generated/types/certificates-v1beta1.ts'
 import { builtin, statusSubresource } from '../builtin.ts'
+import { formatLabels, nameColumn, text, wide } from '../columns.ts'
+import { emptyStatus } from '../status.ts'
+
+function stateText({ status }: PodCertificateRequest): string {
+  const states = (status?.conditions ?? []).map((c) => c.type).filter((t) => ['Issued', 'Denied', 'Failed'].includes(t))
+  return states.at(-1) ?? 'Pending'
+}
 
 export const podCertificateRequests = builtin<PodCertificateRequest>({
   group: 'certificates.k8s.io', version: 'v1beta1', resource: 'podcertificaterequests',
+  generationFields: [],
+  prepareForCreate: emptyStatus(),
   subresources: { status: statusSubresource() },
+  selectableFields: {
+    'spec.signerName': (o) => o.spec.signerName,
+    'spec.podName': (o) => o.spec.podName,
+    'spec.nodeName': (o) => o.spec.nodeName,
+  },
+  columns: [
+    nameColumn(),
+    text('PodName', (o) => o.spec.podName),
+    text('ServiceAccountName', (o) => o.spec.serviceAccountName),
+    text('NodeName', (o) => o.spec.nodeName),
+    text('SignerName', (o) => o.spec.signerName),
+    text('State', stateText),
+    wide('UnverifiedUserAnnotations', (o) => formatLabels(o.spec.unverifiedUserAnnotations)),
+  ],
 })

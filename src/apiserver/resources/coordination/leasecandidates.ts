@@ -6,7 +6,6 @@ export const leaseCandidates = builtin<LeaseCandidate>({
   group: 'coordination.k8s.io', version: 'v1beta1', resource: 'leasecandidates',
   createOnUpdate: true,
   generationFields: [],
-  selectableFields: { 'spec.leaseName': (o) => o.spec?.leaseName ?? '' },
   columns: [
     nameColumn(),
     text('LeaseName', (o) => o.spec?.leaseName),

@@ -31,6 +31,6 @@ export const namespaces = builtin<Namespace>({
   prepareForCreate,
   prepareForUpdate,
   subresources: { status: statusSubresource(), finalize: { writes: ['spec'] } },
-  selectableFields: { 'status.phase': (o) => o.status?.phase ?? '', name: (o) => o.metadata.name ?? '' },
+  selectableFields: { 'status.phase': (o) => o.status?.phase ?? '' },
   columns: [nameColumn(), text('Status', (o) => o.status?.phase), ageColumn()],
 })

@@ -43,7 +43,6 @@ export const persistentVolumeClaims = builtin<PersistentVolumeClaim>({
   },
   prepareForUpdate: (claim, old) => normalizeDataSources(claim.spec!, old.spec),
   subresources: { status: statusSubresource() },
-  selectableFields: { name: (o) => o.metadata.name ?? '' },
   columns: [
     nameColumn(),
     text('Status', (o) => (o.metadata.deletionTimestamp ? 'Terminating' : o.status?.phase ?? '')),

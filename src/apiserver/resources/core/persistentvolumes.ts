@@ -74,7 +74,6 @@ export const persistentVolumes = builtin<PersistentVolume>({
   subresources: {
     status: statusSubresource({ prepareForUpdate: (o, old, { now }) => prepareStatus(o, old, formatTime(now)) }),
   },
-  selectableFields: { name: (o) => o.metadata.name ?? '' },
   columns: [
     nameColumn(),
     text('Capacity', (o) => o.spec?.capacity?.storage ?? '0'),

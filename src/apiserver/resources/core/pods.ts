@@ -21,6 +21,8 @@ export const pods = builtin<Pod>({
   },
   selectableFields: {
     'spec.nodeName': (pod) => pod.spec?.nodeName ?? '',
+    // The name it had before v1; old clients may still send it.
+    'spec.host': (pod) => pod.spec?.nodeName ?? '',
     'spec.restartPolicy': (pod) => pod.spec?.restartPolicy ?? '',
     'spec.schedulerName': (pod) => pod.spec?.schedulerName ?? '',
     'spec.serviceAccountName': (pod) => pod.spec?.serviceAccountName ?? '',

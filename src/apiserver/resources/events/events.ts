@@ -2,6 +2,7 @@ import type { Event as CoreEvent } from '../../../api/generated/types/core-v1.ts
 import type { Event } from '../../../api/generated/types/events-v1.ts'
 import type { KubeObject } from '../../../api/meta/object.ts'
 import { builtin } from '../builtin.ts'
+import { eventColumns, eventFields } from '../core/events.ts'
 
 /** Drops members that are undefined, so that a converted object looks as if it had been written so. */
 function compact<T extends object>(object: T): T {
@@ -29,6 +30,9 @@ export function fromCoreEvent(event: CoreEvent): Event {
   }) as unknown as Event
 }
 
+const regarding = Object.entries(eventFields).filter(([path]) => path.startsWith('involvedObject.'))
+  .map(([path, value]) => [path.replace('involvedObject', 'regarding'), value] as const)
+
 export const eventsV1 = builtin<CoreEvent>({
   group: 'events.k8s.io', version: 'v1', resource: 'events',
   viewOf: {
@@ -41,4 +45,9 @@ export const eventsV1 = builtin<CoreEvent>({
   generationFields: [],
   ttlSeconds: () => 3600,
   defaultDeletionPropagation: 'Unsupported',
+  selectableFields: {
+    ...Object.fromEntries(regarding),
+    reason: eventFields.reason!, type: eventFields.type!, reportingController: eventFields.reportingComponent!,
+  },
+  columns: eventColumns,
 })

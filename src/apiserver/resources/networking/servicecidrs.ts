@@ -1,8 +1,13 @@
 import type { ServiceCIDR } from '../../../api/generated/types/networking-v1.ts'
 import { builtin, statusSubresource } from '../builtin.ts'
+import { ageColumn, nameColumn, text } from '../columns.ts'
+import { emptyStatus } from '../status.ts'
 
 export const serviceCIDRs = builtin<ServiceCIDR>({
   group: 'networking.k8s.io', version: 'v1', resource: 'servicecidrs',
   unconditionalUpdate: true,
+  generationFields: [],
+  prepareForCreate: emptyStatus(),
   subresources: { status: statusSubresource() },
+  columns: [nameColumn(), text('CIDRs', (o) => (o.spec?.cidrs ?? []).join(',')), ageColumn()],
 })

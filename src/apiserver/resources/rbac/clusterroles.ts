@@ -1,9 +1,11 @@
 import type { ClusterRole } from '../../../api/generated/types/rbac-v1.ts'
 import { builtin } from '../builtin.ts'
+import { rbacGroup } from './subjects.ts'
 
 export const clusterRoles = builtin<ClusterRole>({
-  group: 'rbac.authorization.k8s.io', version: 'v1', resource: 'clusterroles',
+  group: rbacGroup, version: 'v1', resource: 'clusterroles',
   unconditionalUpdate: true,
   createOnUpdate: true,
   nameFormat: 'path-segment',
+  generationFields: [],
 })

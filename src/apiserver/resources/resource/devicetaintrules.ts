@@ -1,9 +1,28 @@
 import type { DeviceTaintRule } from '../../../api/generated/types/resource-v1beta2.ts'
+import { ageOf, formatTime } from '../../../api/meta/time.ts'
 import { builtin, statusSubresource } from '../builtin.ts'
+import { ageColumn, nameColumn, text } from '../columns.ts'
+
+function stamp(rule: DeviceTaintRule, now: string): void {
+  if (rule.spec?.taint !== undefined) rule.spec.taint.timeAdded ??= now
+}
 
 export const deviceTaintRules = builtin<DeviceTaintRule>({
   group: 'resource.k8s.io', version: 'v1beta2', resource: 'devicetaintrules',
   returnDeletedObject: true,
   unconditionalUpdate: true,
+  prepareForCreate(rule, { now }) {
+    rule.status = {}
+    stamp(rule, formatTime(now))
+  },
+  prepareForUpdate: (rule, _old, { now }) => stamp(rule, formatTime(now)),
   subresources: { status: statusSubresource() },
+  columns: [
+    nameColumn(),
+    text('Key', (o) => o.spec?.taint?.key),
+    text('Value', (o) => o.spec?.taint?.value ?? ''),
+    text('Effect', (o) => o.spec?.taint?.effect),
+    text('TimeAdded', (o, now) => (o.spec?.taint?.timeAdded ? ageOf(o.spec.taint.timeAdded, now) : '')),
+    ageColumn(),
+  ],
 })

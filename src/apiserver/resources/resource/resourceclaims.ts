@@ -1,9 +1,27 @@
 import type { ResourceClaim } from '../../../api/generated/types/resource-v1.ts'
 import { builtin, statusSubresource } from '../builtin.ts'
+import { ageColumn, nameColumn, text } from '../columns.ts'
+import { emptyStatus } from '../status.ts'
+import { claimConversions } from './conversion.ts'
+import { defaultDeviceClaim } from './requests.ts'
+
+function stateText({ metadata, status }: ResourceClaim): string {
+  const words: string[] = metadata.deletionTimestamp ? ['deleted'] : []
+  if (status?.allocation !== undefined) {
+    words.push('allocated')
+    if (status.reservedFor?.length) words.push('reserved')
+  } else if (words.length === 0) words.push('pending')
+  return words.join(',')
+}
 
 export const resourceClaims = builtin<ResourceClaim>({
   group: 'resource.k8s.io', version: 'v1', resource: 'resourceclaims',
   returnDeletedObject: true,
   unconditionalUpdate: true,
+  generationFields: [],
+  conversions: claimConversions,
+  default: ({ spec }) => defaultDeviceClaim(spec?.devices),
+  prepareForCreate: emptyStatus(),
   subresources: { status: statusSubresource() },
+  columns: [nameColumn(), text('State', stateText), ageColumn()],
 })

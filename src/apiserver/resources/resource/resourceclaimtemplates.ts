@@ -1,8 +1,15 @@
 import type { ResourceClaimTemplate } from '../../../api/generated/types/resource-v1.ts'
 import { builtin } from '../builtin.ts'
+import { ageColumn, nameColumn } from '../columns.ts'
+import { templateConversions } from './conversion.ts'
+import { defaultDeviceClaim } from './requests.ts'
 
 export const resourceClaimTemplates = builtin<ResourceClaimTemplate>({
   group: 'resource.k8s.io', version: 'v1', resource: 'resourceclaimtemplates',
   returnDeletedObject: true,
   unconditionalUpdate: true,
+  generationFields: [],
+  conversions: templateConversions,
+  default: ({ spec }) => defaultDeviceClaim(spec?.spec?.devices),
+  columns: [nameColumn(), ageColumn()],
 })

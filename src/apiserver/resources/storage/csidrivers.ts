@@ -1,7 +1,30 @@
 import type { CSIDriver } from '../../../api/generated/types/storage-v1.ts'
 import { builtin } from '../builtin.ts'
+import { ageColumn, boolean, nameColumn, text } from '../columns.ts'
+
+function setDefaults({ spec }: CSIDriver): void {
+  if (spec === undefined) return
+  spec.attachRequired ??= true
+  spec.podInfoOnMount ??= false
+  spec.storageCapacity ??= false
+  spec.fsGroupPolicy ??= 'ReadWriteOnceWithFSType'
+  if (!spec.volumeLifecycleModes?.length) spec.volumeLifecycleModes = ['Persistent']
+  spec.requiresRepublish ??= false
+  spec.seLinuxMount ??= false
+}
 
 export const csiDrivers = builtin<CSIDriver>({
   group: 'storage.k8s.io', version: 'v1', resource: 'csidrivers',
   returnDeletedObject: true,
+  default: setDefaults,
+  columns: [
+    nameColumn(),
+    boolean('AttachRequired', (o) => o.spec?.attachRequired ?? true),
+    boolean('PodInfoOnMount', (o) => o.spec?.podInfoOnMount ?? false),
+    boolean('StorageCapacity', (o) => o.spec?.storageCapacity ?? false),
+    text('TokenRequests', (o) => o.spec?.tokenRequests?.map((t) => t.audience).join(',') ?? '<unset>'),
+    boolean('RequiresRepublish', (o) => o.spec?.requiresRepublish ?? false),
+    text('Modes', (o) => o.spec?.volumeLifecycleModes?.join(',') || '<none>'),
+    ageColumn(),
+  ],
 })

@@ -1,7 +1,10 @@
 import type { CSINode } from '../../../api/generated/types/storage-v1.ts'
 import { builtin } from '../builtin.ts'
+import { ageColumn, integer, nameColumn } from '../columns.ts'
 
 export const csiNodes = builtin<CSINode>({
   group: 'storage.k8s.io', version: 'v1', resource: 'csinodes',
   returnDeletedObject: true,
+  generationFields: [],
+  columns: [nameColumn(), integer('Drivers', (o) => o.spec?.drivers?.length ?? 0), ageColumn()],
 })

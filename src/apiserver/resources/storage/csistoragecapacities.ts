@@ -1,6 +1,11 @@
 import type { CSIStorageCapacity } from '../../../api/generated/types/storage-v1.ts'
 import { builtin } from '../builtin.ts'
+import { nameColumn, text } from '../columns.ts'
 
 export const csiStorageCapacities = builtin<CSIStorageCapacity>({
   group: 'storage.k8s.io', version: 'v1', resource: 'csistoragecapacities',
+  generationFields: [],
+  columns: [
+    nameColumn(), text('StorageClassName', (o) => o.storageClassName), text('Capacity', (o) => o.capacity ?? '<unset>'),
+  ],
 })
