@@ -18,7 +18,9 @@ export const mayImport: Readonly<Record<string, readonly string[]>> = {
   'src/cloud': ['src/base', 'src/api', 'src/client'],
   'src/kubelet': ['src/base', 'src/api', 'src/client'],
   'src/proxy': ['src/base', 'src/api', 'src/client'],
-  'src/cluster': ['src/base', 'src/api', 'src/client', 'src/apiserver', 'src/scheduler', 'src/controllers', 'src/cloud', 'src/kubelet', 'src/proxy'],
+  'src/cluster': ['src/base', 'src/api', 'src/client', 'src/apiserver', 'src/scheduler', 'src/controllers', 'src/cloud', 'src/kubelet', 'src/proxy', 'src/sim/nodes'],
+  // Simulated nodes are a component like the kubelet, so a cluster may start them.
+  'src/sim/nodes': ['src/base', 'src/api', 'src/client'],
   'src/sim': ['src/base', 'src/api', 'src/client', 'src/cluster', 'src/apiserver', 'src/scheduler', 'src/controllers', 'src/kubelet', 'src/proxy'],
   'src/cli': ['src', 'package.json'],
 }

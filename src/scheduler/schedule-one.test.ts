@@ -8,7 +8,7 @@ import { node, pod, world } from './testing/worlds.ts'
 function place(nodes: Node[], placed: Pod[], wanted: Pod): string {
   const { framework } = world(nodes, placed)
   const result = framework.schedule(podInfo(wanted))
-  return result.node?.name ?? fitMessage(nodes.length, result.diagnosis)
+  return result.node === undefined ? fitMessage(nodes.length, result.diagnosis) : result.node.name
 }
 
 describe('filters', () => {
