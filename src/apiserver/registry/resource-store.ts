@@ -146,7 +146,7 @@ export class ResourceStore {
     for (;;) {
       const current = this.storage.get(key)
       if (current === undefined) {
-        if (!this.definition.createOnUpdate && request.allowCreate !== true) throw notFound(this.definition, name)
+        if (context.subresource !== '' || (!this.definition.createOnUpdate && request.allowCreate !== true)) throw notFound(this.definition, name)
         const object = await request.transform(undefined)
         delete object.metadata.resourceVersion
         try {
@@ -185,6 +185,7 @@ export class ResourceStore {
       const result = await this.storage.update(key, object, current.revision, this.definition.ttlSeconds?.(object))
       if (!result.ok) return undefined
       done = true
+      await this.definition.hooks?.afterUpdate?.(object, old, hooks)
       return result.cached
     } finally {
       if (!done || context.dryRun) await undo(rollback)

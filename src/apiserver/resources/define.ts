@@ -50,6 +50,8 @@ export interface LifecycleHooks<T> {
   /** Before the object is stored; a returned function undoes it when the write fails. */
   beforeCreate?(object: T, context: HookContext): Promise<Rollback | void>
   beforeUpdate?(object: T, old: T, context: HookContext): Promise<Rollback | void>
+  /** After a change is stored (not on a dry run): lets go of what the old object held. */
+  afterUpdate?(object: T, old: T, context: HookContext): Promise<void>
   /** After the object is gone. */
   afterDelete?(object: T, context: HookContext): Promise<void>
 }

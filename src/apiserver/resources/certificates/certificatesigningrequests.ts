@@ -66,6 +66,7 @@ export const certificateSigningRequests = builtin<Request>({
   nameFormat: () => [],
   generationFields: [],
   resetFields: ['spec', 'status'],
+  createResetFields: ['status'],
   prepareForCreate(request, { user }) {
     setRequester(request, user)
     request.status = {}

@@ -50,6 +50,7 @@ export const nodes = builtin<Node>({
   unconditionalUpdate: true,
   storagePrefix: 'minions',
   generationFields: [],
+  createResetFields: [],
   default: setDefaults,
   prepareForCreate(node) {
     dropConfigSource(node)

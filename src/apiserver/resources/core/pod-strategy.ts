@@ -3,7 +3,7 @@ import type {
   Container, Pod, PodAffinityTerm, PodCondition, PodSpec,
 } from '../../../api/generated/types/core-v1.ts'
 import type { LabelSelector } from '../../../api/generated/types/meta-v1.ts'
-import { podQOS } from './qos.ts'
+import { computeQOS } from '../../../api/helpers/qos.ts'
 
 type Labels = Readonly<Record<string, string>>
 
@@ -41,7 +41,7 @@ const gatedCondition = (): PodCondition => ({
 /** A new pod starts as Pending, with its QoS class, and with its label keys resolved to values. */
 export function preparePod(pod: Pod, now: string): void {
   const spec = pod.spec!
-  pod.status = { phase: 'Pending', qosClass: podQOS(pod) }
+  pod.status = { phase: 'Pending', qosClass: computeQOS(pod) }
   if (spec.schedulingGates?.length) pod.status.conditions = [{ ...gatedCondition(), lastTransitionTime: now }]
   resolveSelectors(spec, pod.metadata.labels ?? {})
 }
