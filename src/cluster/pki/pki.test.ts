@@ -9,9 +9,9 @@ const dir = mkdtempSync(join(tmpdir(), 'pki-'))
 afterAll(() => rmSync(dir, { recursive: true }))
 const now = new Date()
 
-test('makes a cluster\'s keys once and keeps them', async () => {
-  const first = await ensurePki(dir, now)
-  const again = await ensurePki(dir, now)
+test('makes a cluster\'s keys once and keeps them', () => {
+  const first = ensurePki(dir, now)
+  const again = ensurePki(dir, now)
   expect(again.ca.cert).toBe(first.ca.cert)
   expect(statSync(first.files.caKey).mode & 0o777).toBe(0o600)
   const client = new X509Certificate(readFileSync(first.files.kubeletClientCert))
@@ -19,14 +19,14 @@ test('makes a cluster\'s keys once and keeps them', async () => {
   expect(client.subject).toBe('O=system:masters\nCN=kube-apiserver-kubelet-client')
 })
 
-test('a server certificate is made anew for a new address, a client certificate when its end is near', async () => {
-  const { ca } = await ensurePki(dir, now)
+test('a server certificate is made anew for a new address, a client certificate when its end is near', () => {
+  const { ca } = ensurePki(dir, now)
   const server = (ipAddresses: string[]) => ensureServerCertificate(dir, 'kubelet', ca, { commonName: 'system:node:a', dnsNames: ['a'], ipAddresses }, now)
-  const one = await server(['10.0.0.1'])
-  expect((await server(['10.0.0.1'])).cert).toBe(one.cert)
-  expect((await server(['10.0.0.2'])).cert).not.toBe(one.cert)
+  const one = server(['10.0.0.1'])
+  expect((server(['10.0.0.1'])).cert).toBe(one.cert)
+  expect((server(['10.0.0.2'])).cert).not.toBe(one.cert)
   const identity = { commonName: 'admin', organizations: ['system:masters'] }
-  const client = await ensureClientCertificate(dir, 'admin', ca, identity, now)
+  const client = ensureClientCertificate(dir, 'admin', ca, identity, now)
   const later = new Date(now.getTime() + 340 * 86_400_000)
-  expect((await ensureClientCertificate(dir, 'admin', ca, identity, later)).cert).not.toBe(client.cert)
+  expect((ensureClientCertificate(dir, 'admin', ca, identity, later)).cert).not.toBe(client.cert)
 })

@@ -4,7 +4,7 @@
  */
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { type CertificatePair, certificateCovers, createAuthority, createSigningKey, issueCertificate } from '../../apiserver/auth/certificates.ts'
+import { type CertificatePair, certificateServes, createAuthority, generateKeys, issueCertificate } from '../../apiserver/auth/certificates.ts'
 
 const year = 365
 const renewBeforeMs = 30 * 86_400_000
@@ -33,13 +33,13 @@ export interface ClientIdentity {
 }
 
 /** Makes what the folder lacks of authorities, service account keys and the API server's client certificates. */
-export async function ensurePki(dir: string, now: Date): Promise<ClusterPki> {
+export function ensurePki(dir: string, now: Date): ClusterPki {
   mkdirSync(dir, { recursive: true, mode: 0o700 })
-  const ca = await ensureAuthority(dir, 'ca', 'kubernetes', now)
-  const frontProxyCa = await ensureAuthority(dir, 'front-proxy-ca', 'front-proxy-ca', now)
+  const ca = ensureAuthority(dir, 'ca', 'kubernetes', now)
+  const frontProxyCa = ensureAuthority(dir, 'front-proxy-ca', 'front-proxy-ca', now)
   ensureSigningKey(dir)
-  await ensureClientCertificate(dir, 'apiserver-kubelet-client', ca, { commonName: 'kube-apiserver-kubelet-client', organizations: ['system:masters'] }, now)
-  await ensureClientCertificate(dir, 'front-proxy-client', frontProxyCa, { commonName: 'front-proxy-client' }, now)
+  ensureClientCertificate(dir, 'apiserver-kubelet-client', ca, { commonName: 'kube-apiserver-kubelet-client', organizations: ['system:masters'] }, now)
+  ensureClientCertificate(dir, 'front-proxy-client', frontProxyCa, { commonName: 'front-proxy-client' }, now)
   const at = (name: string) => join(dir, name)
   return {
     dir, ca, frontProxyCa,
@@ -52,28 +52,28 @@ export async function ensurePki(dir: string, now: Date): Promise<ClusterPki> {
   }
 }
 
-async function ensureAuthority(dir: string, name: string, commonName: string, now: Date): Promise<CertificatePair> {
-  return readPair(dir, name) ?? writePair(dir, name, await createAuthority(commonName, now))
+function ensureAuthority(dir: string, name: string, commonName: string, now: Date): CertificatePair {
+  return readPair(dir, name) ?? writePair(dir, name, createAuthority(commonName, now))
 }
 
 /** A client certificate `name`.crt and .key in the folder; renewed when its end is near. */
-export async function ensureClientCertificate(dir: string, name: string, authority: CertificatePair, identity: ClientIdentity, now: Date): Promise<CertificatePair> {
+export function ensureClientCertificate(dir: string, name: string, authority: CertificatePair, identity: ClientIdentity, now: Date): CertificatePair {
   const kept = readPair(dir, name)
-  if (kept !== undefined && certificateCovers(kept.cert, [], [], new Date(now.getTime() + renewBeforeMs))) return kept
-  return writePair(dir, name, await issueCertificate(authority, { ...identity, usages: ['client'], notBefore: now, days: year }))
+  if (kept !== undefined && certificateServes(kept.cert, authority.cert, [], [], new Date(now.getTime() + renewBeforeMs))) return kept
+  return writePair(dir, name, issueCertificate(authority, { ...identity, usages: ['client'], now, days: year }))
 }
 
 /** A server certificate for these names and addresses; made anew when one is missing in it or its end is near. */
-export async function ensureServerCertificate(dir: string, name: string, authority: CertificatePair, server: { commonName: string; organizations?: readonly string[]; dnsNames: readonly string[]; ipAddresses: readonly string[] }, now: Date): Promise<CertificatePair> {
+export function ensureServerCertificate(dir: string, name: string, authority: CertificatePair, server: { commonName: string; organizations?: readonly string[]; dnsNames: readonly string[]; ipAddresses: readonly string[] }, now: Date): CertificatePair {
   const kept = readPair(dir, name)
   const until = new Date(now.getTime() + renewBeforeMs)
-  if (kept !== undefined && certificateCovers(kept.cert, server.dnsNames, server.ipAddresses, until)) return kept
-  return writePair(dir, name, await issueCertificate(authority, { ...server, usages: ['server'], notBefore: now, days: year }))
+  if (kept !== undefined && certificateServes(kept.cert, authority.cert, server.dnsNames, server.ipAddresses, until)) return kept
+  return writePair(dir, name, issueCertificate(authority, { ...server, usages: ['server'], now, days: year }))
 }
 
 function ensureSigningKey(dir: string): void {
   if (existsSync(join(dir, 'sa.key')) && existsSync(join(dir, 'sa.pub'))) return
-  const { privateKey, publicKey } = createSigningKey()
+  const { privateKey, publicKey } = generateKeys('ec')
   writeSecret(join(dir, 'sa.pub'), publicKey, 0o644)
   writeSecret(join(dir, 'sa.key'), privateKey, 0o600)
 }
