@@ -202,23 +202,30 @@ function* servedVersions(definition: ResourceDefinition, store: ResourceStore | 
   const { viewOf, servedVersions: wanted } = definition
   const isServed = (version: string) => wanted === undefined || wanted.includes(version)
   if (isServed(definition.version)) {
-    yield served(definition, store, definition.version, definition.schema, viewOf?.toStored ?? same, viewOf?.fromStored ?? same)
+    yield viewOf === undefined
+      ? served(definition, store, definition.version, definition, same, same)
+      : served(definition, store, definition.version, definition,
+        (object) => viewOf.toStored(object), (object) => viewOf.fromStored(object))
   }
   for (const [version, conversion] of Object.entries(definition.versions ?? {})) {
     if (!isServed(version)) continue
-    yield served(definition, store, version, conversion.schema,
+    yield served(definition, store, version, conversion,
       (object) => conversion.toStored(object), (object) => conversion.fromStored(object))
   }
 }
 
 function served(
-  definition: ResourceDefinition, store: ResourceStore | undefined, version: string, schema: Schema,
+  definition: ResourceDefinition, store: ResourceStore | undefined, version: string, holder: { readonly schema: Schema },
   toStored: (object: KubeObject) => KubeObject, fromStored: (object: KubeObject) => KubeObject,
 ): Served {
   const { group, resource, kind } = definition
   const apiVersion = apiVersionOf({ group, version })
   return {
-    group, version, apiVersion, resource, kind, listKind: definition.listKind ?? `${kind}List`, definition, schema, store,
+    group, version, apiVersion, resource, kind, listKind: definition.listKind ?? `${kind}List`, definition, store,
+    // Schemas of built-in kinds are expanded when they are first needed.
+    get schema() {
+      return holder.schema
+    },
     namespaced: definition.scope === 'Namespaced', toStored, fromStored,
     view: fromStored === same ? (cached) => cached : (cached) => cached.view(apiVersion, (o) => ({ ...fromStored(o), kind, apiVersion })),
   }

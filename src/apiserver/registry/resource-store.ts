@@ -4,7 +4,7 @@
  */
 import type { Clock, Random } from '../../base/env.ts'
 import {
-  alreadyExists, conflict, generateNameConflict, invalid, isStatus, notFound, optimisticLockText, successStatus,
+  alreadyExists, conflict, generateNameConflict, invalid, isStatus, notFound, optimisticLockText, StatusError, successStatus,
 } from '../../api/meta/errors.ts'
 import type { Status } from '../../api/meta/errors.ts'
 import { fieldInvalid } from '../../api/meta/field-errors.ts'
@@ -120,7 +120,7 @@ export class ResourceStore {
     const { metadata } = object
     for (let attempt = 1; ; attempt++) {
       const key = this.#keyOfObject(object)
-      if (metadata.resourceVersion) throw new Error('resourceVersion should not be set on objects to be created')
+      if (metadata.resourceVersion) throw versionOnCreate()
       if (this.storage.get(key) === undefined) {
         if (context.dryRun) return this.#unstored(object, key)
         const result = await this.storage.create(key, object, this.definition.ttlSeconds?.(object))
@@ -309,6 +309,14 @@ export class ResourceStore {
   #hookContext(context: WriteContext): HookContext {
     return { ...this.#strategyContext(context), dryRun: context.dryRun, services: this.#o.services }
   }
+}
+
+/** Upstream has no better status for it. */
+function versionOnCreate(): StatusError {
+  return new StatusError({
+    kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', code: 500,
+    message: 'resourceVersion should not be set on objects to be created',
+  })
 }
 
 function apiVersion({ group, version }: ResourceDefinition): string {

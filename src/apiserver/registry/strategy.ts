@@ -56,9 +56,7 @@ export function beforeUpdate(definition: ResourceDefinition, object: KubeObject,
   if (!object.metadata.uid) object.metadata.uid = before.uid
   if (before.creationTimestamp) object.metadata.creationTimestamp = before.creationTimestamp
   if (before.deletionTimestamp) object.metadata.deletionTimestamp = before.deletionTimestamp
-  if (before.deletionGracePeriodSeconds !== undefined && object.metadata.deletionGracePeriodSeconds == null) {
-    object.metadata.deletionGracePeriodSeconds = before.deletionGracePeriodSeconds
-  }
+  if (before.deletionGracePeriodSeconds !== undefined) object.metadata.deletionGracePeriodSeconds ??= before.deletionGracePeriodSeconds
   bumpGeneration(definition, object, old)
   const errors = updateErrors(definition, object, old, context)
   if (errors.length > 0) throw invalid(definition, object.metadata.name ?? '', errors)

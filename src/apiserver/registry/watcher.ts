@@ -8,17 +8,23 @@ export class Watcher implements AsyncIterable<readonly WatchResponseEvent[]> {
   #queue: WatchResponseEvent[] = []
   #wake: (() => void) | undefined
   #closed = false
-  readonly #onClose: () => void
+  readonly #onClose: (() => void)[]
   readonly #maxQueued: number
 
   /** `onClose` is called once: when the watcher is closed, dropped or left by its reader. */
   constructor(onClose: () => void, maxQueued = maxQueuedEvents) {
-    this.#onClose = onClose
+    this.#onClose = [onClose]
     this.#maxQueued = maxQueued
   }
 
   get closed(): boolean {
     return this.#closed
+  }
+
+  /** Calls back when the watch ends; at once when it has. */
+  onClosed(callback: () => void): void {
+    if (this.#closed) callback()
+    else this.#onClose.push(callback)
   }
 
   push(event: WatchResponseEvent): void {
@@ -43,7 +49,7 @@ export class Watcher implements AsyncIterable<readonly WatchResponseEvent[]> {
   close(): void {
     if (this.#closed) return
     this.#closed = true
-    this.#onClose()
+    for (const callback of this.#onClose) callback()
     this.#notify()
   }
 

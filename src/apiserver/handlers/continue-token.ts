@@ -1,0 +1,42 @@
+/** Continue tokens of lists, byte for byte as upstream's. Upstream: apiserver/pkg/storage/continue.go. */
+import { badRequest } from '../../api/meta/errors.ts'
+
+export interface ContinueToken {
+  /** Negative: continue at whatever is the latest. */
+  readonly revision: number
+  /** First key of the next page, relative to what is listed. */
+  readonly start: string
+}
+
+export function encodeContinue({ revision, start }: ContinueToken): string {
+  return Buffer.from(JSON.stringify({ v: 'meta.k8s.io/v1', rv: revision, start })).toString('base64url')
+}
+
+const prefix = 'invalid continue token: continue key is not valid'
+
+/** Throws 400. */
+export function decodeContinue(text: string): ContinueToken {
+  const token = read(text)
+  if (token.v !== 'meta.k8s.io/v1') throw badRequest(`${prefix}: server does not recognize this encoded version ${typeof token.v === 'string' ? token.v : ''}`)
+  const { rv, start } = token
+  if (typeof rv !== 'number' || !Number.isSafeInteger(rv) || rv === 0) {
+    throw badRequest(`${prefix}: incorrect encoded start resourceVersion (version meta.k8s.io/v1)`)
+  }
+  if (typeof start !== 'string' || start === '') throw badRequest(`${prefix}: encoded start key empty (version meta.k8s.io/v1)`)
+  // A key must not climb out of what is listed.
+  if (start.split('/').some((part, i) => part === '..' || part === '.' || (part === '' && i > 0))) throw badRequest(`${prefix}: ${start}`)
+  return { revision: rv, start: start.startsWith('/') ? start.slice(1) : start }
+}
+
+function read(text: string): Record<string, unknown> {
+  if (!/^[A-Za-z0-9_-]*$/.test(text)) {
+    throw badRequest(`${prefix}: illegal base64 data at input byte ${text.search(/[^A-Za-z0-9_-]/)}`)
+  }
+  try {
+    const value: unknown = JSON.parse(Buffer.from(text, 'base64url').toString())
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
+  } catch {
+    // Falls through to the refusal.
+  }
+  throw badRequest(`${prefix}: the token is no JSON object`)
+}

@@ -1,0 +1,131 @@
+/**
+ * A request's body as an object of the stored version: checked for its kind, read by its schema, converted, defaulted.
+ * Upstream: the serializer's part of endpoints/handlers/{create,update}.go.
+ */
+import { badRequest } from '../../api/meta/errors.ts'
+import { goQuote } from '../../api/meta/go-text.ts'
+import type { GroupVersionKind, KubeObject } from '../../api/meta/object.ts'
+import { parseApiVersion } from '../../api/meta/object.ts'
+import { schemaOf } from '../../api/schema/builtin.ts'
+import { decodeObject, decodeValue } from '../../api/schema/decode.ts'
+import { applyDefaults } from '../../api/schema/default.ts'
+import { strictDecodingText, unknownFieldTexts } from '../../api/schema/go-decode.ts'
+import { pruneNulls, pruneUnknown } from '../../api/schema/prune.ts'
+import type { Schema } from '../../api/schema/schema.ts'
+import type { RequestBody } from '../handler.ts'
+import type { ResourceRegistry, Served } from '../registry/resource-registry.ts'
+import type { ResourceDefinition } from '../resources/define.ts'
+import type { RequestContext } from './context.ts'
+import { warn } from './context.ts'
+import type { FieldValidation } from './options.ts'
+
+const scheme = 'pkg/api/legacyscheme/scheme.go:30'
+
+/** The kind that a body is read as: the resource's own, or the one that a subresource takes (Scale, Binding). */
+export interface BodyKind extends GroupVersionKind {
+  readonly schema: Schema
+}
+
+export function bodyKindOf(served: Served): BodyKind {
+  return { group: served.group, version: served.version, kind: served.kind, schema: served.schema }
+}
+
+/** The body in the version in which it was sent. Throws 400. */
+export function decodeBody(context: RequestContext, kind: BodyKind, validation: FieldValidation): KubeObject {
+  const { request, deps } = context
+  const body = request.body
+  if (body === undefined || body.value === undefined) {
+    throw badRequest(`the object provided is unrecognized (must be of type ${kind.kind}): couldn't get version/kind; `
+      + 'json parse error: unexpected end of JSON input (<empty>)')
+  }
+  const value = checkKind(body, kind, deps.registry)
+  const { object, unknown } = shape(value, kind)
+  report(context, kind, [...body.strictErrors, ...unknownFieldTexts(unknown)], validation)
+  return object
+}
+
+/** Reads a value by the kind's schema, the Go types' or a CRD's. */
+export function shape(value: KubeObject, kind: BodyKind): { object: KubeObject; unknown: readonly string[] } {
+  if (kind.schema.name !== undefined) {
+    const { value: object, unknownFields } = decodeObject(value, kind.schema, kind)
+    return { object: withMetadata(object, kind), unknown: unknownFields }
+  }
+  const { value: pruned, unknownFields } = pruneUnknown(value, kind.schema)
+  const metadata = decodeValue(value.metadata ?? {}, schemaOf('io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta'))
+  if (metadata.error !== undefined) {
+    throw badRequest(`${kind.kind} in version ${goQuote(kind.version)} cannot be handled as a ${kind.kind}: ${metadata.error}`)
+  }
+  const object = { ...pruneNulls(pruned, kind.schema), metadata: metadata.value } as KubeObject
+  return { object: withMetadata(object, kind), unknown: [...unknownFields, ...metadata.unknownFields.map((path) => `metadata.${path}`)] }
+}
+
+/** Owns the object's top and its metadata. */
+function withMetadata(object: KubeObject, kind: GroupVersionKind): KubeObject {
+  const { group, version } = kind
+  return {
+    ...object, kind: kind.kind, apiVersion: group === '' ? version : `${group}/${version}`, metadata: { ...object.metadata },
+  }
+}
+
+function checkKind(body: RequestBody, expected: BodyKind, registry: ResourceRegistry): KubeObject {
+  const { value } = body
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    const what = value === null ? 'null' : Array.isArray(value) ? 'array' : typeof value
+    throw badRequest(`the object provided is unrecognized (must be of type ${expected.kind}): couldn't get version/kind; `
+      + `json parse error: json: cannot unmarshal ${what} into Go value of type struct { APIVersion string "json:\\"apiVersion,omitempty\\""; `
+      + 'Kind string "json:\\"kind,omitempty\\"" }')
+  }
+  const object = value as Record<string, unknown>
+  const wanted = apiVersion(expected)
+  const given = typeof object.apiVersion === 'string' && object.apiVersion !== '' ? object.apiVersion : wanted
+  const kind = typeof object.kind === 'string' && object.kind !== '' ? object.kind : expected.kind
+  if (kind !== expected.kind || parseApiVersion(given).group !== expected.group) {
+    throw wrongKind(kind, given, expected, registry)
+  }
+  if (given !== wanted) {
+    if (expected.schema.name !== undefined && !registry.hasKind(expected.group, parseApiVersion(given).version, kind)) {
+      throw wrongKind(kind, given, expected, registry)
+    }
+    throw badRequest(`the API version in the data (${given}) does not match the expected API version (${wanted})`)
+  }
+  return value as KubeObject
+}
+
+function wrongKind(kind: string, given: string, expected: BodyKind, registry: ResourceRegistry): Error {
+  const { group, version } = parseApiVersion(given)
+  if (expected.schema.name === undefined && given !== apiVersion(expected)) {
+    return badRequest(`the API version in the data (${given}) does not match the expected API version (${apiVersion(expected)})`)
+  }
+  const head = `${kind} in version ${goQuote(version)} cannot be handled as a ${expected.kind}: `
+  if (!registry.hasKind(group, version, kind)) {
+    return badRequest(`${head}no kind ${goQuote(kind)} is registered for version ${goQuote(given)} in scheme ${goQuote(scheme)}`)
+  }
+  return badRequest(`${head}converting (${version}.${kind}) to (${expected.group === '' ? 'core' : expected.group.split('.')[0]}.${expected.kind}): unknown conversion`)
+}
+
+function apiVersion({ group, version }: { group: string; version: string }): string {
+  return group === '' ? version : `${group}/${version}`
+}
+
+/** Unknown and duplicate fields: warned of, refused (400), or passed over. */
+export function report(context: RequestContext, kind: GroupVersionKind, errors: readonly string[], validation: FieldValidation): void {
+  if (errors.length === 0 || validation === 'Ignore') return
+  if (validation === 'Strict') {
+    throw badRequest(`${kind.kind} in version ${goQuote(kind.version)} cannot be handled as a ${kind.kind}: ${strictDecodingText(errors)}`)
+  }
+  for (const error of errors) warn(context.request, error)
+}
+
+/** Completes a decoded object with the defaults of its version, and converts it to the stored one. Owns the object. */
+export function toStored(served: Served, object: KubeObject): KubeObject {
+  const stored = served.toStored(applyDefaults(object, served.schema))
+  served.store?.definition.default?.(stored)
+  return stored
+}
+
+/** Defaults again, for an object in the stored version that admission replaced or that is as old as the store. */
+export function redefault(definition: ResourceDefinition, object: KubeObject): KubeObject {
+  const out = applyDefaults(object, definition.schema)
+  definition.default?.(out)
+  return out
+}

@@ -1,0 +1,80 @@
+/** Label and field selectors of a request as a Selection over stored objects. */
+import { badRequest } from '../../api/meta/errors.ts'
+import { goQuote } from '../../api/meta/go-text.ts'
+import type { KubeObject } from '../../api/meta/object.ts'
+import {
+  FieldSelectorError, LabelSelectorError, parseFieldSelector, parseLabelSelector, requiresExactField,
+} from '../../api/meta/selectors.ts'
+import type { FieldSelector, LabelSelector } from '../../api/meta/selectors.ts'
+import type { Served } from '../registry/resource-registry.ts'
+import type { Selection } from '../registry/selection.ts'
+
+export interface RequestSelection {
+  readonly selection: Selection
+  /** Whether neither labels nor fields narrow the list: only then is remainingItemCount exact. */
+  readonly plain: boolean
+}
+
+/** Throws 400 for a selector that cannot be read or names a field that the kind does not select by. */
+export function selectionOf(
+  served: Served, namespace: string, name: string, selectors: { labelSelector: string; fieldSelector: string },
+): RequestSelection {
+  const labels = parse(() => parseLabelSelector(selectors.labelSelector))
+  const fields = parse(() => parseFieldSelector(selectors.fieldSelector))
+  for (const { field } of fields.requirements) checkField(served, field)
+  const selectedName = requiresExactField(fields, 'metadata.name')
+  if (name !== '' && !fields.empty && selectedName !== name) {
+    throw badRequest("fieldSelector metadata.name doesn't match requested name")
+  }
+  const wantedName = name === '' ? selectedName : name
+  return {
+    plain: labels.empty && fields.empty && wantedName === undefined,
+    selection: {
+      namespace: namespaceOf(served, namespace, fields),
+      ...(wantedName === undefined ? {} : { name: wantedName }),
+      matches: matcher(served, labels, fields),
+    },
+  }
+}
+
+/** A selector for one namespace makes the list of all namespaces as cheap as that of one. */
+function namespaceOf(served: Served, namespace: string, fields: FieldSelector): string {
+  if (!served.namespaced) return ''
+  if (namespace !== '') return namespace
+  return requiresExactField(fields, 'metadata.namespace') ?? ''
+}
+
+function parse<T>(read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    if (error instanceof LabelSelectorError || error instanceof FieldSelectorError) throw badRequest(error.message)
+    throw error
+  }
+}
+
+function checkField(served: Served, field: string): void {
+  if (field === 'metadata.name' || (field === 'metadata.namespace' && served.namespaced)) return
+  if (served.definition.selectableFields?.[field] !== undefined) return
+  if (served.definition.selectableFields === undefined || Object.keys(served.definition.selectableFields).length === 0) {
+    throw badRequest(`${goQuote(field)} is not a known field selector: only "metadata.name", "metadata.namespace"`)
+  }
+  throw badRequest(`field label not supported: ${field}`)
+}
+
+function matcher(served: Served, labels: LabelSelector, fields: FieldSelector): Selection['matches'] {
+  const others = fields.requirements.filter((r) => !(r.field === 'metadata.name' && r.operator === '='))
+  if (labels.empty && others.length === 0) return undefined
+  const valueOf = (object: KubeObject, field: string): string => {
+    if (field === 'metadata.name') return object.metadata.name ?? ''
+    if (field === 'metadata.namespace') return object.metadata.namespace ?? ''
+    return served.definition.selectableFields?.[field]?.(object) ?? ''
+  }
+  return (object) => {
+    if (!labels.empty && !labels.matches(object.metadata.labels)) return false
+    for (const { field, operator, value } of others) {
+      if ((valueOf(object, field) === value) !== (operator === '=')) return false
+    }
+    return true
+  }
+}

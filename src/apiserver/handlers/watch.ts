@@ -1,0 +1,109 @@
+/** watch: from a version, from now, or beginning with what is there. Upstream: endpoints/handlers/watch.go, storage/cacher. */
+import type { Clock, Timer } from '../../base/env.ts'
+import { StatusError } from '../../api/meta/errors.ts'
+import type { KubeObject } from '../../api/meta/object.ts'
+import type { WatchResponse, WatchResponseEvent } from '../handler.ts'
+import type { ResourceStorage } from '../registry/resource-storage.ts'
+import type { Served } from '../registry/resource-registry.ts'
+import type { Watcher } from '../registry/watcher.ts'
+import type { RequestContext } from './context.ts'
+import { storeOf } from './context.ts'
+import type { ListOptions } from './options.ts'
+import { listOptions, parseResourceVersion } from './options.ts'
+import { selectionOf } from './selection.ts'
+
+const initialEventsEnd = 'k8s.io/initial-events-end'
+const bookmarkIntervalMs = 60_000
+/** The last bookmark comes this long before the watch ends, so that its reader resumes from there. */
+const lastBookmarkMs = 2000
+const defaultMinTimeoutMs = 30 * 60_000
+
+export async function handleWatch(context: RequestContext): Promise<WatchResponse> {
+  const { request, served, deps } = context
+  const options = listOptions(request.query, true)
+  const { selection } = selectionOf(served, request.info.namespace, request.info.name, options)
+  const { storage } = storeOf(context)
+  const timeoutMs = options.timeoutSeconds !== undefined && options.timeoutSeconds > 0
+    ? options.timeoutSeconds * 1000
+    : (deps.minRequestTimeoutMs ?? defaultMinTimeoutMs) * (1 + deps.env.random.next())
+  try {
+    const start = await locate(storage, options, request.signal)
+    const prelude = start.initial ? initialEvents(served, storage, selection, options) : []
+    const watcher = storage.cache.watch({ selection, view: (cached) => served.view(cached), from: start.revision, prelude })
+    limitLife(watcher, context, timeoutMs, options.allowWatchBookmarks ? () => bookmark(served, storage.revision()) : undefined)
+    return { type: 'watch', events: watcher }
+  } catch (error) {
+    // A version that is too old is told in the stream, where watchers look for it.
+    if (!(error instanceof StatusError) || error.code !== 410) throw error
+    return { type: 'watch', events: one({ type: 'ERROR', object: error.status }) }
+  }
+}
+
+interface Start {
+  readonly revision: number
+  readonly initial: boolean
+}
+
+async function locate(storage: ResourceStorage, o: ListOptions, signal: AbortSignal): Promise<Start> {
+  if (o.sendInitialEvents === undefined) return { revision: parseResourceVersion(o.resourceVersion), initial: false }
+  if (o.resourceVersion === '') await storage.fresh(signal)
+  else await storage.waitFor(parseResourceVersion(o.resourceVersion), signal)
+  const resumes = !o.sendInitialEvents && o.resourceVersion !== '' && o.resourceVersion !== '0'
+  return { revision: resumes ? parseResourceVersion(o.resourceVersion) : storage.revision(), initial: o.sendInitialEvents }
+}
+
+function initialEvents(
+  served: Served, storage: ResourceStorage, selection: Parameters<ResourceStorage['cache']['page']>[0], o: ListOptions,
+): WatchResponseEvent[] {
+  const events: WatchResponseEvent[] = []
+  for (const cached of storage.cache.page(selection).items) {
+    const entry = served.view(cached)
+    events.push({ type: 'ADDED', object: entry.object, entry })
+  }
+  if (o.allowWatchBookmarks) events.push(bookmark(served, storage.revision(), { [initialEventsEnd]: 'true' }))
+  return events
+}
+
+function bookmark(served: Served, revision: number, annotations?: Record<string, string>): WatchResponseEvent {
+  const object: KubeObject = {
+    kind: served.kind, apiVersion: served.apiVersion,
+    metadata: { resourceVersion: String(revision), ...(annotations === undefined ? {} : { annotations }) },
+  }
+  return { type: 'BOOKMARK', object }
+}
+
+/** Ends the watch when its time is over or its client is gone, and sends bookmarks until then. */
+function limitLife(watcher: Watcher, context: RequestContext, timeoutMs: number, mark: (() => WatchResponseEvent) | undefined): void {
+  const { clock } = context.deps.env
+  const { signal } = context.request
+  const timers: Timer[] = [clock.setTimeout(() => watcher.close(), timeoutMs)]
+  let stopBookmarks = () => {}
+  if (mark !== undefined) {
+    stopBookmarks = repeat(clock, bookmarkIntervalMs, () => watcher.push(mark()))
+    if (timeoutMs > lastBookmarkMs) timers.push(clock.setTimeout(() => watcher.push(mark()), timeoutMs - lastBookmarkMs))
+  }
+  const onAbort = () => watcher.close()
+  watcher.onClosed(() => {
+    for (const timer of timers) timer.cancel()
+    stopBookmarks()
+    signal.removeEventListener('abort', onAbort)
+  })
+  if (signal.aborted) watcher.close()
+  else signal.addEventListener('abort', onAbort)
+}
+
+function repeat(clock: Clock, intervalMs: number, action: () => void): () => void {
+  let timer: Timer
+  const arm = () => {
+    timer = clock.setTimeout(() => {
+      action()
+      arm()
+    }, intervalMs)
+  }
+  arm()
+  return () => timer.cancel()
+}
+
+async function* one(event: WatchResponseEvent): AsyncGenerator<readonly WatchResponseEvent[]> {
+  yield [event]
+}
