@@ -142,6 +142,16 @@ export const tooManyRequests = (message: string, retryAfterSeconds: number): Sta
 
 export const serviceUnavailable = (message: string): StatusError => failure(503, 'ServiceUnavailable', message)
 
+/** The 422 for a patch that cannot be applied: upstream keeps what was wrong to itself. */
+export const rejectedRequest = (cause: string): StatusError => {
+  const error = failure(422, 'Invalid', 'the server rejected our request due to an error in our request', {})
+  error.cause = cause
+  return error
+}
+
+/** A failure that upstream has no reason for: 500 with the bare text. */
+export const unknownError = (message: string): StatusError => failure(500, '', message)
+
 /** A 404 for a path that no resource serves. */
 export const pathNotFound = (): StatusError =>
   failure(404, 'NotFound', 'the server could not find the requested resource', {})
