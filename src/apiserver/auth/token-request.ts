@@ -1,6 +1,6 @@
 /** serviceaccounts/token: a token for an account, bound to an object that must live on (upstream: registry/core/serviceaccount/storage/token.go). */
 import type { Clock } from '../../base/env.ts'
-import type { TokenRequest } from '../../api/generated/types/authentication-v1.ts'
+import type { TokenRequest, TokenRequestSpec } from '../../api/generated/types/authentication-v1.ts'
 import type { ServiceAccount } from '../../api/generated/types/core-v1.ts'
 import { nodes, pods, secrets, serviceAccounts } from '../../api/generated/resources.ts'
 import { badRequest, conflict, invalid, notFound } from '../../api/meta/errors.ts'
@@ -42,14 +42,15 @@ export async function createToken(object: KubeObject, request: ApiRequest, optio
     throw conflict({ group: kind.group, resource: kind.kind }, name,
       `the UID in the token request (${asked}) does not match the UID of the service account (${uid})`)
   }
-  const audiences = (wanted.spec?.audiences ?? []).length > 0 ? wanted.spec.audiences! : [...options.apiAudiences]
+  const named = wanted.spec?.audiences ?? []
+  const audiences = named.length > 0 ? named : [...options.apiAudiences]
   const seconds = checkedExpiration(wanted, request.warnings, options)
-  const spec = { ...wanted.spec, audiences, expirationSeconds: seconds }
+  const spec: TokenRequestSpec = { ...wanted.spec, audiences, expirationSeconds: seconds }
   const now = options.clock.now()
   const metadata = {
     ...wanted.metadata, name, namespace, uid, creationTimestamp: rfc3339(now),
   }
-  const order = await boundOrder({ ...wanted, spec }, account, options)
+  const order = await boundOrder(spec, account, options)
   const admitted = { kind: 'TokenRequest', apiVersion: `${kind.group}/v1`, metadata, spec }
   await options.admit?.(admitted as unknown as TokenRequest)
   const { token, id } = options.issuer.issue(order)
@@ -79,7 +80,7 @@ function checkedExpiration({ spec }: TokenRequest, warnings: string[], options: 
   return limit
 }
 
-async function boundOrder({ spec }: TokenRequest, account: ServiceAccount, options: TokenRequestOptions): Promise<TokenOrder> {
+async function boundOrder(spec: TokenRequestSpec, account: ServiceAccount, options: TokenRequestOptions): Promise<TokenOrder> {
   const namespace = account.metadata?.namespace ?? ''
   const base = {
     namespace, account: refOf(account), audiences: spec.audiences ?? [], expirationSeconds: spec.expirationSeconds ?? defaultExpirationSeconds,

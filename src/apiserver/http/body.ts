@@ -4,7 +4,8 @@ import {
   type StatusError, badRequest, requestEntityTooLarge, unsupportedMediaType,
 } from '../../api/meta/errors.ts'
 import type { RequestBody, RequestInfo } from '../handler.ts'
-import { decodeJson, decodeProtobuf, decodeYaml } from './codecs.ts'
+import { decodeProtobuf } from '../../api/codec/protobuf.ts'
+import { decodeJson, decodeYaml } from './codecs.ts'
 
 /** Upstream's MaxRequestBodyBytes. */
 export const maxBodyBytes = 3 * 1024 * 1024

@@ -2,11 +2,13 @@
  * Objects, lists and watch events as bytes. Stored objects keep their encodings (encodings.ts), so a list is a
  * concatenation of cached buffers and a watch event is encoded once for all its watchers.
  */
-import type { Status } from '../../api/meta/errors.ts'
+import {
+  encodeProtobuf, encodeProtobufList, encodeProtobufRaw, encodeWatchEventProtobuf,
+} from '../../api/codec/protobuf.ts'
 import type { KubeObject, ListMeta } from '../../api/meta/object.ts'
 import type { Entry, ListResponse, WatchResponseEvent } from '../handler.ts'
 import type { MediaType } from './negotiate.ts'
-import { encodeProtobuf, encodeProtobufMessage, encodeYaml } from './codecs.ts'
+import { encodeYaml } from './codecs.ts'
 
 const newline = Buffer.from('\n')
 const comma = Buffer.from(',')
@@ -31,7 +33,7 @@ export function encodeObject(object: object, mediaType: MediaType, pretty: boole
     case 'application/yaml':
       return Buffer.from(encodeYaml(object))
     case 'application/vnd.kubernetes.protobuf':
-      return entry !== undefined ? entryProtobuf(entry) : encodeProtobuf(object as KubeObject | Status)
+      return entry !== undefined ? entryProtobuf(entry) : encodeProtobuf(object)
   }
 }
 
@@ -62,50 +64,14 @@ function listJson(list: ListResponse): Buffer {
   return Buffer.concat(chunks)
 }
 
-/** runtime.Unknown around a list message whose items are the cached messages: metadata = 1, items = 2. */
 function listProtobuf(list: ListResponse): Buffer {
-  const chunks: Buffer[] = [lengthDelimited(1, listMetaProtobuf(list.metadata))]
-  for (const entry of list.items) {
-    const raw = (entry.encodings.protobufRaw ??= encodeProtobufMessage(entry.object))
-    chunks.push(Buffer.concat([Buffer.from([0x12]), varint(raw.length)]), raw)
-  }
-  return protobufEnvelope(list.apiVersion, list.kind, Buffer.concat(chunks))
+  const items = list.items.map((entry) => entryProtobufRaw(entry))
+  return encodeProtobufList(list.apiVersion, list.kind, list.metadata, items)
 }
 
-const magic = Buffer.from('k8s\0')
-/** contentEncoding = 3 and contentType = 4, both empty: Go always writes them. */
-const envelopeTail = Buffer.from([0x1a, 0x00, 0x22, 0x00])
-
-/** "k8s\0" and runtime.Unknown: typeMeta = 1 {apiVersion = 1, kind = 2}, raw = 2. */
-export function protobufEnvelope(apiVersion: string, kind: string, raw: Buffer): Buffer {
-  const typeMeta = Buffer.concat([lengthDelimited(1, Buffer.from(apiVersion)), lengthDelimited(2, Buffer.from(kind))])
-  return Buffer.concat([magic, lengthDelimited(1, typeMeta), Buffer.from([0x12]), varint(raw.length), raw, envelopeTail])
-}
-
-/** ListMeta: selfLink = 1, resourceVersion = 2, continue = 3, remainingItemCount = 4. */
-function listMetaProtobuf(meta: ListMeta): Buffer {
-  const parts = [
-    lengthDelimited(1, Buffer.from(meta.selfLink ?? '')),
-    lengthDelimited(2, Buffer.from(meta.resourceVersion ?? '')),
-    lengthDelimited(3, Buffer.from(meta.continue ?? '')),
-  ]
-  if (meta.remainingItemCount !== undefined) parts.push(Buffer.from([0x20]), varint(meta.remainingItemCount))
-  return Buffer.concat(parts)
-}
-
-function lengthDelimited(field: number, value: Buffer): Buffer {
-  return Buffer.concat([Buffer.from([(field << 3) | 2]), varint(value.length), value])
-}
-
-function varint(value: number): Buffer {
-  const bytes: number[] = []
-  let rest = value
-  while (rest >= 0x80) {
-    bytes.push((rest % 128) | 0x80)
-    rest = Math.floor(rest / 128)
-  }
-  bytes.push(rest)
-  return Buffer.from(bytes)
+/** The cached bare message, as lists hold it. */
+function entryProtobufRaw({ encodings, object }: Entry): Buffer {
+  return (encodings.protobufRaw ??= encodeProtobufRaw(object, { apiVersion: object.apiVersion ?? '', kind: object.kind ?? '' }))
 }
 
 /** One line of a JSON watch, cached on the stored object. */
@@ -123,23 +89,12 @@ export function jsonFrame(type: string, object: Buffer): Buffer {
   return Buffer.concat([Buffer.from(`{"type":"${type}","object":`), object, Buffer.from('}'), newline])
 }
 
-/**
- * One protobuf watch frame: four bytes of length, then meta/v1 WatchEvent {type = 1, object = 2 {raw = 1}} without an
- * envelope of its own; the object inside has one.
- */
+/** One protobuf watch frame, cached on the stored object. */
 export function watchFrameProtobuf(event: WatchResponseEvent): Buffer {
   const { entry } = event
   const cached = entry?.encodings.watchProtobuf?.[event.type]
   if (cached !== undefined) return cached
-  const body = entry === undefined ? encodeProtobuf(event.object) : entryProtobuf(entry)
-  const frame = protobufFrame(event.type, body)
+  const frame = encodeWatchEventProtobuf(event.type, entry === undefined ? encodeProtobuf(event.object) : entryProtobuf(entry))
   if (entry !== undefined) (entry.encodings.watchProtobuf ??= {})[event.type] = frame
   return frame
-}
-
-export function protobufFrame(type: string, object: Buffer): Buffer {
-  const message = Buffer.concat([lengthDelimited(1, Buffer.from(type)), lengthDelimited(2, lengthDelimited(1, object))])
-  const length = Buffer.alloc(4)
-  length.writeUInt32BE(message.length)
-  return Buffer.concat([length, message])
 }

@@ -1,9 +1,10 @@
 /** Watches on the wire: JSON lines, protobuf frames, tables, and either over a WebSocket. */
 import { Buffer } from 'node:buffer'
+import { encodeWatchEventProtobuf } from '../../api/codec/protobuf.ts'
 import { type Status, StatusError, internalError } from '../../api/meta/errors.ts'
 import type { KubeObject } from '../../api/meta/object.ts'
 import type { ApiRequest, WatchResponse, WatchResponseEvent } from '../handler.ts'
-import { encodeObject, jsonFrame, protobufFrame, watchFrameJson, watchFrameProtobuf } from './encode.ts'
+import { encodeObject, jsonFrame, watchFrameJson, watchFrameProtobuf } from './encode.ts'
 import type { HttpExchange } from './exchange.ts'
 import { type Negotiated, jsonType } from './negotiate.ts'
 import { ClientGoneError, commonHeaders, startResponse, writeChunk } from './respond.ts'
@@ -55,7 +56,7 @@ export function createFramer(negotiated: Negotiated, table: TableOptions | undef
   return (event) => {
     const shown = isStatusObject(event.object) ? event.object : transformed(event.object)
     const body = encodeObject(shown, mediaType, false)
-    return json ? jsonFrame(event.type, trimNewline(body)) : protobufFrame(event.type, body)
+    return json ? jsonFrame(event.type, trimNewline(body)) : encodeWatchEventProtobuf(event.type, body)
   }
 
   function transformed(object: KubeObject): object {

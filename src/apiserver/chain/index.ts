@@ -1,0 +1,43 @@
+/** The filters that a request passes, outermost first, as upstream orders them (server/config.go DefaultBuildHandlerChain). */
+import type { Env } from '../../base/env.ts'
+import type { Authenticator, Authorizer } from '../auth/contract.ts'
+import type { ApiHandler, Filter } from '../handler.ts'
+import { authenticationFilter } from './authentication.ts'
+import { authorizationFilter } from './authorization.ts'
+import { type Kinds, contentFilter } from './content.ts'
+import { deadlineFilter } from './deadline.ts'
+import { impersonationFilter } from './impersonation.ts'
+import { type InFlightLimits, inFlightFilter } from './in-flight.ts'
+
+export interface ChainOptions {
+  readonly authenticator: Authenticator
+  readonly authorizer: Authorizer
+  readonly kinds: Kinds
+  readonly limits: InFlightLimits
+  readonly requestTimeoutMs: number
+  /** Filters of the server's own between impersonation and flow control (audit). */
+  readonly inner?: readonly Filter[]
+}
+
+/** What a request from the network passes. The socket's side (request info, failures) is the listener's. */
+export function httpFilters(env: Env, options: ChainOptions): Filter[] {
+  return [
+    deadlineFilter(env.clock, options.requestTimeoutMs),
+    authenticationFilter(options.authenticator, env.log),
+    impersonationFilter(options.authorizer),
+    ...(options.inner ?? []),
+    inFlightFilter(options.limits, env.metrics),
+    authorizationFilter(options.authorizer),
+    contentFilter(options.kinds),
+  ]
+}
+
+/** What a request of a component in this process passes: it has proven who it is by being here. */
+export function inProcessFilters(options: ChainOptions): Filter[] {
+  return [...(options.inner ?? []), authorizationFilter(options.authorizer)]
+}
+
+/** The handler behind all filters; the first of the list is the outermost. */
+export function chained(filters: readonly Filter[], handler: ApiHandler): ApiHandler {
+  return filters.reduceRight((next, filter) => filter.wrap(next), handler)
+}

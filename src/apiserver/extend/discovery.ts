@@ -1,0 +1,116 @@
+/** Answers /api, /apis and below. Documents are made once per change of what is served. */
+import { createHash } from 'node:crypto'
+import { pathNotFound } from '../../api/meta/errors.ts'
+import type { KubeObject } from '../../api/meta/object.ts'
+import { splitPath } from '../chain/request-info.ts'
+import type { ApiRequest, ApiResponse } from '../handler.ts'
+import { exchangeOf } from '../http/exchange.ts'
+import { type MediaType, jsonType, negotiate } from '../http/negotiate.ts'
+import { encodeObject } from '../http/encode.ts'
+import { canEncodeProtobuf } from '../../api/codec/protobuf.ts'
+import type { ResourceDefinition } from '../resources/define.ts'
+import { aggregatedDiscovery, apiGroup, apiGroupList, apiResourceList, apiVersions } from './discovery-documents.ts'
+import { type DiscoveredGroup, discoveryModel } from './discovery-model.ts'
+
+/** Groups that other servers serve, merged in behind ours. */
+export interface RemoteGroups {
+  groups(): readonly DiscoveredGroup[]
+}
+
+export interface Discovery {
+  /** Undefined for paths that are not discovery's. */
+  answer(request: ApiRequest): ApiResponse | undefined
+  /** To be called when what is served has changed. */
+  changed(): void
+  groups(): readonly DiscoveredGroup[]
+}
+
+export interface DiscoveryOptions {
+  definitions(): readonly ResourceDefinition[]
+  remote?: RemoteGroups
+  /** host:port that /api advertises. */
+  serverAddress(): string
+}
+
+export function createDiscovery(options: DiscoveryOptions): Discovery {
+  let model: readonly DiscoveredGroup[] | undefined
+  const kept = new Map<string, { body: Buffer; etag: string }>()
+
+  const groups = () => (model ??= [...discoveryModel(options.definitions()), ...(options.remote?.groups() ?? [])])
+
+  function document(key: string, make: () => object): { body: Buffer; etag: string } {
+    let found = kept.get(key)
+    if (found === undefined) {
+      const body = Buffer.from(JSON.stringify(make()) + '\n')
+      kept.set(key, (found = { body, etag: `"${createHash('sha512').update(body).digest('hex').toUpperCase()}"` }))
+    }
+    return found
+  }
+
+  function aggregated(request: ApiRequest, legacy: boolean, version: 'v2' | 'v2beta1'): ApiResponse {
+    const { body, etag } = document(`aggregated/${legacy}/${version}`, () =>
+      aggregatedDiscovery(groups().filter((g) => (g.group === '') === legacy), version))
+    const headers = {
+      'content-type': `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`,
+      etag, vary: 'Accept', 'cache-control': 'public',
+    }
+    if (exchangeOf(request)?.headers['if-none-match'] === etag) return { type: 'raw', code: 304, headers: { etag }, body: '' }
+    return { type: 'raw', code: 200, headers, body }
+  }
+
+  function root(request: ApiRequest, legacy: boolean): ApiResponse {
+    const accept = exchangeOf(request)?.headers.accept
+    const { aggregatedDiscovery: version } = negotiate(accept, request.query, request.userAgent, { aggregatedDiscovery: true })
+    if (version !== undefined) return aggregated(request, legacy, version)
+    if (legacy) return plain(request, 'api', () => apiVersions(options.serverAddress()))
+    return plain(request, 'apis', () => apiGroupList(groups()))
+  }
+
+  function plain(request: ApiRequest, key: string, make: () => object): ApiResponse {
+    const exchange = exchangeOf(request)
+    const object = make() as unknown as KubeObject
+    if (exchange === undefined) return { type: 'object', code: 200, object }
+    const { mediaType, pretty } = negotiate(exchange.headers.accept, request.query, request.userAgent)
+    const used: MediaType = mediaType === 'application/vnd.kubernetes.protobuf' && !encodable(object) ? jsonType : mediaType
+    const body = used === jsonType && !pretty ? document(key, () => object).body : encodeObject(object, used, pretty)
+    return { type: 'raw', code: 200, headers: { 'content-type': used }, body }
+  }
+
+  function groupAt(name: string): DiscoveredGroup {
+    const found = groups().find((g) => g.group === name)
+    if (found === undefined) throw pathNotFound()
+    return found
+  }
+
+  function resources(request: ApiRequest, group: string, version: string): ApiResponse {
+    const found = groupAt(group).versions.find((v) => v.version === version)
+    if (found === undefined) throw pathNotFound()
+    return plain(request, `${group}/${version}`, () => apiResourceList(group, version, found.resources))
+  }
+
+  return {
+    groups,
+    changed() {
+      model = undefined
+      kept.clear()
+    },
+    answer(request) {
+      const [prefix, ...rest] = splitPath(request.info.path)
+      if (prefix === 'api') {
+        if (rest.length === 0) return root(request, true)
+        return rest.length === 1 ? resources(request, '', rest[0]!) : undefined
+      }
+      if (prefix !== 'apis') return undefined
+      if (rest.length === 0) return root(request, false)
+      if (rest.length === 1) {
+        const group = rest[0] === '' ? undefined : groupAt(rest[0]!)
+        return group === undefined ? undefined : plain(request, `group/${group.group}`, () => apiGroup(group))
+      }
+      return rest.length === 2 ? resources(request, rest[0]!, rest[1]!) : undefined
+    },
+  }
+}
+
+function encodable(object: KubeObject): boolean {
+  return canEncodeProtobuf({ apiVersion: object.apiVersion ?? 'v1', kind: object.kind ?? '' })
+}
