@@ -1,0 +1,87 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { hierarchies } from './cgroups.ts'
+import { mountsBelow } from './containerd.ts'
+import { ensureHosts, startContainerds, stopHosts } from './hosts.ts'
+import { listNetns, takenRanges } from './network.ts'
+import { type HostsPlan, planHosts } from './plan-hosts.ts'
+import { programPid } from './processes.ts'
+import { renderCniConfig, renderContainerdConfig } from './render.ts'
+import { run, runInNetns, tryRun } from './run.ts'
+
+describe('configuration texts', () => {
+  const plan = planHosts({ name: 'texts', nodes: 1, dataDir: '/d', runDir: '/r' })
+  it('gives a node a containerd of its own', () => {
+    const text = renderContainerdConfig(plan.nodes[0]!, { pauseImage: 'p:1', snapshotter: 'native' })
+    expect(text).toContain('root = "/d/nodes/node-1/containerd"')
+    expect(text).toContain('address = "/r/node-1/containerd.sock"')
+    expect(text).toContain('snapshotter = "native"')
+  })
+  it('gives pods addresses of the node\'s range, with the first as gateway', () => {
+    const cni = JSON.parse(renderCniConfig(plan.nodes[0]!, '10.9.3.0/24')) as { plugins: { ipam?: { ranges: unknown } }[] }
+    expect(cni.plugins[0]!.ipam!.ranges).toEqual([[{ subnet: '10.9.3.0/24', gateway: '10.9.3.1' }]])
+  })
+})
+
+/** Why hosts cannot be made here; undefined when they can. */
+function whyNot(): string | undefined {
+  if (process.getuid?.() !== 0) return 'needs root'
+  return ['/usr/bin/containerd', '/usr/sbin/nft', '/usr/bin/nsenter', '/bin/busybox'].find((file) => !existsSync(file))
+}
+
+describe.skipIf(whyNot() !== undefined)(`node hosts in the kernel${whyNot() === undefined ? '' : ` (skipped: ${whyNot()})`}`, () => {
+  const dir = mkdtempSync(join(tmpdir(), 'cx-hosts-'))
+  let a: HostsPlan
+  let b: HostsPlan
+  const leftovers: Record<string, () => string[]> = {
+    namespaces: () => listNetns().filter((name) => [a, b].some((plan) => name.startsWith(`coxswain-${plan.name}-`))),
+    links: () => [a, b].flatMap((plan) => [plan.bridge.name, ...plan.nodes.map((node) => node.veth)]).filter((name) => existsSync(`/sys/class/net/${name}`)),
+    cgroups: () => hierarchies().flatMap((h) => [a, b].map((plan) => join(h.dir, plan.cgroup))).filter((path) => existsSync(path)),
+    mounts: () => mountsBelow([dir], readFileSync('/proc/self/mounts', 'utf8')),
+  }
+
+  beforeAll(async () => {
+    const make = async (suffix: string) => planHosts({
+      name: `t${process.pid}${suffix}`, nodes: 2, dataDir: join(dir, suffix, 'data'), runDir: join(dir, suffix, 'run'), takenRanges: await takenRanges(),
+    })
+    a = await make('a')
+    await ensureHosts(a)
+    b = await make('b')
+    await ensureHosts(b)
+    await startContainerds(a)
+  }, 120_000)
+  afterAll(async () => {
+    for (const plan of [a, b]) await stopHosts(plan, { purge: true })
+    rmSync(dir, { recursive: true, force: true })
+  }, 120_000)
+
+  it('lets nodes reach each other and the machine, in each of two clusters', async () => {
+    for (const plan of [a, b]) {
+      const [first, second] = plan.nodes
+      await runInNetns(first!.netns, `/bin/busybox ping -c 1 -W 5 ${second!.address}; /bin/busybox ping -c 1 -W 5 ${plan.bridge.address}`)
+      await run('/bin/busybox', ['ping', '-c', '1', '-W', '5', second!.address])
+    }
+    expect(a.slot).not.toBe(b.slot)
+  })
+
+  it('may be asked again, and starts containerd once', async () => {
+    const pid = programPid(a, 'containerd-1')
+    await ensureHosts(a)
+    await startContainerds(a)
+    expect(programPid(a, 'containerd-1')).toBe(pid)
+  })
+
+  it('runs containers, and leaves nothing when it is forgotten', async () => {
+    const socket = a.nodes[0]!.containerd.socket
+    await run('ctr', ['--address', socket, '-n', 'k8s.io', 'run', '-d', 'coxswain.local/pause:1', 'left-over'])
+    expect(await run('ctr', ['--address', socket, '-n', 'k8s.io', 'tasks', 'list'])).toMatch(/left-over.*RUNNING/)
+    await stopHosts(a, { purge: true })
+    expect(existsSync(join(dir, 'a', 'data'))).toBe(false)
+    expect(leftovers['mounts']!()).toEqual([])
+    expect(await tryRun('nft', ['list', 'table', 'ip', a.nftTable])).toBeUndefined()
+    await stopHosts(b, { purge: true })
+    for (const [what, find] of Object.entries(leftovers)) expect(find(), what).toEqual([])
+  }, 120_000)
+})

@@ -1,0 +1,86 @@
+/** A cluster's network on the machine: one bridge, one network namespace for each node. Every step may be repeated. */
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import type { HostsPlan, NodePlan } from './plan-hosts.ts'
+import { renderMasquerade } from './render.ts'
+import { run, runInNetns, tryRun } from './run.ts'
+
+/** Ranges that the machine uses already, for planHosts. */
+export async function takenRanges(): Promise<string[]> {
+  const routes = await tryRun('ip', ['-4', 'route', 'show', 'table', 'all'])
+  const words = (routes ?? '').split('\n').map((line) => line.replace(/^(local|broadcast|unreachable|blackhole|multicast|throw) /, '').split(' ')[0]!)
+  return [...new Set(words.filter((word) => /^\d/.test(word)))]
+}
+
+/** Makes what is missing: bridge, namespaces, addresses, the way out. */
+export async function ensureNetwork(plan: HostsPlan): Promise<void> {
+  writeFileSync('/proc/sys/net/ipv4/ip_forward', '1')
+  if (!existsSync(`/sys/class/net/${plan.bridge.name}`)) await run('ip', ['link', 'add', plan.bridge.name, 'type', 'bridge', 'forward_delay', '0'])
+  await run('ip', ['address', 'replace', `${plan.bridge.address}/${plan.bridge.prefix}`, 'dev', plan.bridge.name])
+  await run('ip', ['link', 'set', plan.bridge.name, 'up'])
+  await run('nft', ['-f', '-'], { input: renderMasquerade(plan) })
+  await allowForwarding(plan)
+  for (const node of plan.nodes) await ensureNode(plan, node)
+  // Services are reachable from the machine too: any node translates their addresses.
+  const first = plan.nodes[0]
+  if (first !== undefined) await run('ip', ['route', 'replace', plan.serviceRange, 'via', first.address, 'dev', plan.bridge.name])
+}
+
+async function ensureNode(plan: HostsPlan, node: NodePlan): Promise<void> {
+  if (!existsSync(`/run/netns/${node.netns}`)) await run('ip', ['netns', 'add', node.netns])
+  if (!existsSync(`/sys/class/net/${node.veth}`)) {
+    await run('ip', ['link', 'add', node.veth, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', node.netns])
+  }
+  await run('ip', ['link', 'set', node.veth, 'master', plan.bridge.name, 'up'])
+  await runInNetns(node.netns, `
+ip link set lo up
+ip address replace ${node.address}/${plan.bridge.prefix} dev eth0
+ip link set eth0 up
+ip route replace default via ${plan.bridge.address} dev eth0
+echo 1 >/proc/sys/net/ipv4/ip_forward
+echo 0 >/proc/sys/net/ipv4/conf/all/rp_filter
+echo 0 >/proc/sys/net/ipv4/conf/default/rp_filter
+`)
+}
+
+/** Where something (docker) made the machine drop forwarded packets, the bridge's are let through. */
+async function allowForwarding(plan: HostsPlan): Promise<void> {
+  const rules = await tryRun('iptables', ['-w', '-S', 'FORWARD'])
+  if (rules === undefined || !rules.startsWith('-P FORWARD DROP')) return
+  for (const rule of forwardRules(plan)) {
+    if ((await tryRun('iptables', ['-w', '-C', 'FORWARD', ...rule])) === undefined) await run('iptables', ['-w', '-I', 'FORWARD', ...rule])
+  }
+}
+
+function forwardRules(plan: HostsPlan): string[][] {
+  return ['-i', '-o'].map((direction) => [direction, plan.bridge.name, '-m', 'comment', '--comment', plan.nftTable, '-j', 'ACCEPT'])
+}
+
+/** Removes all of it, whatever of it exists. */
+export async function removeNetwork(plan: HostsPlan): Promise<void> {
+  for (const node of plan.nodes) await removeNode(node)
+  if (existsSync(`/sys/class/net/${plan.bridge.name}`)) await run('ip', ['link', 'delete', plan.bridge.name])
+  if ((await tryRun('nft', ['list', 'table', 'ip', plan.nftTable])) !== undefined) await run('nft', ['delete', 'table', 'ip', plan.nftTable])
+  const rules = await tryRun('iptables', ['-w', '-S', 'FORWARD'])
+  if (rules?.includes(plan.nftTable) === true) for (const rule of forwardRules(plan)) await tryRun('iptables', ['-w', '-D', 'FORWARD', ...rule])
+}
+
+async function removeNode(node: NodePlan): Promise<void> {
+  if (existsSync(`/sys/class/net/${node.veth}`)) await run('ip', ['link', 'delete', node.veth])
+  if (existsSync(`/run/netns/${node.netns}`)) await run('ip', ['netns', 'delete', node.netns])
+}
+
+/** The machine's name servers that a node's namespace can reach: not those on the loopback. */
+export function upstreamResolvers(): string[] {
+  for (const file of ['/etc/resolv.conf', '/run/systemd/resolve/resolv.conf']) {
+    if (!existsSync(file)) continue
+    const servers = [...readFileSync(file, 'utf8').matchAll(/^nameserver\s+(\S+)/gm)].map((match) => match[1]!)
+    const usable = servers.filter((server) => !server.startsWith('127.') && server !== '::1')
+    if (usable.length > 0) return usable
+  }
+  return []
+}
+
+/** Names of network namespaces on the machine, for checks after clean-up. */
+export function listNetns(): string[] {
+  return existsSync('/run/netns') ? readdirSync('/run/netns') : []
+}

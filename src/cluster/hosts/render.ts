@@ -1,0 +1,78 @@
+/** The configuration texts of a node host. Pure. */
+import { addressAt } from './ranges.ts'
+import type { HostsPlan, NodePlan } from './plan-hosts.ts'
+
+export interface ContainerdOptions {
+  readonly pauseImage: string
+  /** "native" where the data folder lies on an overlay itself. */
+  readonly snapshotter: 'overlayfs' | 'native'
+}
+
+/** containerd's config.toml: everything of its own, so that several run beside each other and beside the machine's. */
+export function renderContainerdConfig(node: NodePlan, options: ContainerdOptions): string {
+  const unused = ['snapshotter.v1.btrfs', 'snapshotter.v1.zfs', 'snapshotter.v1.devmapper', 'snapshotter.v1.aufs', 'internal.v1.opt', 'internal.v1.tracing']
+  const cri = 'plugins."io.containerd.grpc.v1.cri"'
+  return `version = 2
+root = ${quote(node.containerd.root)}
+state = ${quote(node.containerd.state)}
+disabled_plugins = [${unused.map((name) => quote(`io.containerd.${name}`)).join(', ')}]
+[grpc]
+  address = ${quote(node.containerd.socket)}
+[${cri}]
+  sandbox_image = ${quote(options.pauseImage)}
+  # Without CAP_SYS_RESOURCE a lower score than one's own cannot be given.
+  restrict_oom_score_adj = true
+  disable_apparmor = true
+  enable_unprivileged_ports = true
+  enable_unprivileged_icmp = true
+  stream_server_address = "127.0.0.1"
+  stream_server_port = "0"
+[${cri}.containerd]
+  snapshotter = ${quote(options.snapshotter)}
+  default_runtime_name = "runc"
+[${cri}.containerd.runtimes.runc]
+  runtime_type = "io.containerd.runc.v2"
+[${cri}.containerd.runtimes.runc.options]
+  SystemdCgroup = false
+[${cri}.cni]
+  bin_dir = "/usr/lib/cni"
+  conf_dir = ${quote(node.cni.confDir)}
+  max_conf_num = 1
+[${cri}.registry]
+  config_path = ${quote(node.registryDir)}
+`
+}
+
+/**
+ * The CNI configuration of a node for its pod range. ptp, not bridge: each pod's packets are routed through the node's
+ * namespace, so Service rules see those between two pods of one node without br_netfilter.
+ */
+export function renderCniConfig(node: NodePlan, podCidr: string): string {
+  const ipam = {
+    type: 'host-local', dataDir: node.cni.ipamDir, routes: [{ dst: '0.0.0.0/0' }],
+    ranges: [[{ subnet: podCidr, gateway: addressAt(podCidr, 1) }]],
+  }
+  return `${JSON.stringify({
+    cniVersion: '0.4.0', name: 'coxswain',
+    plugins: [{ type: 'ptp', ipMasq: false, mtu: 1500, ipam }, { type: 'portmap', capabilities: { portMappings: true }, snat: true }],
+  }, null, 2)}\n`
+}
+
+/** Lets pods and nodes out under the machine's address; what stays inside the cluster keeps its own. */
+export function renderMasquerade(plan: HostsPlan): string {
+  const inside = `{ ${plan.podRange}, ${plan.nodeRange} }`
+  return `table ip ${plan.nftTable} { comment "pods of the Coxswain cluster ${plan.name}"; }
+delete table ip ${plan.nftTable}
+table ip ${plan.nftTable} {
+  comment "pods of the Coxswain cluster ${plan.name}"
+  chain postrouting {
+    type nat hook postrouting priority srcnat; policy accept;
+    ip saddr ${inside} ip daddr != ${inside} oifname != "${plan.bridge.name}" masquerade
+  }
+}
+`
+}
+
+function quote(text: string): string {
+  return JSON.stringify(text)
+}
