@@ -6,15 +6,23 @@
 /** A refusal or failure of the runtime; `code` is gRPC's. */
 export class CriError extends Error {
   readonly code: number
-  constructor(code: number, message: string) {
+  /** What the runtime says, without the frame of gRPC. */
+  readonly details: string
+  constructor(code: number, message: string, details = message) {
     super(message)
     this.name = 'CriError'
     this.code = code
+    this.details = details
   }
 }
 
 /** The gRPC codes that the kubelet tells apart. */
 export const criCode = { canceled: 1, unknown: 2, deadlineExceeded: 4, notFound: 5, unimplemented: 12, unavailable: 14 } as const
+
+/** The bare text of any failure. */
+export function errorDetails(error: unknown): string {
+  return error instanceof CriError ? error.details : error instanceof Error ? error.message : String(error)
+}
 
 /** True when the sandbox, container or image is not there: for stop and remove that is success. */
 export function isCriNotFound(error: unknown): boolean {

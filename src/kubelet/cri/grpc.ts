@@ -56,7 +56,8 @@ function connect(Client: grpc.ServiceClientConstructor, address: string): Servic
     const call = methods[method]!.call(client, request, { deadline }, (error: grpc.ServiceError | null, response: unknown) => {
       signal?.removeEventListener('abort', cancel)
       if (error === null) return resolve(response)
-      reject(signal?.aborted ? (signal.reason as Error) : new CriError(error.code, `rpc error: code = ${codeName(error.code)} desc = ${error.details}`))
+      if (signal?.aborted) return reject(signal.reason as Error)
+      reject(new CriError(error.code, `rpc error: code = ${codeName(error.code)} desc = ${error.details}`, error.details))
     })
     const cancel = () => call.cancel()
     signal?.addEventListener('abort', cancel, { once: true })

@@ -1,0 +1,72 @@
+import { type FileHandle, chmod, chown, lchown, lstat, mkdir, open, readFile, readdir, readlink, realpath, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import type { Stats } from 'node:fs'
+import type { FileInfo, HostFiles } from './contract.ts'
+
+function isMissing(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException
+  return code === 'ENOENT' || code === 'ENOTDIR'
+}
+
+async function orMissing<T>(work: Promise<T>): Promise<T | undefined> {
+  try {
+    return await work
+  } catch (error) {
+    if (isMissing(error)) return undefined
+    throw error
+  }
+}
+
+function fileInfo(stats: Stats): FileInfo {
+  const type = stats.isFile() ? 'file' : stats.isDirectory() ? 'dir' : stats.isSymbolicLink() ? 'link' : stats.isSocket() ? 'socket' :
+    stats.isCharacterDevice() ? 'char' : stats.isBlockDevice() ? 'block' : 'other'
+  return { type, mode: stats.mode & 0o7777, size: stats.size, uid: stats.uid, gid: stats.gid, mtimeMs: stats.mtimeMs }
+}
+
+async function readTail(path: string, bytes: number): Promise<Buffer | undefined> {
+  const handle: FileHandle | undefined = await orMissing(open(path, 'r'))
+  if (handle === undefined) return undefined
+  try {
+    const { size } = await handle.stat()
+    const length = Math.min(size, bytes)
+    const buffer = Buffer.alloc(length)
+    const { bytesRead } = await handle.read(buffer, 0, length, size - length)
+    return buffer.subarray(0, bytesRead)
+  } finally {
+    await handle.close()
+  }
+}
+
+/** The machine's own files. */
+export const systemFiles: HostFiles = {
+  read: (path) => orMissing(readFile(path)),
+  readText: (path) => orMissing(readFile(path, 'utf8')),
+  readTail,
+  async write(path, content, mode) {
+    await writeFile(path, content)
+    if (mode !== undefined) await chmod(path, mode)
+  },
+  async makeDir(path, mode) {
+    const made = await mkdir(path, { recursive: true })
+    if (made !== undefined && mode !== undefined) await chmod(path, mode)
+  },
+  remove: (path) => rm(path, { recursive: true, force: true }),
+  rename,
+  symlink,
+  readLink: (path) => orMissing(readlink(path)),
+  list: async (path) => ((await orMissing(readdir(path))) ?? []).sort(),
+  async stat(path) {
+    const stats = await orMissing(stat(path))
+    return stats === undefined ? undefined : fileInfo(stats)
+  },
+  async lstat(path) {
+    const stats = await orMissing(lstat(path))
+    return stats === undefined ? undefined : fileInfo(stats)
+  },
+  chmod,
+  async chown(path, uid, gid) {
+    const stats = await lstat(path)
+    if (stats.isSymbolicLink()) await lchown(path, uid, gid)
+    else await chown(path, uid, gid)
+  },
+  realPath: (path) => orMissing(realpath(path)),
+}

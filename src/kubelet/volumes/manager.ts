@@ -1,0 +1,126 @@
+/**
+ * Makes and removes the volumes of pods. Nothing is remembered between calls: what is mounted is read from disk, so a
+ * kubelet that was killed goes on where it was. Volume kinds: emptyDir, hostPath and those made of files (payload.ts).
+ */
+import type { Clock, Random } from '../../base/env.ts'
+import type { Pod, Volume } from '../../api/generated/types/core-v1.ts'
+import { quantityValue } from '../../api/meta/quantity.ts'
+import type { HostFiles, HostMounts } from '../host/contract.ts'
+import { podTotals } from '../runtime/resources.ts'
+import { folderStamp, writePayload } from './atomic-writer.ts'
+import { checkHostPath } from './host-path.ts'
+import { type PayloadSources, volumePayload } from './payload.ts'
+
+export interface MountedVolume {
+  readonly path: string
+  readonly readOnly: boolean
+}
+
+/** One volume that could not be made; `message` is upstream's. */
+export class VolumeError extends Error {
+  readonly volume: string
+  constructor(volume: string, message: string) {
+    super(`MountVolume.SetUp failed for volume "${volume}" : ${message}`)
+    this.name = 'VolumeError'
+    this.volume = volume
+  }
+}
+
+export interface VolumeManager {
+  /** Makes or refreshes all volumes of the pod. Throws an AggregateError of VolumeErrors. */
+  mount(pod: Pod, sources: PayloadSources): Promise<Map<string, MountedVolume>>
+  /** Unmounts and removes everything below the pod's volumes. */
+  unmount(podUid: string): Promise<void>
+}
+
+interface VolumeEnv {
+  readonly files: HostFiles
+  readonly mounts: HostMounts
+  readonly clock: Clock
+  readonly random: Random
+  /** "<root>/pods/<uid>". */
+  podDir(uid: string): string
+}
+
+export function createVolumeManager(env: VolumeEnv): VolumeManager {
+  const { files, mounts } = env
+
+  async function mountOne(volume: Volume, pod: Pod, sources: PayloadSources): Promise<MountedVolume> {
+    if (volume.hostPath !== undefined) {
+      await checkHostPath(files, volume.hostPath.path, volume.hostPath.type ?? '')
+      return { path: volume.hostPath.path, readOnly: false }
+    }
+    const folder = `${env.podDir(pod.metadata.uid!)}/volumes/kubernetes.io~${pluginName(volume)}/${volume.name}`
+    const fsGroup = pod.spec!.securityContext?.fsGroup
+    if (volume.emptyDir !== undefined) {
+      await mountEmptyDir(volume, pod, folder, fsGroup)
+      return { path: folder, readOnly: false }
+    }
+    const payload = await volumePayload(volume, pod, sources)
+    if (payload === undefined) throw new Error(`no volume plugin matched volume "${volume.name}"`)
+    if (volume.configMap === undefined) await ensureTmpfs(folder, undefined)
+    else await files.makeDir(folder, 0o777)
+    const stamp = folderStamp(env.clock.now(), env.random.int(1_000_000_000))
+    await writePayload(files, folder, payload, { fsGroup, stamp })
+    return { path: folder, readOnly: true }
+  }
+
+  async function ensureTmpfs(folder: string, sizeBytes: number | undefined): Promise<boolean> {
+    await files.makeDir(folder, 0o750)
+    if ((await mounts.below(folder)).includes(folder)) return false
+    await mounts.tmpfs(folder, { sizeBytes })
+    await files.chmod(folder, 0o777)
+    return true
+  }
+
+  async function mountEmptyDir(volume: Volume, pod: Pod, folder: string, fsGroup: number | undefined): Promise<void> {
+    const { medium = '', sizeLimit } = volume.emptyDir!
+    let fresh = (await files.lstat(folder)) === undefined
+    if (medium === 'Memory') fresh = await ensureTmpfs(folder, tmpfsSize(pod, sizeLimit))
+    else if (medium === '') await files.makeDir(folder, 0o777)
+    else throw new Error(`unknown storage medium "${medium}"`)
+    if (!fresh) return
+    await files.chmod(folder, 0o777)
+    if (fsGroup !== undefined) {
+      await files.chown(folder, -1, fsGroup)
+      await files.chmod(folder, 0o2777)
+    }
+  }
+
+  return {
+    async mount(pod, sources) {
+      const mounted = new Map<string, MountedVolume>()
+      const errors: VolumeError[] = []
+      await Promise.all((pod.spec!.volumes ?? []).map(async (volume) => {
+        if (volume.image !== undefined) return
+        try {
+          mounted.set(volume.name, await mountOne(volume, pod, sources))
+        } catch (error) {
+          errors.push(new VolumeError(volume.name, (error as Error).message))
+        }
+      }))
+      if (errors.length > 0) throw new AggregateError(errors, errors.map(({ message }) => message).join(', '))
+      return mounted
+    },
+    async unmount(podUid) {
+      const dir = env.podDir(podUid)
+      for (const point of await mounts.below(dir)) await mounts.unmount(point)
+      await files.remove(`${dir}/volumes`)
+      await files.remove(`${dir}/volume-subpaths`)
+    },
+  }
+}
+
+function pluginName(volume: Volume): string {
+  if (volume.emptyDir !== undefined) return 'empty-dir'
+  if (volume.configMap !== undefined) return 'configmap'
+  if (volume.secret !== undefined) return 'secret'
+  return volume.downwardAPI !== undefined ? 'downward-api' : 'projected'
+}
+
+/** The smaller of the volume's limit and the pod's memory limit. */
+function tmpfsSize(pod: Pod, sizeLimit: string | number | undefined): number | undefined {
+  const limits = podTotals(pod, 'limits')
+  const candidates = [sizeLimit === undefined ? 0 : quantityValue(sizeLimit), limits.declared.memory ? limits.memory : 0].filter((size) => size > 0)
+  return candidates.length === 0 ? undefined : Math.min(...candidates)
+}
