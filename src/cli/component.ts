@@ -1,0 +1,92 @@
+/** What component subcommands share: a client from a kubeconfig, leader election, health endpoints, signals. */
+import { readFileSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { dirname, resolve } from 'node:path'
+import { parseYaml } from '../api/codec/yaml.ts'
+import { createLogger, createSystemEnv } from '../base/real/env.ts'
+import type { Component, Env } from '../base/env.ts'
+import type { Client } from '../client/client.ts'
+import { createHttpClient } from '../client/http/transport.ts'
+import { parseKubeconfig } from '../client/kubeconfig.ts'
+import { runLeaderElection } from '../client/leader-election.ts'
+import { type Flag, type Invocation, UsageError } from './command.ts'
+
+export const clientFlags: readonly Flag[] = [
+  { name: 'kubeconfig', type: 'string', required: true, help: 'File that says where the API server is and who we are' },
+  { name: 'v', short: 'v', type: 'int', default: 2, help: 'How much is logged; 4 and more: debug' },
+]
+
+/** Upstream's leader election flags with its defaults. */
+export function leaderElectionFlags(lockName: string): readonly Flag[] {
+  const group = 'Leader election'
+  return [
+    { name: 'leader-elect', type: 'bool', default: true, group, help: 'Only one of several candidates works at a time' },
+    { name: 'leader-elect-resource-name', type: 'string', default: lockName, group, help: 'Name of the Lease' },
+    { name: 'leader-elect-resource-namespace', type: 'string', default: 'kube-system', group, help: 'Namespace of the Lease' },
+    { name: 'leader-elect-lease-duration', type: 'duration', default: 15_000, group, help: 'How long others wait before they take over' },
+    { name: 'leader-elect-renew-deadline', type: 'duration', default: 10_000, group, help: 'How long the leader tries to renew' },
+    { name: 'leader-elect-retry-period', type: 'duration', default: 2_000, group, help: 'Time between tries' },
+  ]
+}
+
+/** An Env that logs at the level of -v. */
+export function systemEnv(invocation: Invocation, name: string): Env {
+  const level = (invocation.flags.number('v') ?? 2) >= 4 ? 'debug' : 'info'
+  return createSystemEnv({ log: createLogger({ level, name }) })
+}
+
+/** Resolves when the process is asked to end (SIGINT, SIGTERM). */
+export function untilSignalled(): Promise<NodeJS.Signals> {
+  // A pending promise keeps no process alive; a timer does.
+  const alive = setInterval(() => undefined, 1 << 30)
+  return new Promise((done) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      process.once(signal, () => {
+        clearInterval(alive)
+        done(signal)
+      })
+    }
+  })
+}
+
+/** The client that the kubeconfig file describes. */
+export async function clientFromKubeconfig(file: string, env: Env, userAgent: string): Promise<Client & { close(): Promise<void> }> {
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch (error) {
+    throw new UsageError(`cannot read the kubeconfig ${file}: ${error instanceof Error ? error.message : String(error)}`)
+  }
+  const config = parseKubeconfig(parseYaml(text), { resolveFile: (name) => resolve(dirname(file), name) })
+  return createHttpClient(config, { env, userAgent })
+}
+
+/** Runs a component against the API server of --kubeconfig until it is told to end; under election when the flags say so. */
+export async function runWithClient(invocation: Invocation, name: string, create: (env: Env, client: Client) => Component): Promise<number> {
+  const { flags } = invocation
+  const env = systemEnv(invocation, name)
+  const client = await clientFromKubeconfig(flags.string('kubeconfig')!, env, name)
+  const controller = new AbortController()
+  const run = async (signal: AbortSignal): Promise<void> => {
+    const component = create(env, client)
+    await component.start()
+    env.log.info('started', { component: name })
+    await new Promise<void>((done) => (signal.aborted ? done() : signal.addEventListener('abort', () => done(), { once: true })))
+    await component.stop()
+  }
+  const work = flags.bool('leader-elect')
+    ? runLeaderElection({
+      client, clock: env.clock, random: env.random, log: env.log, identity: `${hostname()}_${env.random.uuid()}`,
+      namespace: flags.string('leader-elect-resource-namespace')!, name: flags.string('leader-elect-resource-name')!,
+      leaseDurationMs: flags.number('leader-elect-lease-duration'), renewDeadlineMs: flags.number('leader-elect-renew-deadline'),
+      retryPeriodMs: flags.number('leader-elect-retry-period'), releaseOnCancel: true, lead: run,
+    }, controller.signal)
+    : run(controller.signal)
+  // Whoever loses the lease ends, so that a supervisor starts it afresh: upstream's rule.
+  const end = await Promise.race([untilSignalled(), work.then(() => 'lost' as const)])
+  controller.abort(new Error('the component is told to end'))
+  await work
+  await env.tasks.stop()
+  await client.close()
+  return end === 'lost' ? 1 : 0
+}
