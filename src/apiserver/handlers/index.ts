@@ -2,6 +2,7 @@
  * The resource half of the API: one ApiHandler that serves every verb of every registered kind from its definition.
  * What is not a matter of objects alone (exec, token requests, reviews) is registered by name.
  */
+import { handleBinding } from './binding.ts'
 import { methodNotAllowed, methodNotSupported, pathNotFound } from '../../api/meta/errors.ts'
 import type { ApiHandler, ApiResponse } from '../handler.ts'
 import type { ResourceDefinition } from '../resources/define.ts'
@@ -9,7 +10,10 @@ import type { HandlerDeps, RequestContext } from './context.ts'
 import { resourceKey } from './context.ts'
 import { handleCreate } from './create.ts'
 import { handleDelete, handleDeleteCollection } from './delete.ts'
+import { handleEviction } from './eviction.ts'
+import { handlePatch } from './patch.ts'
 import { handleGet, handleList } from './read.ts'
+import { handleScale } from './scale.ts'
 import { handleUpdate } from './update.ts'
 import { handleWatch } from './watch.ts'
 
@@ -19,7 +23,7 @@ type Handle = (context: RequestContext) => Promise<ApiResponse>
 
 const verbs: Readonly<Record<string, Handle>> = {
   get: handleGet, list: handleList, watch: handleWatch, create: handleCreate, update: handleUpdate,
-  delete: handleDelete, deletecollection: handleDeleteCollection,
+  patch: handlePatch, delete: handleDelete, deletecollection: handleDeleteCollection,
 }
 
 /** Answers resource requests; throws StatusErrors. A path that no kind serves is a 404. */
@@ -32,7 +36,9 @@ export function createResourceHandler(deps: HandlerDeps): ApiHandler {
     if (info.subresource !== '') return handleSubresource(context)
     const { definition } = served
     if (definition.virtual === true) {
-      const handler = deps.virtualHandlers?.get(resourceKey(info.apiGroup, info.resource))
+      const key = resourceKey(info.apiGroup, info.resource)
+      if (key === 'bindings' && info.verb === 'create') return handleBinding(context)
+      const handler = deps.virtualHandlers?.get(key)
       if (handler === undefined || !serves(definition, info.verb)) throw methodNotAllowed()
       return handler(request, context)
     }
@@ -46,15 +52,30 @@ function serves(definition: ResourceDefinition, verb: string): boolean {
   return definition.verbs === undefined || definition.verbs.includes(verb)
 }
 
+/** Subresources with objects of their own that need nothing but the registry. */
+const ownKinds: Readonly<Record<string, Handle>> = {
+  'pods/binding': handleBinding,
+  'pods/eviction': handleEviction,
+}
+
 async function handleSubresource(context: RequestContext): Promise<ApiResponse> {
   const { deps, request, served } = context
   const { info } = request
-  const special = deps.subresourceHandlers?.get(`${resourceKey(info.apiGroup, info.resource)}/${info.subresource}`)
+  const key = `${resourceKey(info.apiGroup, info.resource)}/${info.subresource}`
+  const special = deps.subresourceHandlers?.get(key)
   if (special !== undefined) return special(request, context)
-  if (served.definition.subresources?.[info.subresource] === undefined) throw pathNotFound()
+  const own = ownKinds[key]
+  if (own !== undefined) {
+    if (info.verb !== 'create') throw methodNotAllowed()
+    return own(context)
+  }
+  const { definition } = served
+  if (info.subresource === 'scale' && definition.scale !== undefined) return handleScale(context)
+  if (definition.subresources?.[info.subresource] === undefined) throw pathNotFound()
   switch (info.verb) {
     case 'get': return handleGet(context)
     case 'update': return handleUpdate(context)
-    default: throw methodNotSupported(served, info.verb)
+    case 'patch': return handlePatch(context)
+    default: throw methodNotAllowed()
   }
 }

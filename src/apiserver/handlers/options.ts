@@ -164,7 +164,15 @@ export interface ParsedDeleteOptions extends DeleteOptions {
 /** From the body, or from the query when there is none. */
 export function deleteOptions(request: ApiRequest): ParsedDeleteOptions {
   const value = request.body?.value
-  const object = value === undefined || value === null ? fromQuery(request.query) : fromBody(value)
+  return checked(value === undefined || value === null ? fromQuery(request.query) : fromBody(value))
+}
+
+/** The delete options inside another body (an eviction's). */
+export function parseDeleteOptions(value: unknown): ParsedDeleteOptions {
+  return checked(fromBody(value))
+}
+
+function checked(object: RawDeleteOptions): ParsedDeleteOptions {
   const errors: FieldError[] = []
   const { propagationPolicy, orphanDependents, dryRun = [] } = object
   if (orphanDependents !== undefined && propagationPolicy !== undefined) {

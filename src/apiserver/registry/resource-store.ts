@@ -215,6 +215,23 @@ export class ResourceStore {
     }
   }
 
+  /**
+   * Changes the stored object without the kind's strategy: what the server itself knows to be right (a binding, a
+   * budget's count). `change` makes the new object and may throw to refuse; it is called again after a lost race.
+   */
+  async modify(namespace: string, name: string, change: (old: KubeObject) => KubeObject, o: { dryRun: boolean; signal: AbortSignal }): Promise<Cached> {
+    const key = this.keyOf(namespace, name)
+    for (;;) {
+      const current = this.get(namespace, name)
+      const object = change(current.object)
+      if (sameStored(canonicalObject(object, this.definition.kind, apiVersion(this.definition)), current.object)) return current
+      if (o.dryRun) return this.#unstored(object, key)
+      const result = await this.storage.update(key, object, current.revision, this.definition.ttlSeconds?.(object))
+      if (result.ok) return result.cached
+      o.signal.throwIfAborted()
+    }
+  }
+
   /** The last finalizer is gone: the object goes too. Answers with the object as the request left it. */
   async #finishDeletion(key: string, current: Cached, object: KubeObject, context: WriteContext): Promise<Cached> {
     const last = this.#unstored(object, key)

@@ -1,0 +1,105 @@
+/** JSON, merge and strategic merge patches, and apply. Upstream: endpoints/handlers/patch.go. */
+import { badRequest, conflict, invalid, notFound, StatusError, unsupportedMediaType } from '../../api/meta/errors.ts'
+import { fieldInvalid } from '../../api/meta/field-errors.ts'
+import { goValue } from '../../api/meta/go-text.ts'
+import type { KubeObject } from '../../api/meta/object.ts'
+import { applyJsonPatch, jsonPatchStrictErrors } from '../../api/patch/json-patch.ts'
+import { applyMergePatch } from '../../api/patch/merge-patch.ts'
+import { applyStrategicMergePatch } from '../../api/patch/strategic-merge-patch.ts'
+import { strictDecodingText, unknownFieldTexts } from '../../api/schema/go-decode.ts'
+import type { ApiResponse, RequestBody } from '../handler.ts'
+import { deepCopy } from '../registry/cached.ts'
+import { storeOf, warn } from './context.ts'
+import type { RequestContext } from './context.ts'
+import { objectResponse } from './create.ts'
+import { bodyKindOf, shape, toStored } from './decode.ts'
+import type { BodyKind } from './decode.ts'
+import { checkName, checkNamespace } from './names.ts'
+import type { WriteOptions } from './options.ts'
+import { writeOptions } from './options.ts'
+import { completeWrite, updateContext } from './update.ts'
+
+const jsonPatch = 'application/json-patch+json'
+const mergePatch = 'application/merge-patch+json'
+const strategicMergePatch = 'application/strategic-merge-patch+json'
+export const applyPatch = 'application/apply-patch+yaml'
+
+/** Patch types of a kind; the Go types' merge directives exist for built-in kinds alone. */
+export function patchTypesOf(kind: BodyKind): string[] {
+  return kind.schema.name === undefined
+    ? [jsonPatch, mergePatch, applyPatch]
+    : [jsonPatch, mergePatch, strategicMergePatch, applyPatch]
+}
+
+export async function handlePatch(context: RequestContext): Promise<ApiResponse> {
+  const { request, served } = context
+  const { info } = request
+  const kind = bodyKindOf(served)
+  const body = checkedPatch(context, kind)
+  const options = writeOptions(request, 'PatchOptions')
+  const written = await storeOf(context).update(info.namespace, info.name, {
+    async transform(old) {
+      if (old === undefined) throw notFound(served, info.name)
+      const patched = patchedObject(context, kind, body, served.fromStored(old), options)
+      checkPatched(context, patched)
+      return completeWrite(context, toStored(served, patched), old, options)
+    },
+  }, updateContext(context, options))
+  return objectResponse(context, written.entry, written.created ? 201 : 200)
+}
+
+/** The patch of the request. Throws 415 for a type that the kind does not take. */
+export function checkedPatch(context: RequestContext, kind: BodyKind): RequestBody {
+  const { body } = context.request
+  const types = patchTypesOf(kind)
+  if (body === undefined || !types.includes(body.mediaType)) throw unsupportedMediaType(types)
+  return body
+}
+
+/** A patched object must still be the one in the URL. */
+export function checkPatched(context: RequestContext, object: KubeObject): void {
+  checkNamespace(context, object)
+  checkName(object, context.request.info.name)
+}
+
+/** The current object with the patch applied, read by the kind's schema; nothing is shared with the current one. */
+export function patchedObject(context: RequestContext, kind: BodyKind, body: RequestBody, current: KubeObject, options: WriteOptions): KubeObject {
+  const strict = [...body.strictErrors]
+  if (options.fieldValidation !== 'Ignore' && body.mediaType === jsonPatch) strict.push(...jsonPatchStrictErrors(body.value))
+  const patched = applyPatchTo(current, body, kind)
+  const bad = () => body.mediaType === strategicMergePatch ? goValue(body.value) : JSON.stringify(patched)
+  const { object, unknown } = read(patched, kind, bad)
+  const errors = [...strict, ...unknownFieldTexts(unknown)]
+  if (errors.length > 0 && options.fieldValidation === 'Strict') {
+    throw invalid({ kind: '' }, '', [fieldInvalid('patch', bad(), strictDecodingText(errors))])
+  }
+  if (options.fieldValidation === 'Warn') for (const error of errors) warn(context.request, error)
+  return deepCopy(object)
+}
+
+function applyPatchTo(current: KubeObject, body: RequestBody, kind: BodyKind): KubeObject {
+  switch (body.mediaType) {
+    case jsonPatch: return applyJsonPatch(current, body.value) as KubeObject
+    case mergePatch: return applyMergePatch(current, body.value) as KubeObject
+    case strategicMergePatch: return applyStrategicMergePatch(current, body.value, kind.schema) as KubeObject
+    default: throw badRequest(`${body.mediaType}: unimplemented patch type`)
+  }
+}
+
+function read(patched: KubeObject, kind: BodyKind, bad: () => string): ReturnType<typeof shape> {
+  const { metadata } = patched as Partial<KubeObject>
+  try {
+    return shape(metadata === undefined || metadata === null ? { ...patched, metadata: {} } : patched, kind)
+  } catch (error) {
+    if (!(error instanceof StatusError) || error.code !== 400) throw error
+    // Upstream tells of the patch what it would have told of a body.
+    const text = error.message.replace(/^.*? cannot be handled as a [^:]*: /, '')
+    throw invalid({ kind: '' }, '', [fieldInvalid('patch', bad(), text)])
+  }
+}
+
+/** An apply that names a uid speaks of an object that must exist. */
+export function missingUid(context: RequestContext, object: KubeObject): StatusError {
+  return conflict(context.served, context.request.info.name,
+    `uid mismatch: the provided object specified uid ${object.metadata.uid}, and no existing object was found`)
+}
