@@ -1,0 +1,50 @@
+/** Checks of addresses and ranges (apimachinery pkg/util/validation/ip.go). */
+import type { FieldError } from '../../../api/meta/errors.ts'
+import { fieldInvalid } from '../../../api/meta/field-errors.ts'
+import { goQuote } from '../../../api/meta/go-text.ts'
+import { formatCIDR, formatIP, parseCIDR, parseIP } from '../../../api/meta/ip.ts'
+
+function* checkIP(path: string, value: string): Generator<FieldError> {
+  const ip = parseIP(value)
+  if (ip === undefined) {
+    yield fieldInvalid(path, value, 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)')
+    return
+  }
+  if (!ip.strict) yield fieldInvalid(path, value, 'must not have leading 0s')
+  if (ip.mapped) yield fieldInvalid(path, value, 'must not be an IPv4-mapped IPv6 address')
+}
+
+/** For fields that once took sloppy forms: values that the old object had stay allowed. */
+export function* validateLegacyIP(path: string, value: string, old: readonly string[] = []): Generator<FieldError> {
+  if (!old.includes(value)) yield* checkIP(path, value)
+}
+
+/** For new fields: the canonical form alone. */
+export function* validateIP(path: string, value: string): Generator<FieldError> {
+  const errors = [...checkIP(path, value)]
+  yield* errors
+  if (errors.length > 0) return
+  const ip = parseIP(value)!
+  const canonical = formatIP(ip.family, ip.value)
+  if (canonical !== value) yield fieldInvalid(path, value, `must be in canonical form (${goQuote(canonical)})`)
+}
+
+function* checkCIDR(path: string, value: string): Generator<FieldError> {
+  const cidr = parseCIDR(value)
+  if (cidr === undefined) yield fieldInvalid(path, value, 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)')
+  else if (!cidr.strict) yield fieldInvalid(path, value, 'must not have leading 0s in IP or prefix length')
+  else if (cidr.mapped) yield fieldInvalid(path, value, 'must not have an IPv4-mapped IPv6 address')
+  else if (cidr.address !== cidr.base) yield fieldInvalid(path, value, 'must not have bits set beyond the prefix length')
+}
+
+export function* validateLegacyCIDR(path: string, value: string, old: readonly string[] = []): Generator<FieldError> {
+  if (!old.includes(value)) yield* checkCIDR(path, value)
+}
+
+export function* validateCIDR(path: string, value: string): Generator<FieldError> {
+  const errors = [...checkCIDR(path, value)]
+  yield* errors
+  if (errors.length > 0) return
+  const canonical = formatCIDR(parseCIDR(value)!)
+  if (canonical !== value) yield fieldInvalid(path, value, `must be in canonical form (${goQuote(canonical)})`)
+}
