@@ -1,6 +1,7 @@
 /** Decoders: from protobuf bytes straight to the object that Go's JSON would show, in the order of its fields. */
 import { perType, property, Source, tagOf, wireTypeOf } from './protobuf-compile.ts'
 import { type Reader } from './protobuf-read.ts'
+import { setOwn } from './set-own.ts'
 import type { WireField, WireType } from './wire.ts'
 
 /** Reads a message that ends at `end`. `into` already holds kind and apiVersion, or is what an inlined struct adds to. */
@@ -105,15 +106,6 @@ function assignText(source: Source, field: WireField, v: string): string {
   return `${target} = ${v} === undefined ? ${zeroOf(source, field)} : ${v}`
 }
 
-/** A key may be any text, and this one would set the prototype. */
-function put(map: Record<string, unknown>, key: string, value: unknown): void {
-  if (key === '__proto__') {
-    Object.defineProperty(map, key, { value, enumerable: true, configurable: true, writable: true })
-  } else {
-    map[key] = value
-  }
-}
-
 function readTextEntry(reader: Reader, map: Record<string, unknown> | undefined): Record<string, unknown> {
   const end = reader.end()
   let key = ''
@@ -126,7 +118,7 @@ function readTextEntry(reader: Reader, map: Record<string, unknown> | undefined)
   }
   reader.close(end)
   const into = map ?? {}
-  put(into, key, value)
+  setOwn(into, key, value)
   return into
 }
 
@@ -145,7 +137,7 @@ function readEntry(
   }
   reader.close(end)
   const into = map ?? {}
-  put(into, key, value === undefined ? zero(reader) : value)
+  setOwn(into, key, value === undefined ? zero(reader) : value)
   return into
 }
 
