@@ -8,7 +8,7 @@ import type { KubeObject, Resource } from '../api/meta/object.ts'
 import type { KeyedContext, KeyedController, SyncResult, Watch } from './controller.ts'
 import type { ObjectKey } from './client.ts'
 import type { Informer, Informers } from './informer.ts'
-import { execute, type Outcome, type Step } from './steps.ts'
+import { execute, isNamespaceTerminating, type Outcome, type Step } from './steps.ts'
 import { compareVersions } from './versions.ts'
 
 export interface World {
@@ -66,7 +66,7 @@ async function reconcile<S>(
   }
   const outcome = await execute(plan.steps, steps)
   const status = plan.status === undefined ? undefined : await execute(plan.status(outcome), steps)
-  const errors = [...outcome.errors, ...(status?.errors ?? [])]
+  const errors = [...outcome.errors, ...(status?.errors ?? [])].filter((error) => !isNamespaceTerminating(error))
   if (errors.length === 1) throw errors[0]
   if (errors.length > 1) throw new AggregateError(errors, errors.map((error) => error.message).join('; '))
   return { requeueAfterMs: plan.requeueAfterMs }

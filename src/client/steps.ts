@@ -1,5 +1,5 @@
 /** What a plan may ask for, and the one executor that does it. */
-import { isStatus, type StatusReason } from '../api/meta/errors.ts'
+import { isStatus, StatusError, type StatusReason } from '../api/meta/errors.ts'
 import type { KubeObject, Resource } from '../api/meta/object.ts'
 import type { Client, DeleteOptions, ObjectKey, PatchType } from './client.ts'
 import type { EventRecorder, EventSubject } from './events.ts'
@@ -73,7 +73,11 @@ export interface Outcome {
   readonly done: number
   /** Writes that were given up because an earlier one failed. */
   readonly skipped: number
+  /** The steps of the plan, not of its batches, that failed. */
+  readonly failed: readonly Step[]
 }
+
+type StepOutcome = Omit<Outcome, 'failed'>
 
 export interface StepContext {
   readonly client: Client
@@ -105,24 +109,26 @@ export const batch = (steps: readonly Step[], slowStart = false, tolerate = fals
 /** Does the steps in order and stops at the first failure that is not tolerated. */
 export async function execute(steps: readonly Step[], context: StepContext): Promise<Outcome> {
   const errors: Error[] = []
+  const failed: Step[] = []
   let done = 0
   for (const [at, step] of steps.entries()) {
     context.signal.throwIfAborted()
     const outcome = await executeOne(step, context)
     errors.push(...outcome.errors)
     done += outcome.done
-    if (outcome.errors.length > 0 && !('tolerate' in step && step.tolerate === true)) {
-      return { errors, done, skipped: outcome.skipped + count(steps.slice(at + 1)) }
-    }
+    if (outcome.errors.length === 0) continue
+    failed.push(step)
+    if ('tolerate' in step && step.tolerate === true) continue
+    return { errors, failed, done, skipped: outcome.skipped + count(steps.slice(at + 1)) }
   }
-  return { errors, done, skipped: 0 }
+  return { errors, failed, done, skipped: 0 }
 }
 
 function count(steps: readonly Step[]): number {
   return steps.reduce((sum, step) => sum + (step.do === 'batch' ? count(step.steps) : step.do === 'event' ? 0 : 1), 0)
 }
 
-async function executeOne(step: Step, context: StepContext): Promise<Outcome> {
+async function executeOne(step: Step, context: StepContext): Promise<StepOutcome> {
   if (step.do === 'batch') return executeBatch(step, context)
   if (step.do === 'event') {
     emit([step], context)
@@ -158,7 +164,7 @@ async function write(step: CreateStep | UpdateStep | PatchStep | DeleteStep, con
   return made
 }
 
-async function executeCheck(step: CheckStep, context: StepContext): Promise<Outcome> {
+async function executeCheck(step: CheckStep, context: StepContext): Promise<StepOutcome> {
   const what = `${step.resource.kind} ${step.key.namespace ?? ''}/${step.key.name}`
   try {
     const fresh = await context.client.get(step.resource, step.key, { signal: context.signal })
@@ -175,9 +181,9 @@ async function executeCheck(step: CheckStep, context: StepContext): Promise<Outc
   }
 }
 
-const failed = (error: Error): Outcome => ({ errors: [error], done: 0, skipped: 0 })
+const failed = (error: Error): StepOutcome => ({ errors: [error], done: 0, skipped: 0 })
 
-async function executeBatch(step: BatchStep, context: StepContext): Promise<Outcome> {
+async function executeBatch(step: BatchStep, context: StepContext): Promise<StepOutcome> {
   const errors: Error[] = []
   let done = 0
   let at = 0
@@ -198,4 +204,9 @@ async function executeBatch(step: BatchStep, context: StepContext): Promise<Outc
 
 function emit(steps: readonly EventStep[], { recorder }: StepContext): void {
   for (const { about, type, reason, message } of steps) recorder.event(about, type, reason, message)
+}
+
+/** The refusal that admission gives for creations in a namespace that is being deleted: trying again is no use. */
+export function isNamespaceTerminating(error: unknown): boolean {
+  return error instanceof StatusError && error.status.details?.causes?.some((cause) => cause.reason === 'NamespaceTerminating') === true
 }

@@ -1,0 +1,47 @@
+/** Every controller by upstream's name (cmd/kube-controller-manager/names/controller_names.go), in the order they start. */
+import type { Client } from '../client/client.ts'
+import { type ControllerContext, type KeyedController, runController } from '../client/controller.ts'
+import { type ControllerDefinition, reconciler } from '../client/reconcile.ts'
+import { deploymentController } from './deployment/index.ts'
+import { namespaceController } from './namespace/index.ts'
+import type { ControllerManagerOptions } from './options.ts'
+import { replicaSetController } from './replicaset/index.ts'
+import { replicationControllerController } from './replicationcontroller/index.ts'
+import { rootCaPublisher } from './root-ca-certificate-publisher/index.ts'
+import { serviceAccountController } from './serviceaccount/index.ts'
+
+/** A part of the manager that runs: a queue with workers, or something of its own making. */
+export interface Running {
+  readonly ready: Promise<void>
+  stop(): Promise<void>
+}
+
+export interface ControllerEntry {
+  readonly name: string
+  /** Started only when it is named. */
+  readonly offByDefault?: boolean
+  /** undefined: the options give it nothing to do. */
+  start(context: ControllerContext, options: ControllerManagerOptions): Running | undefined
+}
+
+const planned = <S>(definition: ControllerDefinition<S>): ControllerEntry => keyed(reconciler(definition))
+const keyed = (controller: KeyedController): ControllerEntry =>
+  ({ name: controller.name, start: (context) => runController(controller, context) })
+const configured = (
+  name: string, make: (options: ControllerManagerOptions, client: Client) => KeyedController | undefined,
+): ControllerEntry => ({
+  name,
+  start(context, options) {
+    const controller = make(options, context.client)
+    return controller === undefined ? undefined : runController(controller, context)
+  },
+})
+
+export const controllers: readonly ControllerEntry[] = [
+  planned(replicationControllerController),
+  keyed(namespaceController),
+  planned(serviceAccountController),
+  planned(deploymentController),
+  planned(replicaSetController),
+  configured('root-ca-certificate-publisher-controller', ({ rootCA }) => (rootCA === undefined ? undefined : reconciler(rootCaPublisher(rootCA)))),
+]

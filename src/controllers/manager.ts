@@ -1,0 +1,103 @@
+/** kube-controller-manager as a Component: the controllers that are wanted, over shared informers, led by one. */
+import type { Component, Env } from '../base/env.ts'
+import type { Client } from '../client/client.ts'
+import type { ControllerContext } from '../client/controller.ts'
+import { createEventRecorder, type EventRecorder } from '../client/events.ts'
+import { InformerFactory } from '../client/informer.ts'
+import { runLeaderElection } from '../client/leader-election.ts'
+import { type ControllerEntry, controllers, type Running } from './index.ts'
+import type { ControllerManagerOptions } from './options.ts'
+
+export type { ControllerManagerOptions, ServiceAccountTokenClaims } from './options.ts'
+
+/**
+ * The controllers as one component. `ready` resolves when all of them have seen the cluster (with leader election: when
+ * this one leads). The client's identity needs the rights of system:kube-controller-manager and its controllers.
+ */
+export function createControllerManager(env: Env, client: Client, options: ControllerManagerOptions = {}): Component {
+  const log = env.log.child('controller-manager')
+  const wanted = selectControllers(options.controllers ?? ['*'])
+  let markReady!: () => void
+  const ready = new Promise<void>((resolve) => (markReady = resolve))
+  let election: { stop(): Promise<void> } | undefined
+  let run: { stop(): Promise<void> } | undefined
+
+  async function begin(): Promise<void> {
+    const informers = new InformerFactory(env, client)
+    const recorders = new Map<string, EventRecorder>()
+    const context: ControllerContext = {
+      env: { ...env, log }, client, informers,
+      recorder(component) {
+        const known = recorders.get(component) ?? createEventRecorder(env, client, { component })
+        recorders.set(component, known)
+        return known
+      },
+    }
+    const running: Running[] = []
+    for (const entry of wanted) {
+      const started = entry.start(context, options)
+      if (started === undefined) log.info('controller has nothing to do with these options', { controller: entry.name })
+      else running.push(started)
+    }
+    run = {
+      async stop() {
+        await Promise.all(running.map((one) => one.stop()))
+        await informers.stop()
+      },
+    }
+    await Promise.all(running.map((one) => one.ready))
+    markReady()
+  }
+
+  async function lead(signal: AbortSignal): Promise<void> {
+    const ended = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
+    void begin()
+    await ended
+    await run?.stop()
+  }
+
+  return {
+    name: 'controller-manager',
+    ready,
+    async start() {
+      const { leaderElection } = options
+      if (leaderElection === undefined) {
+        void begin()
+        return
+      }
+      election = env.tasks.go('controller-manager leader election', (signal) => elect(env, client, leaderElection.identity, lead, signal))
+    },
+    async stop() {
+      await election?.stop()
+      await run?.stop()
+    },
+  }
+}
+
+async function elect(
+  env: Env, client: Client, identity: string, lead: (signal: AbortSignal) => Promise<void>, signal: AbortSignal,
+): Promise<void> {
+  const { clock, random, log } = env
+  // Whoever has lost the lead may come to it again.
+  while (!signal.aborted) {
+    await runLeaderElection({
+      client, clock, random, log, namespace: 'kube-system', name: 'kube-controller-manager', identity, releaseOnCancel: true, lead,
+    }, signal)
+  }
+}
+
+/** Upstream's rules for --controllers: the first entry that names a controller decides, "*" stands for the rest. */
+export function selectControllers(selection: readonly string[]): readonly ControllerEntry[] {
+  const known = new Set(controllers.map(({ name }) => name))
+  for (const entry of selection) {
+    const name = entry.replace(/^-/, '')
+    if (name !== '*' && !known.has(name)) throw new Error(`${JSON.stringify(name)} is not in the list of known controllers`)
+  }
+  return controllers.filter(({ name, offByDefault }) => {
+    for (const entry of selection) {
+      if (entry === name) return true
+      if (entry === `-${name}`) return false
+    }
+    return selection.includes('*') && offByDefault !== true
+  })
+}

@@ -1,0 +1,45 @@
+/** What the controllers as a whole are told; upstream's flag of the same meaning is named beside each. */
+export interface ControllerManagerOptions {
+  /** --controllers: names, "*" for all that are on by default, "-name" to leave one out. Default ["*"]. */
+  readonly controllers?: readonly string[]
+  /** --root-ca-file, as PEM; without it kube-root-ca.crt is not published. */
+  readonly rootCA?: string
+  /** --cluster-cidr, one or two (dual stack); without it node-ipam gives no pod ranges. */
+  readonly clusterCIDRs?: readonly string[]
+  /** --allocate-node-cidrs. Default: whether there is a cluster CIDR. */
+  readonly allocateNodeCIDRs?: boolean
+  /** --service-cluster-ip-range, kept out of the pod ranges. */
+  readonly serviceCIDRs?: readonly string[]
+  /** --node-cidr-mask-size-ipv4 and -ipv6. Default 24 and 64. */
+  readonly nodeCIDRMaskSizeIPv4?: number
+  readonly nodeCIDRMaskSizeIPv6?: number
+  /** --node-monitor-grace-period. Default 50 s. */
+  readonly nodeMonitorGracePeriodMs?: number
+  /** --node-monitor-period. Default 5 s. */
+  readonly nodeMonitorPeriodMs?: number
+  /** --node-startup-grace-period. Default 60 s. */
+  readonly nodeStartupGracePeriodMs?: number
+  /** --node-eviction-rate and its kin. Defaults 0.1 and 0.01 nodes a second, 50 nodes, 0.55. */
+  readonly nodeEvictionRate?: number
+  readonly secondaryNodeEvictionRate?: number
+  readonly largeClusterSizeThreshold?: number
+  readonly unhealthyZoneThreshold?: number
+  /** --terminated-pod-gc-threshold. Default 12500. */
+  readonly terminatedPodGCThreshold?: number
+  /** --max-endpoints-per-slice. Default 100. */
+  readonly maxEndpointsPerSlice?: number
+  /** Signs legacy service account tokens (type kubernetes.io/service-account-token). */
+  readonly signServiceAccountToken?: (claims: ServiceAccountTokenClaims) => Promise<string>
+  /** --cluster-signing-cert-file and -key-file, as PEM. */
+  readonly clusterSigningCert?: string
+  readonly clusterSigningKey?: string
+  /** --leader-elect and whose name the lease carries; without it there is no election. */
+  readonly leaderElection?: { readonly identity: string }
+}
+
+export interface ServiceAccountTokenClaims {
+  readonly namespace: string
+  readonly name: string
+  readonly uid: string
+  readonly secretName: string
+}
