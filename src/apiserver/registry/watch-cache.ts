@@ -147,7 +147,11 @@ export class WatchCache {
       yield* this.#tree.values()
       return
     }
-    for (const [, cached] of this.#tree.getRange(namespace + '/', namespace + '0', false)) yield cached
+    const high = namespace + '0'
+    for (const [key, cached] of this.#tree.entries(namespace + '/')) {
+      if (key >= high) break
+      yield cached
+    }
   }
 
   /** Selected objects from key `from` on, at most `limit` (0: all), as they are or as they were at an older revision. */

@@ -126,9 +126,14 @@ export class MvccCore {
     const tree = o.revision === undefined || o.revision === this.#revision ? this.#visible : this.#past(prefix, o.revision)
     const low = o.after === undefined || o.after < prefix ? prefix : o.after + '\0'
     const high = prefixEnd(prefix)
-    const limit = o.limit === undefined || o.limit <= 0 ? Infinity : o.limit
-    if (limit === Infinity) return { items: tree.getRange(low, high, false).map(([, value]) => value), remaining: 0 }
-    const items = tree.getRange(low, high, false, limit).map(([, value]) => value)
+    const items: StoredValue[] = []
+    if (o.limit === undefined || o.limit <= 0) {
+      tree.forRange(low, high, false, (_key, value) => void items.push(value))
+      return { items, remaining: 0 }
+    }
+    for (const [key, value] of tree.entries(low)) {
+      if (key >= high || items.push(value) === o.limit) break
+    }
     const last = items.at(-1)
     return { items, remaining: last === undefined ? 0 : tree.forRange(last.key + '\0', high, false) }
   }
