@@ -1,7 +1,7 @@
 /** A clock for tests that stands still until it is moved, and an environment around it. Not for use outside tests. */
-import type { Clock, Env, Timer } from '../base/env.ts'
-import { createMetrics } from '../base/metrics.ts'
-import { createTasks } from '../base/tasks.ts'
+import type { Clock, Env, Timer } from '../../base/env.ts'
+import { createMetrics } from '../../base/metrics.ts'
+import { createTasks } from '../../base/tasks.ts'
 
 export class ManualClock implements Clock {
   time = Date.parse('2026-01-01T00:00:00Z')
