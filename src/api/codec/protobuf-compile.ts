@@ -37,6 +37,7 @@ export class Source {
       ...this.lines,
       '}',
     ].join('\n')
+    // oxlint-disable-next-line typescript/no-implied-eval -- the point of this file; see its head
     const make = new Function('other', ...Object.keys(tools), text) as (...values: unknown[]) => F
     return make(other, ...Object.values(tools))
   }

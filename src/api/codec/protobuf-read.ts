@@ -14,7 +14,7 @@ export class ProtobufError extends Error {
 const CACHED_LENGTH = 24
 const CACHE_SIZE = 4096
 /** Field values and label keys repeat over all objects: one string each saves memory and half of the decoding time. */
-const cache = new Array<string>(CACHE_SIZE).fill('')
+const cache = Array.from({ length: CACHE_SIZE }, () => '')
 
 /** "k8s" and a zero byte: what every Kubernetes protobuf document starts with. */
 export function isEnvelope(bytes: Uint8Array, start = 0, end = bytes.length): boolean {

@@ -180,7 +180,7 @@ export class Writer {
 
   quantity(value: unknown, tag: number): void {
     const mark = this.size()
-    this.string(value === null || value === undefined ? '0' : String(value), 10)
+    this.string(typeof value === 'string' || typeof value === 'number' ? String(value) : '0', 10)
     this.message(mark, tag)
   }
 

@@ -4,10 +4,10 @@
  */
 import type { KubeObject } from '../meta/object.ts'
 import { decoderOf } from './protobuf-decode.ts'
-import { encoderOf, type Encode } from './protobuf-encode.ts'
+import { encoderOf } from './protobuf-encode.ts'
 import { isEnvelope, onNestedEnvelope, ProtobufError, Reader } from './protobuf-read.ts'
 import { Writer } from './protobuf-write.ts'
-import { wireTypeOfKind } from './wire.ts'
+import { wireTypeOfKind, type WireType } from './wire.ts'
 
 export { ProtobufError } from './protobuf-read.ts'
 
@@ -42,7 +42,9 @@ interface Envelope extends Gvk {
 
 /** What the envelope says, and where the message is. */
 function readEnvelope(bytes: Buffer): Envelope {
-  if (!isEnvelope(bytes)) throw new ProtobufError('provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]')
+  if (!isEnvelope(bytes)) {
+    throw new ProtobufError('provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]')
+  }
   const reader = new Reader(bytes, MAGIC.length)
   const envelope = { apiVersion: '', kind: '', start: bytes.length, end: bytes.length }
   while (reader.position < bytes.length) {
@@ -75,6 +77,21 @@ export function protobufKind(bytes: Uint8Array): Gvk {
   return { apiVersion, kind }
 }
 
+function typeOfKind(gvk: Gvk): WireType {
+  const type = wireTypeOfKind(gvk.apiVersion, gvk.kind)
+  if (!type) {
+    const [kind, version] = [JSON.stringify(gvk.kind), JSON.stringify(gvk.apiVersion)]
+    throw new ProtobufError(`no kind ${kind} is registered for version ${version}`)
+  }
+  return type
+}
+
+function decodeMessage(buffer: Buffer, start: number, end: number, gvk: Gvk): KubeObject {
+  const type = typeOfKind(gvk)
+  const into = type.typeMeta ? { kind: gvk.kind, apiVersion: gvk.apiVersion } : {}
+  return guarded(() => decoderOf(type.name)(new Reader(buffer, start), end, into)) as KubeObject
+}
+
 /**
  * The object of a document. A kind that the envelope does not name is taken from `defaults`, as upstream takes it from
  * the request's path. Throws ProtobufError for broken bytes and for kinds that have no protobuf form.
@@ -82,21 +99,16 @@ export function protobufKind(bytes: Uint8Array): Gvk {
 export function decodeProtobuf(bytes: Uint8Array, defaults?: Gvk): KubeObject {
   const buffer = asBuffer(bytes)
   const envelope = readEnvelope(buffer)
-  const apiVersion = envelope.apiVersion || (defaults?.apiVersion ?? '')
-  const kind = envelope.kind || (defaults?.kind ?? '')
-  const type = wireTypeOfKind(apiVersion, kind)
-  if (!type) throw new ProtobufError(`no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion)}`)
-  const reader = new Reader(buffer, envelope.start)
-  return guarded(() => decoderOf(type.name)(reader, envelope.end, { kind, apiVersion })) as KubeObject
+  return decodeMessage(buffer, envelope.start, envelope.end, {
+    apiVersion: envelope.apiVersion || (defaults?.apiVersion ?? ''),
+    kind: envelope.kind || (defaults?.kind ?? ''),
+  })
 }
 
 /** The object of a bare message, without the envelope. */
 export function decodeProtobufRaw(bytes: Uint8Array, gvk: Gvk): KubeObject {
-  const type = wireTypeOfKind(gvk.apiVersion, gvk.kind)
-  if (!type) throw new ProtobufError(`no kind ${JSON.stringify(gvk.kind)} is registered for version ${JSON.stringify(gvk.apiVersion)}`)
   const buffer = asBuffer(bytes)
-  const into = { kind: gvk.kind, apiVersion: gvk.apiVersion }
-  return guarded(() => decoderOf(type.name)(new Reader(buffer, 0), buffer.length, into)) as KubeObject
+  return decodeMessage(buffer, 0, buffer.length, gvk)
 }
 
 /** Bytes from outside may nest without end or point past their end. */
@@ -113,26 +125,28 @@ onNestedEnvelope((bytes) => decodeProtobuf(bytes))
 
 const writer = new Writer()
 
-function encoderOfKind(gvk: Gvk): Encode {
-  const type = wireTypeOfKind(gvk.apiVersion, gvk.kind)
-  if (!type) throw new ProtobufError(`${gvk.kind} of ${gvk.apiVersion} has no protobuf form`)
-  return encoderOf(type.name)
-}
-
-/** The document of an object, by its own apiVersion and kind. Throws ProtobufError for kinds without protobuf form. */
-export function encodeProtobuf(object: Partial<Gvk>): Buffer {
-  const gvk = { apiVersion: object.apiVersion ?? '', kind: object.kind ?? '' }
-  const encode = encoderOfKind(gvk)
+/**
+ * The document of an object, by its own apiVersion and kind unless `gvk` says others. Throws ProtobufError for kinds
+ * without protobuf form.
+ */
+export function encodeProtobuf(object: object, gvk: Gvk = kindOf(object)): Buffer {
+  const type = typeOfKind(gvk)
+  const encode = encoderOf(type.name)
   writer.reset()
   writer.raw(NO_CONTENT)
   const mark = writer.size()
   encode(writer, object)
   writer.message(mark, 18)
-  writeTypeMeta(gvk)
+  writeHead(type.typeMeta ? gvk : { apiVersion: '', kind: '' })
   return writer.copy()
 }
 
-function writeTypeMeta(gvk: Gvk): void {
+function kindOf(object: Partial<Gvk>): Gvk {
+  return { apiVersion: object.apiVersion ?? '', kind: object.kind ?? '' }
+}
+
+/** What stands before the message in an envelope. */
+function writeHead(gvk: Gvk): void {
   const mark = writer.size()
   writer.string(gvk.kind, 18)
   writer.string(gvk.apiVersion, 10)
@@ -142,7 +156,7 @@ function writeTypeMeta(gvk: Gvk): void {
 
 /** The bare message of an object, as lists hold it. Its kind is the argument's, since items need not carry theirs. */
 export function encodeProtobufRaw(object: unknown, gvk: Gvk): Buffer {
-  const encode = encoderOfKind(gvk)
+  const encode = encoderOf(typeOfKind(gvk).name)
   writer.reset()
   encode(writer, object)
   return writer.copy()
@@ -155,7 +169,7 @@ export function wrapProtobuf(raw: Uint8Array, gvk: Gvk): Buffer {
   const mark = writer.size()
   writer.raw(raw)
   writer.message(mark, 18)
-  writeTypeMeta(gvk)
+  writeHead(gvk)
   return writer.copy()
 }
 
@@ -181,7 +195,7 @@ export function protobufListParts(
   writer.message(mark, 10)
   writer.uint32(writer.size() + length)
   writer.uint32(18)
-  writeTypeMeta({ apiVersion, kind: listKind })
+  writeHead({ apiVersion, kind: listKind })
   return [writer.copy(), ...parts, NO_CONTENT]
 }
 

@@ -112,7 +112,7 @@ class Composer {
       throw new YamlError(`yaml: cannot decode !!${resolved.tag} \`${text}\` as a ${tag}`)
     }
     const { value } = resolved
-    return { value, at, size: 1, merge: resolved.tag === 'merge' }
+    return { value, at, size: 1, merge: text === '<<' && tag === '' }
   }
 
   private sequence(event: Event & { type: typeof EVENT_ID.SEQUENCE }): Node {
@@ -186,6 +186,15 @@ function keyText(key: unknown): string {
   }
 }
 
+/** What upstream's parser says where js-yaml uses other words. */
+function goReason(source: string, position: number, reason: string): string {
+  if (/[@`%\t]/.test(source[position] ?? '') || reason.startsWith('tab characters')) {
+    return 'found character that cannot start any token'
+  }
+  if (reason === 'bad indentation of a mapping entry') return 'mapping values are not allowed in this context'
+  return reason
+}
+
 /** The documents of a stream, at most `limit`. Throws YamlError. */
 export function composeYaml(source: string, limit = Number.POSITIVE_INFINITY): YamlDocument[] {
   let events: Event[]
@@ -193,8 +202,11 @@ export function composeYaml(source: string, limit = Number.POSITIVE_INFINITY): Y
     events = parseEvents(source, {})
   } catch (error) {
     if (!(error instanceof YAMLException)) throw error
-    const line = error.mark === undefined ? '' : `line ${error.mark.line + 1}: `
-    throw new YamlError(`yaml: ${line}${error.reason}`)
+    const { mark, reason } = error
+    if (mark === undefined) throw new YamlError(`yaml: ${reason}`)
+    // Upstream names no line when it is the first.
+    const line = mark.line === 0 ? '' : `line ${mark.line + 1}: `
+    throw new YamlError(`yaml: ${line}${goReason(source, mark.position, reason)}`)
   }
   return new Composer(source, events).documents(limit)
 }

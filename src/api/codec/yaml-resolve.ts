@@ -1,6 +1,6 @@
 /** What a plain YAML scalar means to upstream's library (go-yaml v2, which sigs.k8s.io/yaml uses): YAML 1.1, nearly. */
 
-export type ScalarTag = 'null' | 'bool' | 'int' | 'float' | 'timestamp' | 'merge' | 'str'
+export type ScalarTag = 'null' | 'bool' | 'int' | 'float' | 'timestamp' | 'str'
 
 export interface Resolved {
   tag: ScalarTag
@@ -17,7 +17,6 @@ words('null', null, '~ null Null NULL')
 words('float', Number.NaN, '.nan .NaN .NAN')
 words('float', Number.POSITIVE_INFINITY, '.inf .Inf .INF +.inf +.Inf +.INF')
 words('float', Number.NEGATIVE_INFINITY, '-.inf -.Inf -.INF')
-words('merge', '<<', '<<')
 WORDS.set('', { tag: 'null', value: null })
 
 const FLOAT = /^[-+]?(?:\.\d+|\d+(?:\.\d*)?)(?:[eE][-+]?\d+)?$/
@@ -32,9 +31,14 @@ export function resolveScalar(text: string): Resolved {
   const digit = first >= 48 && first <= 57
   if (!digit && first !== 43 && first !== 45 && first !== 46) return { tag: 'str', value: text }
   if (digit && isTimestamp(text)) return { tag: 'timestamp', value: text }
-  if (first === 46) return FLOAT.test(text) ? { tag: 'float', value: Number(text) } : { tag: 'str', value: text }
-  const plain = text.replaceAll('_', '')
-  return integer(plain) ?? (FLOAT.test(plain) ? { tag: 'float', value: Number(plain) } : { tag: 'str', value: text })
+  // A number that begins with a point may not have underscores.
+  const plain = first === 46 ? text : text.replaceAll('_', '')
+  return integer(plain) ?? float(plain) ?? { tag: 'str', value: text }
+}
+
+function float(plain: string): Resolved | undefined {
+  const value = FLOAT.test(plain) ? Number(plain) : Number.NaN
+  return Number.isFinite(value) ? { tag: 'float', value } : undefined
 }
 
 /** Integers up to 64 bits; longer ones are floats to Go. */

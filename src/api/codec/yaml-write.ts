@@ -18,7 +18,7 @@ interface Analysis {
 
 // A character that may stand in a document as itself; the rest needs escapes.
 // oxlint-disable-next-line no-control-regex
-const UNPRINTABLE = /[^\n\x20-\x7e\u00a0-\ud7ff\ud800-\udfff\ue000-\ufefe\uff00-\ufffd]/
+const UNPRINTABLE = /[^\n\x20-\x7e\u00a0-\ud7ff\ue000-\ufefe\uff00-\ufffd]/u
 // oxlint-disable-next-line no-control-regex
 const BREAK = /[\r\n\x85\u2028\u2029]/
 
@@ -199,8 +199,10 @@ class Emitter {
   private double(text: string, indent: number, mayBreak: boolean): void {
     this.indicator('"', true, false)
     let spaces = false
+    // Upstream's library looks for the byte order mark at the start of the text, whichever character it writes.
+    const all = text.startsWith('\ufeff')
     for (const [at, char] of characters(text)) {
-      if (char === ' ') {
+      if (char === ' ' && !all) {
         const inside = at > 0 && at < text.length - 1
         if (mayBreak && !spaces && this.column > WIDTH && inside) {
           this.newline(indent)
@@ -208,7 +210,7 @@ class Emitter {
         } else this.character(char)
         spaces = true
       } else {
-        const escaped = char === '"' || char === '\\' || BREAK.test(char) || UNPRINTABLE.test(char)
+        const escaped = all || char === '"' || char === '\\' || BREAK.test(char) || UNPRINTABLE.test(char)
         if (escaped) this.write(escapeOf(char))
         else this.character(char)
         spaces = false
@@ -263,14 +265,13 @@ function escapeOf(char: string): string {
   return code <= 0xffff ? `\\u${hex.padStart(4, '0')}` : `\\U${hex.padStart(8, '0')}`
 }
 
-/** Go's %g: exponents from 1e21 on and below 1e-4, of two digits at least. */
+/** Integers of 64 bits as they are, others as Go's %g: with an exponent of two digits from 1e6 on and below 1e-4. */
 function goNumber(value: number): string {
-  if (Number.isInteger(value) && Math.abs(value) < 1e21) return Object.is(value, -0) ? '0' : BigInt(value).toString()
-  if (Number.isNaN(value)) return '.nan'
-  if (!Number.isFinite(value)) return value > 0 ? '.inf' : '-.inf'
+  if (Number.isInteger(value) && value < 2 ** 64 && value >= -(2 ** 63)) return BigInt(value).toString()
+  if (!Number.isFinite(value)) return Number.isNaN(value) ? '.nan' : value > 0 ? '.inf' : '-.inf'
   const [mantissa = '', exponent = ''] = value.toExponential().split('e')
   const power = Number(exponent)
-  if (power >= -4 && power < 21) return String(value)
+  if (power >= -4 && power < 6) return String(value)
   return `${mantissa}e${power < 0 ? '-' : '+'}${String(Math.abs(power)).padStart(2, '0')}`
 }
 
@@ -279,8 +280,8 @@ const DIGIT = /\p{Nd}/u
 
 /** The order of go-yaml's keys: letters after other characters, runs of digits by their number. */
 export function compareKeys(left: string, right: string): number {
-  const a = [...left]
-  const b = [...right]
+  const a = Array.from(left)
+  const b = Array.from(right)
   for (let i = 0; i < a.length && i < b.length; i++) {
     const x = a[i] as string
     const y = b[i] as string
@@ -298,7 +299,7 @@ function compareDigits(a: readonly string[], b: readonly string[], from: number)
   const inNumber = (a[from] === '0' || b[from] === '0') && afterNonZero(a, from)
   const [x, xEnd] = numberAt(a, from, inNumber)
   const [y, yEnd] = numberAt(b, from, inNumber)
-  return x === y ? xEnd - yEnd : x - y
+  return x === y ? xEnd - yEnd : x < y ? -1 : 1
 }
 
 /** Whether the digit here goes on a number that has begun with something other than zeros. */
@@ -307,12 +308,13 @@ function afterNonZero(chars: readonly string[], from: number): boolean {
   return false
 }
 
-function numberAt(chars: readonly string[], from: number, inNumber: boolean): [number: number, end: number] {
-  let value = inNumber ? 1 : 0
+/** The number in Go's int64, which long ones overflow. */
+function numberAt(chars: readonly string[], from: number, inNumber: boolean): [number: bigint, end: number] {
   let end = from
-  for (; end < chars.length && DIGIT.test(chars[end] as string); end++) {
-    value = value * 10 + (chars[end] as string).charCodeAt(0) - 48
-  }
+  while (end < chars.length && DIGIT.test(chars[end] as string)) end++
+  const digits = chars.slice(from, end).map((char) => char.charCodeAt(0) - 48)
+  let value = inNumber ? 1n : 0n
+  for (const digit of digits) value = BigInt.asIntN(64, value * 10n + BigInt(digit))
   return [value, end]
 }
 

@@ -16,6 +16,11 @@ export function decodeYaml(source: string | Uint8Array, strict = false): Decoded
   return { value: document.value, strictErrors: strict ? strictErrors(document.duplicates) : [] }
 }
 
+/** The first document's value, equal keys allowed. Throws YamlError. */
+export function parseYaml(source: string | Uint8Array): unknown {
+  return decodeYaml(source).value
+}
+
 /** Every document of a stream, empty ones left out. Throws YamlError, also for equal keys when `strict`. */
 export function decodeYamlStream(source: string | Uint8Array, strict = false): unknown[] {
   return composeYaml(asText(source)).map(({ value, duplicates }) => {
