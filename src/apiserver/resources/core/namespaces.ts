@@ -13,6 +13,8 @@ function prepareForCreate(namespace: Namespace): void {
   namespace.status = { phase: 'Active' }
   const spec = (namespace.spec ??= {})
   if (!spec.finalizers?.includes('kubernetes')) spec.finalizers = [...spec.finalizers ?? [], 'kubernetes']
+  // The name may have been generated since the defaults were set.
+  setDefaults(namespace)
 }
 
 /** Finalizers change through /finalize alone. */
@@ -30,6 +32,10 @@ export const namespaces = builtin<Namespace>({
   default: setDefaults,
   prepareForCreate,
   prepareForUpdate,
+  prepareForDelete: (namespace) => {
+    namespace.status = { ...namespace.status, phase: 'Terminating' }
+  },
+  deletionFinalizers: (namespace) => namespace.spec?.finalizers ?? [],
   subresources: { status: statusSubresource(), finalize: { writes: ['spec'] } },
   selectableFields: { 'status.phase': (o) => o.status?.phase ?? '' },
   columns: [nameColumn(), text('Status', (o) => o.status?.phase), ageColumn()],
