@@ -58,7 +58,7 @@ export async function clientFromKubeconfig(file: string, env: Env, userAgent: st
     throw new UsageError(`cannot read the kubeconfig ${file}: ${error instanceof Error ? error.message : String(error)}`)
   }
   const config = parseKubeconfig(parseYaml(text), { resolveFile: (name) => resolve(dirname(file), name) })
-  return createHttpClient(config, { env, userAgent })
+  return createHttpClient(config, { clock: env.clock, userAgent })
 }
 
 /** Runs a component against the API server of --kubeconfig until it is told to end; under election when the flags say so. */

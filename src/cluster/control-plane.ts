@@ -1,0 +1,75 @@
+/** API server, controllers and scheduler in one process, started in the order of what each needs. */
+import type { Component, Env } from '../base/env.ts'
+import { type ApiServer, type ApiServerOptions, createApiServer } from '../apiserver/server.ts'
+import type { Client } from '../client/client.ts'
+import { InformerFactory } from '../client/informer.ts'
+import { createInProcessClient } from '../client/in-process.ts'
+import { type ControllerManagerOptions, createControllerManager } from '../controllers/manager.ts'
+import { createScheduler } from '../scheduler/scheduler.ts'
+
+export interface ControlPlaneOptions {
+  readonly apiserver: ApiServerOptions
+  /** false: none. */
+  readonly controllers?: ControllerManagerOptions | false
+  readonly scheduler?: boolean
+  /** Told what is being waited for. */
+  readonly progress?: (text: string) => void
+}
+
+export interface ControlPlane {
+  readonly server: ApiServer
+  /** A client in this process with that name and those groups. */
+  client(user: string, groups?: readonly string[]): Client
+  /** Informers that components of this process share. */
+  readonly informers: InformerFactory
+  readonly components: readonly Component[]
+  /** Adds a component that is stopped with the rest, before what it needs. */
+  add(component: Component): Promise<void>
+  stop(): Promise<void>
+}
+
+/** Resolves when every component is ready. What was started is stopped again when one cannot be. */
+export async function startControlPlane(env: Env, options: ControlPlaneOptions): Promise<ControlPlane> {
+  const progress = options.progress ?? (() => undefined)
+  const server = await createApiServer(env, options.apiserver)
+  const client = (user: string, groups: readonly string[] = []): Client =>
+    createInProcessClient(server.handler, { name: user, groups: [...groups, 'system:authenticated'] }, { userAgent: agentOf(user) })
+  const informers = new InformerFactory(env, server.client)
+  const components: Component[] = []
+  const plane: ControlPlane = {
+    server, client, informers, components,
+    async add(component) {
+      components.push(component)
+      await component.start()
+      await component.ready
+    },
+    async stop() {
+      for (const component of components.splice(0).reverse()) await component.stop()
+      await informers.stop()
+      await server.stop()
+      await env.tasks.stop()
+    },
+  }
+  try {
+    progress('starting the API server')
+    await server.start()
+    await server.ready
+    if (options.controllers !== false) {
+      progress('starting the controllers')
+      await plane.add(createControllerManager(env, client('system:kube-controller-manager', ['system:masters']), options.controllers ?? {}))
+    }
+    if (options.scheduler !== false) {
+      progress('starting the scheduler')
+      await plane.add(createScheduler(env, client('system:kube-scheduler'), { informers }))
+    }
+    return plane
+  } catch (error) {
+    await plane.stop().catch((stopError: unknown) => env.log.warn('stopping after a failed start', { error: stopError }))
+    throw error
+  }
+}
+
+/** "system:kube-scheduler" writes as "kube-scheduler". */
+function agentOf(user: string): string {
+  return `${user.replace(/^system:/, '')}/v1.36.3`
+}
