@@ -1,5 +1,5 @@
 /** Where upstream's modules lie on this machine: Go's module cache, found by Go itself. */
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { readFileSync, readdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -24,6 +24,11 @@ const VERSIONS = {
 export type ModulePath = keyof typeof VERSIONS
 
 const found = new Map<ModulePath, string>()
+
+/** Whether Go is here to find modules with. */
+export function hasGo(): boolean {
+  return spawnSync('go', ['version']).status === 0
+}
 
 /** The folder of a pinned module; Go downloads it when it is not there. Throws when Go or the module is missing. */
 export function moduleDir(path: ModulePath): string {

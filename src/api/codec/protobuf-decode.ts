@@ -1,5 +1,5 @@
 /** Decoders: from protobuf bytes straight to the object that Go's JSON would show, in the order of its fields. */
-import { perType, property, Source, tagOf, wireTypeOf } from './protobuf-compile.ts'
+import { perType, property, Source, tagOf, wireTypeOf } from './compile.ts'
 import { type Reader } from './protobuf-read.ts'
 import { setOwn } from './set-own.ts'
 import type { WireField, WireType } from './wire.ts'

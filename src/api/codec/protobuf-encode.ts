@@ -2,7 +2,7 @@
  * Encoders: from JSON-shaped objects to the bytes that upstream's Go writes. Strings, numbers, bools and structs that are
  * not pointers are written even when they are zero; maps are sorted by key.
  */
-import { perType, property, Source, tagOf, wireTypeOf } from './protobuf-compile.ts'
+import { perType, property, Source, tagOf, wireTypeOf } from './compile.ts'
 import { type Writer } from './protobuf-write.ts'
 import type { WireField, WireType } from './wire.ts'
 

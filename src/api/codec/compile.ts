@@ -1,9 +1,8 @@
 /**
- * Functions made from text: one decoder and one encoder per Go type, on first use. They are compiled because the engine
- * then sees one fixed shape per type; a loop over field tables costs several times as much. The text holds only names
- * and numbers from upstream's facts, never anything of a request.
+ * Functions made from text: per Go type one decoder, one encoder and so on, on first use. They are compiled because the
+ * engine then sees one fixed shape per type; a loop over field tables costs several times as much. The text holds only
+ * names and numbers from upstream's facts, never anything of a request.
  */
-import { ProtobufError } from './protobuf-read.ts'
 import { wireType, type WireField, type WireType } from './wire.ts'
 
 /** The text of a function under construction. */
@@ -50,7 +49,7 @@ export function perType<F>(make: (type: WireType) => F): (name: string) => F {
     let result = made.get(name)
     if (result === undefined) {
       const type = wireType(name)
-      if (!type) throw new ProtobufError(`no wire facts of ${name}`)
+      if (!type) throw new Error(`no wire facts of ${name}`)
       result = make(type)
       made.set(name, result)
     }
