@@ -58,7 +58,7 @@ export async function createToken(object: KubeObject, request: ApiRequest, optio
   return { ...admitted, status: { token, expirationTimestamp: rfc3339(now + seconds * 1000) } } as unknown as KubeObject
 }
 
-const rfc3339 = (ms: number): string => new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z')
+export const rfc3339 = (ms: number): string => new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z')
 
 function checkIdentity({ metadata }: TokenRequest, namespace: string, name: string): void {
   const wrong = (field: string, value: string, what: string) =>

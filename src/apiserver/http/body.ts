@@ -5,7 +5,8 @@ import {
 } from '../../api/meta/errors.ts'
 import type { RequestBody, RequestInfo } from '../handler.ts'
 import { decodeProtobuf } from '../../api/codec/protobuf.ts'
-import { decodeJson, decodeYaml } from './codecs.ts'
+import { decodeJson } from '../../api/codec/json.ts'
+import { decodeYaml } from '../../api/codec/yaml.ts'
 
 /** Upstream's MaxRequestBodyBytes. */
 export const maxBodyBytes = 3 * 1024 * 1024

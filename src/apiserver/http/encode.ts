@@ -2,13 +2,13 @@
  * Objects, lists and watch events as bytes. Stored objects keep their encodings (encodings.ts), so a list is a
  * concatenation of cached buffers and a watch event is encoded once for all its watchers.
  */
+import { encodeYaml } from '../../api/codec/yaml.ts'
 import {
   encodeProtobuf, encodeProtobufList, encodeProtobufRaw, encodeWatchEventProtobuf,
 } from '../../api/codec/protobuf.ts'
 import type { KubeObject, ListMeta } from '../../api/meta/object.ts'
 import type { Entry, ListResponse, WatchResponseEvent } from '../handler.ts'
 import type { MediaType } from './negotiate.ts'
-import { encodeYaml } from './codecs.ts'
 
 const newline = Buffer.from('\n')
 const comma = Buffer.from(',')

@@ -1,0 +1,199 @@
+/** Who may do what: authenticators, authorizers, reviews and tokens, put together from the options. */
+import type { Env } from '../base/env.ts'
+import type { Client } from '../client/client.ts'
+import type { Informers } from '../client/informer.ts'
+import type { KubeObject } from '../api/meta/object.ts'
+import { attributesOf, forbiddenRequest } from './chain/authorization.ts'
+import { bearerAuthenticator, cachedTokens, unionOfTokens } from './auth/authenticators/bearer.ts'
+import { bootstrapTokenAuthenticator } from './auth/authenticators/bootstrap-token.ts'
+import { requestHeaderAuthenticator } from './auth/authenticators/request-header.ts'
+import { tokenFileAuthenticator } from './auth/authenticators/token-file.ts'
+import { unionAuthenticator } from './auth/authenticators/union.ts'
+import { x509Authenticator } from './auth/authenticators/x509.ts'
+import { nodeAuthorizer } from './auth/authorizers/node.ts'
+import { informedNodeGraph } from './auth/authorizers/node-source.ts'
+import { RbacResolver, rbacAuthorizer } from './auth/authorizers/rbac.ts'
+import { informedRbacSource } from './auth/authorizers/rbac-source.ts'
+import { alwaysAllowAuthorizer, alwaysDenyAuthorizer, mastersAuthorizer, unionAuthorizer } from './auth/authorizers/union.ts'
+import { parseBundle } from './auth/certificates.ts'
+import type { Authenticator, Authorizer, PolicyRule, TokenAuthenticator } from './auth/contract.ts'
+import { jsonWebKeys, signingKey, verifyingKeys } from './auth/jwt.ts'
+import { type Objects, objectsOf } from './auth/objects.ts'
+import { createReviews } from './auth/reviews.ts'
+import { createTokenIssuer, serviceAccountAuthenticator } from './auth/service-account-tokens.ts'
+import { createToken } from './auth/token-request.ts'
+import type { ApiRequest } from './handler.ts'
+import { resourceKey, type RequestContext } from './handlers/context.ts'
+import type { SpecialHandler } from './handlers/index.ts'
+import type { ApiServerOptions } from './options.ts'
+import type { ResourceRegistry } from './registry/resource-registry.ts'
+import { badRequest, methodNotAllowed } from '../api/meta/errors.ts'
+import { rfc3339 } from './auth/token-request.ts'
+
+export interface Access {
+  readonly authenticator: Authenticator
+  readonly authorizer: Authorizer
+  readonly virtualHandlers: ReadonlyMap<string, SpecialHandler>
+  readonly subresourceHandlers: ReadonlyMap<string, SpecialHandler>
+  /** Whether an update may create the object that is not there. */
+  authorizeCreate(request: ApiRequest): Promise<void>
+  readonly openid?: { configuration(): object; keys(): object }
+  /** Starts to follow roles, bindings and pods. */
+  start(): void
+  synced(): Promise<unknown>
+}
+
+interface Server {
+  readonly client: Client
+  readonly informers: Informers
+  readonly registry: ResourceRegistry
+}
+
+export function createAccess(env: Env, options: ApiServerOptions, server: Server): Access {
+  const objects = objectsOf(server.client)
+  const audiences = apiAudiences(options)
+  const tokens = tokenAuthenticators(env, options, objects, audiences)
+  const authorizers = createAuthorizers(options, server)
+  const authorizer = unionAuthorizer([mastersAuthorizer, ...authorizers.list])
+  const reviews = createReviews({ authorizer, tokens, apiAudiences: audiences, now: () => rfc3339(env.clock.now()) })
+  return {
+    authenticator: requestAuthenticator(env, options, tokens, audiences), authorizer,
+    virtualHandlers: new Map(Object.entries(reviews).map(([name, review]) => {
+      const [group = '', resource = ''] = name.split('/')
+      return [resourceKey(group, resource), (request, context) => answerReview(request, context, review)] as [string, SpecialHandler]
+    })),
+    subresourceHandlers: tokenHandlers(env, options, objects, audiences),
+    async authorizeCreate(request) {
+      const attributes = { ...attributesOf(request.info, request.user), verb: 'create' }
+      const verdict = await authorizer.authorize(attributes)
+      if (verdict.decision !== 'allow') throw forbiddenRequest(attributes, verdict.reason ?? '')
+    },
+    ...(options.serviceAccount === undefined ? {} : { openid: issuerDocuments(options.serviceAccount, options) }),
+    start: authorizers.start,
+    synced: authorizers.synced,
+  }
+}
+
+function apiAudiences({ serviceAccount }: ApiServerOptions): readonly string[] {
+  return serviceAccount?.audiences ?? (serviceAccount?.issuers[0] === undefined ? [] : [serviceAccount.issuers[0]])
+}
+
+function tokenAuthenticators(env: Env, options: ApiServerOptions, objects: Objects, audiences: readonly string[]): TokenAuthenticator {
+  const { serviceAccount, tokenUsers, bootstrapTokens } = options
+  const list: TokenAuthenticator[] = []
+  if (tokenUsers !== undefined && tokenUsers.size > 0) list.push(tokenFileAuthenticator(tokenUsers))
+  if (serviceAccount !== undefined) {
+    list.push(serviceAccountAuthenticator(env.clock, objects, {
+      issuers: serviceAccount.issuers, keys: serviceAccount.keys.flatMap(verifyingKeys), apiAudiences: audiences,
+    }))
+  }
+  if (bootstrapTokens !== false) list.push(bootstrapTokenAuthenticator(env.clock, objects))
+  return cachedTokens(env.clock, unionOfTokens(list))
+}
+
+function requestAuthenticator(env: Env, options: ApiServerOptions, tokens: TokenAuthenticator, audiences: readonly string[]): Authenticator {
+  const list: Authenticator[] = []
+  if (options.requestHeader !== undefined) {
+    const { clientCA, ...settings } = options.requestHeader
+    list.push(requestHeaderAuthenticator(env.clock, { ...settings, pool: { certificates: parseBundle(clientCA) } }))
+  }
+  if (options.clientCA !== undefined) list.push(x509Authenticator(env.clock, { certificates: parseBundle(options.clientCA) }))
+  list.push(bearerAuthenticator(tokens, audiences))
+  return unionAuthenticator(list, { anonymous: options.anonymousAuth !== false })
+}
+
+interface Authorizers {
+  readonly list: readonly Authorizer[]
+  start(): void
+  synced(): Promise<unknown>
+}
+
+/** Those that look at stored objects follow them only once the server runs. */
+function createAuthorizers(options: ApiServerOptions, { informers, registry }: Server): Authorizers {
+  const starts: (() => Promise<unknown>)[] = []
+  const late = (name: string, make: () => Promise<{ authorizer: Authorizer; synced: Promise<unknown> }>): Authorizer => {
+    let inner: Authorizer | undefined
+    starts.push(async () => {
+      const made = await make()
+      inner = made.authorizer
+      await made.synced
+    })
+    return {
+      name, authorize: (attributes) => inner?.authorize(attributes) ?? { decision: 'none' },
+      rulesFor: (user, namespace) => inner?.rulesFor?.(user, namespace) ?? { rules: [], incomplete: true, errors: [] },
+    }
+  }
+  const list = (options.authorizationModes ?? ['Node', 'RBAC']).map((mode): Authorizer => {
+    switch (mode) {
+      case 'AlwaysAllow': return alwaysAllowAuthorizer
+      case 'AlwaysDeny': return alwaysDenyAuthorizer
+      case 'Node':
+        return late('Node', async () => {
+          const graph = informedNodeGraph(informers, (...kind) => registry.get(...kind) !== undefined)
+          return { authorizer: nodeAuthorizer(graph, await nodeRules()), synced: informers.synced() }
+        })
+      case 'RBAC':
+        return late('RBAC', () => {
+          const source = informedRbacSource(informers)
+          return Promise.resolve({ authorizer: rbacAuthorizer(new RbacResolver(source)), synced: source.synced })
+        })
+    }
+  })
+  let running: Promise<unknown> = Promise.resolve()
+  return {
+    list,
+    start: () => void (running = Promise.all(starts.map((start) => start()))),
+    synced: () => running,
+  }
+}
+
+/** The fixed rules of nodes are those of the role system:node. */
+async function nodeRules(): Promise<readonly PolicyRule[]> {
+  const { rbacBootstrap } = await import('../api/generated/rbac-bootstrap.ts')
+  const role = rbacBootstrap.clusterRoles.find(({ metadata }) => metadata?.name === 'system:node')
+  return (role?.rules ?? []) as readonly PolicyRule[]
+}
+
+function bodyObject(request: ApiRequest, kind: string): KubeObject {
+  const value = request.body?.value
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw badRequest(`the object provided is unrecognized (must be of type ${kind}): couldn't get version/kind; json parse error: unexpected end of JSON input (<empty>)`)
+  }
+  return value as KubeObject
+}
+
+async function answerReview(request: ApiRequest, context: RequestContext, review: ReturnType<typeof createReviews>[string]) {
+  const { served } = context
+  if (request.info.verb !== 'create') throw methodNotAllowed()
+  const object = bodyObject(request, served.kind)
+  const typed = { ...object, kind: served.kind, apiVersion: served.apiVersion, metadata: object.metadata ?? {} }
+  const answer = await review(typed, request.user, request.info.namespace)
+  return { type: 'object' as const, code: 201, object: answer }
+}
+
+function tokenHandlers(env: Env, options: ApiServerOptions, objects: Objects, audiences: readonly string[]): ReadonlyMap<string, SpecialHandler> {
+  const { serviceAccount } = options
+  if (serviceAccount?.signingKey === undefined) return new Map()
+  const issuer = createTokenIssuer(env.clock, env.random, serviceAccount.issuers[0] ?? '', signingKey(serviceAccount.signingKey))
+  return new Map<string, SpecialHandler>([['serviceaccounts/token', async (request) => {
+    if (request.info.verb !== 'create') throw methodNotAllowed()
+    const object = await createToken(bodyObject(request, 'TokenRequest'), request, {
+      clock: env.clock, objects, issuer, apiAudiences: audiences,
+      maxExpirationSeconds: serviceAccount.maxExpirationSeconds ?? 0, extendExpiration: serviceAccount.extendExpiration !== false,
+    })
+    return { type: 'object', code: 201, object }
+  }]])
+}
+
+function issuerDocuments(serviceAccount: NonNullable<ApiServerOptions['serviceAccount']>, options: ApiServerOptions) {
+  const keys = serviceAccount.keys.flatMap(verifyingKeys)
+  return {
+    configuration: () => ({
+      issuer: serviceAccount.issuers[0],
+      jwks_uri: serviceAccount.jwksUri ?? `https://${options.advertiseAddress}:${options.securePort ?? 6443}/openid/v1/jwks`,
+      response_types_supported: ['id_token'], subject_types_supported: ['public'],
+      id_token_signing_alg_values_supported: [...new Set(keys.map((key) => key.algorithm))].sort(),
+    }),
+    keys: () => jsonWebKeys(keys),
+  }
+}

@@ -1,0 +1,42 @@
+/** The post-start hooks, in upstream's names. */
+import type { ApiServerOptions } from '../../options.ts'
+import { formatIP, parseCIDR } from '../../../api/meta/ip.ts'
+import { authenticationInfoHook } from './authentication-info.ts'
+import type { PostStartHook } from './hooks.ts'
+import { kubernetesServiceHook } from './kubernetes-service.ts'
+import { systemNamespacesHook } from './namespaces.ts'
+import { priorityClassesHook } from './priority-classes.ts'
+import { rbacHook } from './rbac.ts'
+import { serviceCIDRHook } from './service-cidr.ts'
+
+/** `address` is "host:port" once the server listens. */
+export function postStartHooks(options: ApiServerOptions, address: () => string): PostStartHook[] {
+  const ranges = options.serviceClusterIPRanges ?? ['10.0.0.0/24']
+  const modes = options.authorizationModes ?? ['Node', 'RBAC']
+  const { requestHeader } = options
+  return [
+    systemNamespacesHook,
+    authenticationInfoHook({
+      ...(options.clientCA === undefined ? {} : { clientCA: options.clientCA }),
+      ...(requestHeader === undefined ? {} : { requestHeaderCA: requestHeader.clientCA }),
+      requestHeaderAllowedNames: requestHeader?.allowedNames ?? [], usernameHeaders: requestHeader?.usernameHeaders ?? [],
+      uidHeaders: requestHeader?.uidHeaders ?? [], groupHeaders: requestHeader?.groupHeaders ?? [],
+      extraHeaderPrefixes: requestHeader?.extraHeaderPrefixes ?? [],
+    }),
+    ...(modes.includes('RBAC') ? [rbacHook] : []),
+    priorityClassesHook,
+    ...(options.advertiseAddress === undefined ? [] : [kubernetesServiceHook(() => {
+      const at = address()
+      const colon = at.lastIndexOf(':')
+      return { clusterIP: firstAddress(ranges[0]!), servicePort: 443, address: at.slice(0, colon), port: Number(at.slice(colon + 1)) }
+    })]),
+    serviceCIDRHook(ranges),
+  ]
+}
+
+/** The first address of a range that can be given to a service. Throws on what is no range. */
+function firstAddress(range: string): string {
+  const cidr = parseCIDR(range)
+  if (cidr === undefined) throw new Error(`${range} is no range of addresses`)
+  return formatIP(cidr.family, cidr.base + 1n)
+}

@@ -1,0 +1,101 @@
+/** default/kubernetes: the Service that pods reach the API by, and its endpoints (upstream: pkg/controlplane/controller/kubernetesservice). */
+import { endpointSlices, endpoints, services } from '../../../api/generated/resources.ts'
+import type { Endpoints, Service } from '../../../api/generated/types/core-v1.ts'
+import type { EndpointSlice } from '../../../api/generated/types/discovery-v1.ts'
+import { isStatus } from '../../../api/meta/errors.ts'
+import type { KubeObject, Resource } from '../../../api/meta/object.ts'
+import type { Client } from '../../../client/client.ts'
+import { type PostStartHook, reconcileObject } from './hooks.ts'
+
+export interface KubernetesServiceOptions {
+  /** The first address of the service range. */
+  readonly clusterIP: string
+  readonly servicePort: number
+  /** Where this server can be reached. */
+  readonly address: string
+  readonly port: number
+}
+
+const everyMs = 10_000
+const name = 'kubernetes'
+const namespace = 'default'
+const labels = { component: 'apiserver', provider: 'kubernetes' }
+
+export function kubernetesServiceHook(options: () => KubernetesServiceOptions): PostStartHook {
+  return {
+    name: 'bootstrap-controller',
+    async run({ env, client }) {
+      await reconcileAll(client, options())
+      env.tasks.go('kubernetes service', async (signal) => {
+        for (;;) {
+          await env.clock.sleep(everyMs, signal)
+          await reconcileAll(client, options()).catch((error: unknown) => env.log.warn('the kubernetes service could not be reconciled', { error }))
+        }
+      })
+    },
+  }
+}
+
+async function reconcileAll(client: Client, options: KubernetesServiceOptions): Promise<void> {
+  await ensure<Service>(client, services, wantedService(options), (stored) => mendedService(stored, options))
+  await ensure<Endpoints>(client, endpoints, wantedEndpoints(options), (stored) => {
+    const wanted = wantedEndpoints(options).subsets
+    return JSON.stringify(stored.subsets) === JSON.stringify(wanted) ? undefined : { ...stored, subsets: wanted }
+  })
+  await ensure<EndpointSlice>(client, endpointSlices, wantedSlice(options), (stored) => {
+    const wanted = wantedSlice(options)
+    const same = JSON.stringify([(stored.endpoints ?? []).map((e) => e.addresses), stored.ports]) === JSON.stringify([(wanted.endpoints ?? []).map((e) => e.addresses), wanted.ports])
+    return same ? undefined : { ...stored, endpoints: wanted.endpoints, ports: wanted.ports }
+  })
+}
+
+async function ensure<T>(client: Client, resource: Resource<T>, wanted: T, change: (stored: T) => T | undefined): Promise<void> {
+  try {
+    await reconcileObject(client, resource as unknown as Resource<KubeObject>, wanted as unknown as KubeObject,
+      (stored) => change(stored as unknown as T) as unknown as KubeObject | undefined)
+  } catch (error) {
+    // The namespace is made by another hook at the same time.
+    if (isStatus(error, 'NotFound')) throw new Error('namespace default is not there yet', { cause: error })
+    throw error
+  }
+}
+
+function wantedService(options: KubernetesServiceOptions): Service {
+  return {
+    apiVersion: 'v1', kind: 'Service', metadata: { name, namespace, labels },
+    spec: {
+      type: 'ClusterIP', clusterIP: options.clusterIP, clusterIPs: [options.clusterIP], ipFamilyPolicy: 'SingleStack',
+      sessionAffinity: 'None', ports: servicePorts(options),
+    },
+  }
+}
+
+function servicePorts({ servicePort, port }: KubernetesServiceOptions) {
+  return [{ name: 'https', protocol: 'TCP', port: servicePort, targetPort: port }]
+}
+
+/** Ports follow the server; all else may be the user's. */
+export function mendedService(stored: Service, options: KubernetesServiceOptions): Service | undefined {
+  const wanted = servicePorts(options)
+  const shown = (stored.spec?.ports ?? []).map((p) => ({ name: p.name, protocol: p.protocol, port: p.port, targetPort: p.targetPort }))
+  if (JSON.stringify(shown) === JSON.stringify(wanted) && stored.spec?.type === 'ClusterIP') return undefined
+  return { ...stored, spec: { ...stored.spec, type: 'ClusterIP', ports: wanted } }
+}
+
+function wantedEndpoints({ address, port }: KubernetesServiceOptions): Endpoints {
+  return {
+    apiVersion: 'v1', kind: 'Endpoints',
+    metadata: { name, namespace, labels: { 'endpointslice.kubernetes.io/skip-mirror': 'true' } },
+    subsets: [{ addresses: [{ ip: address }], ports: [{ name: 'https', port, protocol: 'TCP' }] }],
+  }
+}
+
+function wantedSlice({ address, port }: KubernetesServiceOptions): EndpointSlice {
+  return {
+    apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice',
+    metadata: { name, namespace, labels: { 'kubernetes.io/service-name': name } },
+    addressType: address.includes(':') ? 'IPv6' : 'IPv4',
+    endpoints: [{ addresses: [address], conditions: { ready: true } }],
+    ports: [{ name: 'https', port, protocol: 'TCP' }],
+  }
+}

@@ -1,0 +1,178 @@
+/** /openapi/v2 and /openapi/v3, made when they are first asked for and kept until what is served changes. */
+import { createHash } from 'node:crypto'
+import { gvkDefinition } from '../../api/schema/builtin.ts'
+import type { ApiRequest, ApiResponse } from '../handler.ts'
+import { exchangeOf } from '../http/exchange.ts'
+import { parseAccept } from '../http/negotiate.ts'
+import type { ResourceDefinition } from '../resources/define.ts'
+import { customDefinitions } from './openapi-custom.ts'
+import type { DiscoveredGroup } from './discovery-model.ts'
+import type { OpenApiSource } from './endpoints.ts'
+import { addPaths } from './openapi-paths.ts'
+import { Definitions, type Json } from './openapi-schemas.ts'
+import { encodeOpenApiV2 } from './openapi-v2-protobuf.ts'
+
+export interface OpenApi extends OpenApiSource {
+  changed(): void
+}
+
+export interface OpenApiOptions {
+  definitions(): readonly ResourceDefinition[]
+  groups(): readonly DiscoveredGroup[]
+}
+
+interface Document {
+  readonly body: Buffer
+  readonly etag: string
+}
+
+const info = { title: 'Kubernetes', version: '1.36' }
+const security = { BearerToken: { description: 'Bearer Token authentication', type: 'apiKey', name: 'authorization', in: 'header' } }
+const protobufV2 = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf'
+
+export function createOpenApi(options: OpenApiOptions): OpenApi {
+  const kept = new Map<string, Document>()
+  let index: { body: Buffer; hashes: ReadonlyMap<string, string> } | undefined
+
+  function document(key: string, make: () => Buffer): Document {
+    let found = kept.get(key)
+    if (found === undefined) {
+      const body = make()
+      kept.set(key, (found = { body, etag: `"${hashOf(body)}"` }))
+    }
+    return found
+  }
+
+  function customOf(group: string, version: string, kind: string): ResourceDefinition | undefined {
+    return options.definitions().find((d) => d.custom === true && d.group === group && d.kind === kind &&
+      (d.version === version || d.versions?.[version] !== undefined))
+  }
+
+  /** "api/v1" or "apis/apps/v1" -> the group version, for all that is served. */
+  function groupVersions(): Map<string, { group: string; version: string }> {
+    return new Map(options.groups().flatMap(({ group, versions }) =>
+      versions.map(({ version }) => [group === '' ? `api/${version}` : `apis/${group}/${version}`, { group, version }] as const)))
+  }
+
+  function addGroupVersion(paths: Json, definitions: Definitions, group: string, version: string): void {
+    const resources = options.groups().find((g) => g.group === group)?.versions.find((v) => v.version === version)?.resources ?? []
+    const rootPath = group === '' ? `/api/${version}/` : `/apis/${group}/${version}/`
+    paths[rootPath] = resourceListPath(definitions)
+    for (const resource of resources) {
+      const custom = customOf(group, version, resource.kind)
+      const names = custom === undefined ? undefined : customDefinitions(custom, version, definitions)
+      const builtIn = (kind: string) => gvkDefinition(group, version, kind)
+      addPaths(paths, {
+        group, version, resource, custom: custom !== undefined,
+        schema: names?.kind ?? builtIn(resource.kind), list: names?.list ?? builtIn(`${resource.kind}List`),
+        schemaOfKind: (kind) => gvkDefinition(kind.group, kind.version, kind.kind),
+      }, definitions)
+    }
+  }
+
+  function versionThree(key: string): Document | undefined {
+    const found = groupVersions().get(key)
+    if (found === undefined) return undefined
+    return document(`v3/${key}`, () => {
+      const definitions = new Definitions(3)
+      const paths: Json = {}
+      addGroupVersion(paths, definitions, found.group, found.version)
+      return Buffer.from(JSON.stringify({
+        openapi: '3.0.0', info: { ...info, version: '1.36' }, paths: sorted(paths),
+        components: { schemas: definitions.all(), securitySchemes: security },
+      }))
+    })
+  }
+
+  function versionTwo(): Json {
+    const definitions = new Definitions(2)
+    const paths: Json = {}
+    for (const { group, version } of groupVersions().values()) addGroupVersion(paths, definitions, group, version)
+    return {
+      swagger: '2.0', info, paths: sorted(paths), definitions: definitions.all(), securityDefinitions: security,
+      security: [{ BearerToken: [] }],
+    }
+  }
+
+  /** Hashes of what documents are made of stand for the documents, which nobody may ever ask for. */
+  function versionThreeIndex() {
+    if (index !== undefined) return index
+    const paths: Json = {}
+    const hashes = new Map<string, string>()
+    for (const [key, { group, version }] of groupVersions()) {
+      const resources = options.groups().find((g) => g.group === group)?.versions.find((v) => v.version === version)?.resources
+      const schemas = options.definitions().filter((d) => d.custom === true && d.group === group)
+        .map((d) => (d.version === version ? d.schema : d.versions?.[version]?.schema))
+      const hash = hashOf(Buffer.from(JSON.stringify([info, resources, schemas])))
+      hashes.set(key, hash)
+      paths[key] = { serverRelativeURL: `/openapi/v3/${key}?hash=${hash}` }
+    }
+    return (index = { body: Buffer.from(JSON.stringify({ paths: sorted(paths) })), hashes })
+  }
+
+  function answerVersionTwo(request: ApiRequest): ApiResponse {
+    const accept = exchangeOf(request)?.headers.accept ?? ''
+    if (wantsProtobuf(accept)) {
+      return conditional(request, document('v2/protobuf', () => encodeOpenApiV2(versionTwo())), protobufV2)
+    }
+    return conditional(request, document('v2/json', () => Buffer.from(JSON.stringify(versionTwo()))), 'application/json')
+  }
+
+  function answerVersionThree(request: ApiRequest, key: string): ApiResponse | undefined {
+    const found = versionThree(key)
+    if (found === undefined) return undefined
+    const hash = request.query.get('hash')
+    const current = versionThreeIndex().hashes.get(key)
+    if (hash !== null && hash !== current) {
+      return { type: 'raw', code: 301, headers: { location: `/openapi/v3/${key}?hash=${current}` }, body: '' }
+    }
+    // A URL with a hash never means another document, so clients may keep it for a year.
+    const caching: Record<string, string> = hash === null ? {} : {
+      'cache-control': 'public, immutable', expires: new Date(farFuture).toUTCString(),
+    }
+    return conditional(request, found, 'application/json', caching)
+  }
+
+  return {
+    answer(request) {
+      const path = request.info.path.replace(/\/+$/, '')
+      if (path === '/openapi/v2') return Promise.resolve(answerVersionTwo(request))
+      if (path === '/openapi/v3') {
+        const { body } = versionThreeIndex()
+        return Promise.resolve(conditional(request, { body, etag: `"${hashOf(body)}"` }, 'application/json'))
+      }
+      if (!path.startsWith('/openapi/v3/')) return Promise.resolve(undefined)
+      return Promise.resolve(answerVersionThree(request, path.slice('/openapi/v3/'.length)))
+    },
+    changed() {
+      kept.clear()
+      index = undefined
+    },
+  }
+}
+
+/** 2100: any date that clients take for "never". */
+const farFuture = 4_102_444_800_000
+
+function conditional(request: ApiRequest, { body, etag }: Document, contentType: string, more: Readonly<Record<string, string>> = {}): ApiResponse {
+  const headers = { 'content-type': contentType, etag, vary: 'Accept', ...more }
+  const known = exchangeOf(request)?.headers['if-none-match']
+  if (known !== undefined && known.split(',').some((tag) => tag.trim() === etag)) return { type: 'raw', code: 304, headers, body: '' }
+  return { type: 'raw', code: 200, headers, body }
+}
+
+function wantsProtobuf(accept: string): boolean {
+  if (accept === '') return false
+  const [best] = parseAccept(accept)
+  return best !== undefined && `${best.type}/${best.subtype}` === protobufV2
+}
+
+function resourceListPath(definitions: Definitions): Json {
+  const answer = definitions.ref('io.k8s.apimachinery.pkg.apis.meta.v1.APIResourceList')
+  const ok = definitions.version === 3
+    ? { description: 'OK', content: { 'application/json': { schema: answer } } } : { description: 'OK', schema: answer }
+  return { get: { responses: { 200: ok, 401: { description: 'Unauthorized' } } } }
+}
+
+const hashOf = (bytes: Buffer): string => createHash('sha512').update(bytes).digest('hex').toUpperCase()
+const sorted = (paths: Json): Json => Object.fromEntries(Object.entries(paths).sort(([a], [b]) => (a < b ? -1 : 1)))

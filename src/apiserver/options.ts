@@ -1,0 +1,82 @@
+/** What an API server can be told. PEM texts, not paths: files are the command's business. */
+import type { Env } from '../base/env.ts'
+import type { Client } from '../client/client.ts'
+import type { Informers } from '../client/informer.ts'
+import type { Admission } from './admission/contract.ts'
+import type { Authorizer } from './auth/contract.ts'
+import type { InFlightLimits } from './chain/in-flight.ts'
+import type { SpecialHandler } from './handlers/index.ts'
+import type { UserInfo } from './handler.ts'
+import type { ResourceRegistry } from './registry/resource-registry.ts'
+import type { ResourceDefinition } from './resources/define.ts'
+import type { KVStore } from './storage/store.ts'
+
+export type AuthorizationMode = 'Node' | 'RBAC' | 'AlwaysAllow' | 'AlwaysDeny'
+
+export interface RequestHeaderSettings {
+  /** PEM bundle. */
+  readonly clientCA: string
+  readonly allowedNames: readonly string[]
+  readonly usernameHeaders: readonly string[]
+  readonly uidHeaders: readonly string[]
+  readonly groupHeaders: readonly string[]
+  readonly extraHeaderPrefixes: readonly string[]
+}
+
+/** What admission is built from. */
+export interface AdmissionContext {
+  readonly env: Env
+  readonly client: Client
+  readonly informers: Informers
+  readonly registry: ResourceRegistry
+  readonly authorizer: Authorizer
+}
+
+export interface ApiServerOptions {
+  /** A store that is open already; else `dataDir` (lmdb), else memory. */
+  readonly store?: KVStore
+  readonly dataDir?: string
+  /** Without it there is no socket: the server is reached in-process only. */
+  readonly tls?: { readonly cert: string; readonly key: string }
+  readonly bindAddress?: string
+  /** 0: any free port. */
+  readonly securePort?: number
+  /** Where others reach the server: default/kubernetes points there. */
+  readonly advertiseAddress?: string
+  /** PEM of the authority behind `tls`, for kubeconfigs and root CA config maps. */
+  readonly caCertificate?: string
+  /** PEM bundle of those who sign client certificates. */
+  readonly clientCA?: string
+  readonly requestHeader?: RequestHeaderSettings
+  readonly anonymousAuth?: boolean
+  readonly tokenUsers?: ReadonlyMap<string, UserInfo>
+  readonly bootstrapTokens?: boolean
+  readonly serviceAccount?: {
+    /** The first signs; tokens of all are good. */
+    readonly issuers: readonly string[]
+    /** PEM private key. Without it no tokens are issued. */
+    readonly signingKey?: string
+    /** PEM public or private keys that tokens may be signed with. */
+    readonly keys: readonly string[]
+    readonly audiences?: readonly string[]
+    readonly maxExpirationSeconds?: number
+    readonly extendExpiration?: boolean
+    readonly jwksUri?: string
+  }
+  readonly authorizationModes?: readonly AuthorizationMode[]
+  /** CIDRs, the first decides default/kubernetes' address. */
+  readonly serviceClusterIPRanges?: readonly string[]
+  readonly limits?: InFlightLimits
+  readonly requestTimeoutMs?: number
+  readonly minRequestTimeoutMs?: number
+  /** "api/all", "group/version", … to on or off. */
+  readonly runtimeConfig?: Readonly<Record<string, boolean>>
+  readonly feature?: (name: string) => boolean
+  /** Handed to the kinds' hooks: allocators and the like. */
+  readonly services?: Readonly<Record<string, unknown>>
+  readonly admission?: (context: AdmissionContext) => Admission
+  /** Streams and the like, by "pods/exec". */
+  readonly subresourceHandlers?: ReadonlyMap<string, SpecialHandler>
+  /** The kinds to serve; default: all built-in ones. */
+  readonly resources?: readonly ResourceDefinition[]
+}

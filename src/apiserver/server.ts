@@ -1,0 +1,207 @@
+/**
+ * The API server as a component: store, registry, handlers, chain and socket put together. Everything is handed in;
+ * whoever starts it (cli, cluster) says where keys and data are.
+ */
+import type { Component, Env } from '../base/env.ts'
+import { createInProcessClient } from '../client/in-process.ts'
+import type { Client } from '../client/client.ts'
+import { InformerFactory } from '../client/informer.ts'
+import { type Admission, admitAll } from './admission/contract.ts'
+import { parseBundle } from './auth/certificates.ts'
+import { chained, httpFilters, inProcessFilters } from './chain/index.ts'
+import { createAccess } from './access.ts'
+import { createEndpoints } from './extend/endpoints.ts'
+import { createDiscovery } from './extend/discovery.ts'
+import { enabledVersions, servedVersionsOf } from './extend/discovery-model.ts'
+import { createOpenApi } from './extend/openapi.ts'
+import type { HealthCheck } from './extend/health.ts'
+import { postStartHooks } from './extend/hooks/index.ts'
+import { type PostStartHook, runHooks } from './extend/hooks/hooks.ts'
+import type { ApiHandler, ApiRequest } from './handler.ts'
+import { createResourceHandler } from './handlers/index.ts'
+import { createListener } from './http/listener.ts'
+import { type HttpServer, startHttpServer } from './http/server.ts'
+import type { ApiServerOptions } from './options.ts'
+import { ResourceRegistry, compactionIntervalMs } from './registry/resource-registry.ts'
+import type { ResourceDefinition } from './resources/define.ts'
+import { builtinResources } from './resources/index.ts'
+import type { KVStore } from './storage/store.ts'
+
+export type { ApiServerOptions } from './options.ts'
+
+/** How the server itself is known when it uses its own API. */
+export const loopbackUser = { name: 'system:apiserver', groups: ['system:masters', 'system:authenticated'] }
+
+export interface ApiServer extends Component {
+  /** Behind authentication: for clients in this process, who say themselves who they are. Authorization applies. */
+  readonly handler: ApiHandler
+  /** A client with the server's own rights. */
+  readonly client: Client
+  readonly registry: ResourceRegistry
+  /** "https://host:port"; '' before start and for a server without a socket. */
+  readonly url: string
+  readonly port: number
+  /** PEM of the authority behind the server's certificate. */
+  readonly caCertificate: string
+}
+
+/** Opens the store at once; `start` serves. Rejects for a store that cannot be opened and for a port that is taken. */
+export async function createApiServer(env: Env, options: ApiServerOptions): Promise<ApiServer> {
+  const log = env.log.child('apiserver')
+  const store = await openStore(env, options)
+  const registry = new ResourceRegistry({ env, store, feature: options.feature, services: options.services })
+  const server = { env: { ...env, log }, options, store, registry }
+  return assemble(server)
+}
+
+interface Parts {
+  readonly env: Env
+  readonly options: ApiServerOptions
+  readonly store: KVStore
+  readonly registry: ResourceRegistry
+}
+
+function assemble({ env, options, store, registry }: Parts): ApiServer {
+  const stopping = new AbortController()
+  let http: HttpServer | undefined
+  const address = () => `${options.advertiseAddress}:${http?.port ?? options.securePort ?? 0}`
+
+  // The resource handler needs what needs the handler: the server's own client closes the circle when it is called.
+  let inner: ApiHandler = () => Promise.reject(new Error('the server is not assembled yet'))
+  const client = createInProcessClient((request) => inner(request), loopbackUser, { userAgent: 'kube-apiserver/v1.36.3' })
+  const informers = new InformerFactory(env, client)
+  const access = createAccess(env, options, { client, informers, registry })
+  const admission: Admission = options.admission?.({ client, informers, registry, authorizer: access.authorizer, env }) ?? admitAll
+
+  const discovery = createDiscovery({ definitions: () => registry.definitions(), serverAddress: address })
+  const openapi = createOpenApi({ definitions: () => registry.definitions(), groups: () => discovery.groups() })
+  registry.onChange(() => {
+    discovery.changed()
+    openapi.changed()
+  })
+  const resources = createResourceHandler({
+    env, registry, admission, feature: options.feature, authorizeCreate: access.authorizeCreate,
+    virtualHandlers: access.virtualHandlers, subresourceHandlers: new Map([...access.subresourceHandlers, ...(options.subresourceHandlers ?? [])]),
+    ...(options.minRequestTimeoutMs === undefined ? {} : { minRequestTimeoutMs: options.minRequestTimeoutMs }),
+  })
+  const state: HookState = { hooks: postStartHooks(options, address), done: new Set(), synced: false, stopping: stopping.signal }
+  const endpoints = createEndpoints({
+    metrics: env.metrics, checks: () => healthChecks(store, state), openapi, ...(access.openid === undefined ? {} : { openid: access.openid }),
+  })
+  const dispatch = dispatcher(resources, discovery.answer, endpoints)
+  const chain = {
+    authenticator: access.authenticator, authorizer: access.authorizer, kinds: registry, limits: options.limits ?? defaultLimits,
+    requestTimeoutMs: options.requestTimeoutMs ?? 60_000,
+  }
+  inner = chained(inProcessFilters(chain), dispatch)
+  const outer = chained(httpFilters(env, chain), dispatch)
+
+  let resolveReady!: () => void
+  const ready = new Promise<void>((resolve) => (resolveReady = resolve))
+  return {
+    name: 'kube-apiserver', handler: (request) => inner(request), client, registry, ready,
+    caCertificate: options.caCertificate ?? '',
+    get url() {
+      return http === undefined ? '' : `https://${urlHost(options)}:${http.port}`
+    },
+    get port() {
+      return http?.port ?? 0
+    },
+    async start() {
+      registry.addAll(servedDefinitions(options))
+      if (options.tls !== undefined) {
+        const listener = createListener(env, outer, {
+          now: () => new Date(env.clock.now()),
+          columnsFor: ({ info }: ApiRequest) => {
+            const definition = registry.get(info.apiGroup, info.apiVersion, info.resource)?.definition
+            return info.subresource === '' || info.subresource === 'status' ? definition?.columns : undefined
+          },
+        })
+        http = await startHttpServer(env, {
+          bindAddress: options.bindAddress ?? '0.0.0.0', port: options.securePort ?? 6443, ...options.tls,
+          ...(options.clientCA === undefined ? {} : { clientCAs: parseBundle(options.clientCA).map((c) => c.toString()) }),
+        }, listener)
+      }
+      access.start()
+      const run = runHooks(state.hooks, { env, client, signal: stopping.signal })
+      state.done = run.done
+      env.tasks.go('apiserver readiness', async () => {
+        await Promise.all([run.all, registry.ready(), access.synced()])
+        state.synced = true
+        resolveReady()
+      })
+      env.tasks.go('compaction', async (signal) => {
+        for (;;) {
+          await env.clock.sleep(compactionIntervalMs, signal)
+          await registry.compact()
+        }
+      })
+    },
+    async stop() {
+      stopping.abort(new Error('the server is stopping'))
+      await informers.stop()
+      await http?.stop(1000)
+      registry.close()
+      await store.close()
+    },
+  }
+}
+
+const defaultLimits = { readOnly: 400, mutating: 200 }
+
+interface HookState {
+  readonly hooks: readonly PostStartHook[]
+  done: ReadonlySet<string>
+  synced: boolean
+  readonly stopping: AbortSignal
+}
+
+function healthChecks(store: KVStore, state: HookState): HealthCheck[] {
+  const reach = async () => void (await store.revision())
+  return [
+    { name: 'ping', check: () => undefined },
+    { name: 'log', check: () => undefined },
+    { name: 'etcd', check: reach as () => Promise<undefined> },
+    { name: 'etcd-readiness', check: reach as () => Promise<undefined>, in: ['readyz'] },
+    { name: 'informer-sync', check: () => (state.synced ? undefined : 'informers are not synced'), in: ['readyz'] },
+    ...state.hooks.map(({ name }) => ({
+      name: `poststarthook/${name}`, check: () => (state.done.has(name) ? undefined : 'not finished'),
+    })),
+    { name: 'shutdown', check: () => (state.stopping.aborted ? 'process is shutting down' : undefined), in: ['readyz'] },
+  ]
+}
+
+function dispatcher(resources: ApiHandler, discovery: (request: ApiRequest) => ReturnType<ApiHandler> extends Promise<infer R> ? R | undefined : never, endpoints: ApiHandler): ApiHandler {
+  return async (request) => {
+    if (request.info.isResourceRequest) return resources(request)
+    return discovery(request) ?? endpoints(request)
+  }
+}
+
+function urlHost({ bindAddress = '0.0.0.0', advertiseAddress }: ApiServerOptions): string {
+  const wildcard = bindAddress === '0.0.0.0' || bindAddress === '::'
+  const host = wildcard ? (advertiseAddress ?? '127.0.0.1') : bindAddress
+  return host.includes(':') ? `[${host}]` : host
+}
+
+/** The built-in kinds in the versions that are switched on. */
+function servedDefinitions(options: ApiServerOptions): ResourceDefinition[] {
+  const config = options.runtimeConfig ?? {}
+  return (options.resources ?? builtinResources).flatMap((definition) => {
+    const versions = enabledVersions(definition, config)
+    if (versions.length === 0) return []
+    if (versions.length === servedVersionsOf(definition).length) return [definition]
+    // The definition's schema is expanded on demand: a copy of its values would expand it now.
+    return [Object.create(definition, { servedVersions: { value: versions, enumerable: true } }) as ResourceDefinition]
+  })
+}
+
+async function openStore(env: Env, options: ApiServerOptions): Promise<KVStore> {
+  if (options.store !== undefined) return options.store
+  if (options.dataDir !== undefined) {
+    const { openLmdbStore } = await import('./storage/lmdb/lmdb.ts')
+    return openLmdbStore({ clock: env.clock, path: options.dataDir })
+  }
+  const { createMemoryStore } = await import('./storage/memory/memory.ts')
+  return createMemoryStore({ clock: env.clock })
+}

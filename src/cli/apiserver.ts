@@ -1,0 +1,140 @@
+/** `coxswain apiserver`: kube-apiserver with its own store. */
+import type { LogLevel } from '../base/real/env.ts'
+import { createLogger, createSystemEnv } from '../base/real/env.ts'
+import { parseTokenFile } from '../apiserver/auth/authenticators/token-file.ts'
+import { type ServerPki, hostIdentity, kubeconfigText, loadPki, readText, writeText } from '../apiserver/http/files.ts'
+import type { ApiServerOptions, AuthorizationMode } from '../apiserver/options.ts'
+import { createApiServer } from '../apiserver/server.ts'
+import { type Command, type FlagValues, type Invocation, UsageError } from './command.ts'
+import { apiserverFlags } from './flags/apiserver.ts'
+import { join } from 'node:path'
+
+export const command: Command = {
+  name: 'apiserver',
+  summary: 'The API server (kube-apiserver) with its store',
+  description: 'Serves the Kubernetes API. Certificates and keys that are not given are made in --cert-dir, with a kubeconfig for the administrator.',
+  flags: apiserverFlags,
+  run,
+}
+
+async function run({ flags, stderr }: Invocation): Promise<number> {
+  const log = createLogger({ level: (flags.string('log-level') ?? 'info') as LogLevel })
+  const env = createSystemEnv({ log })
+  const { options, pki, certDir } = optionsFrom(flags)
+  const server = await createApiServer(env, options)
+  try {
+    await server.start()
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error
+    stderr(`error: port ${flags.number('secure-port')} is in use: choose another with --secure-port\n`)
+    await server.stop()
+    return 1
+  }
+  const kubeconfig = flags.string('kubeconfig-out') ?? join(certDir, 'admin.kubeconfig')
+  writeText(kubeconfig, kubeconfigText(server.url, pki.ca.cert, 'admin', pki.admin), 0o600)
+  log.info('serving', { url: server.url, kubeconfig })
+  void server.ready.then(() => log.info('ready', { url: server.url }))
+  await untilSignal()
+  await server.stop()
+  await env.tasks.stop()
+  return 0
+}
+
+function untilSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    process.once('SIGTERM', () => resolve())
+    process.once('SIGINT', () => resolve())
+  })
+}
+
+function optionsFrom(flags: FlagValues): { options: ApiServerOptions; pki: ServerPki; certDir: string } {
+  const certDir = flags.string('cert-dir') ?? '/var/run/kubernetes'
+  const host = hostIdentity()
+  const bindAddress = flags.string('bind-address') ?? '0.0.0.0'
+  const wildcard = bindAddress === '0.0.0.0' || bindAddress === '::'
+  const advertiseAddress = flags.string('advertise-address') ?? (wildcard ? host.address : bindAddress)
+  const ranges = flags.given('service-cluster-ip-range') ? flags.list('service-cluster-ip-range') : ['10.96.0.0/12']
+  const pki = loadPki(certDir, {
+    now: new Date(),
+    dnsNames: ['localhost', 'kubernetes', 'kubernetes.default', 'kubernetes.default.svc', 'kubernetes.default.svc.cluster.local', host.name],
+    addresses: ['127.0.0.1', '::1', advertiseAddress, ...ranges.map(firstServiceAddress)],
+  })
+  const given = (name: string) => fileFlag(flags, name)
+  const cert = given('tls-cert-file') ?? pki.server.cert
+  const key = given('tls-private-key-file') ?? pki.server.key
+  const tokenFile = given('token-auth-file')
+  const options: ApiServerOptions = {
+    ...(flags.string('data-dir') === undefined ? {} : { dataDir: flags.string('data-dir')! }),
+    tls: { cert, key }, bindAddress, advertiseAddress, securePort: flags.number('secure-port') ?? 6443,
+    caCertificate: pki.ca.cert, clientCA: given('client-ca-file') ?? pki.ca.cert,
+    requestHeader: requestHeaderFrom(flags, pki),
+    anonymousAuth: flags.bool('anonymous-auth'), bootstrapTokens: flags.bool('enable-bootstrap-token-auth'),
+    ...(tokenFile === undefined ? {} : { tokenUsers: parseTokenFile(tokenFile) }),
+    serviceAccount: serviceAccountFrom(flags, pki),
+    ...(flags.given('authorization-mode') ? { authorizationModes: modesFrom(flags) } : {}),
+    serviceClusterIPRanges: ranges,
+    limits: { readOnly: flags.number('max-requests-inflight') ?? 400, mutating: flags.number('max-mutating-requests-inflight') ?? 200 },
+    requestTimeoutMs: flags.number('request-timeout') ?? 60_000,
+    minRequestTimeoutMs: (flags.number('min-request-timeout') ?? 1800) * 1000,
+    runtimeConfig: switches(flags.map('runtime-config')),
+  }
+  return { options, pki, certDir }
+}
+
+/** Throws UsageError for a file that was named and is not there. */
+function fileFlag(flags: FlagValues, name: string): string | undefined {
+  const path = flags.string(name)
+  return path === undefined || path === '' ? undefined : fileText(path, name)
+}
+
+function fileText(path: string, flag: string): string {
+  const text = readText(path)
+  if (text === undefined) throw new UsageError(`--${flag}: open ${path}: no such file or directory`)
+  return text
+}
+
+function requestHeaderFrom(flags: FlagValues, pki: ServerPki): NonNullable<ApiServerOptions['requestHeader']> {
+  const list = (name: string, otherwise: readonly string[]) => (flags.given(name) ? flags.list(name) : otherwise)
+  return {
+    clientCA: fileFlag(flags, 'requestheader-client-ca-file') ?? pki.frontProxyCA,
+    allowedNames: list('requestheader-allowed-names', ['front-proxy-client']),
+    usernameHeaders: list('requestheader-username-headers', ['X-Remote-User']),
+    uidHeaders: list('requestheader-uid-headers', ['X-Remote-Uid']),
+    groupHeaders: list('requestheader-group-headers', ['X-Remote-Group']),
+    extraHeaderPrefixes: list('requestheader-extra-headers-prefix', ['X-Remote-Extra-']),
+  }
+}
+
+function serviceAccountFrom(flags: FlagValues, pki: ServerPki): NonNullable<ApiServerOptions['serviceAccount']> {
+  const signingKey = fileFlag(flags, 'service-account-signing-key-file') ?? pki.serviceAccountKey
+  const keyFiles = flags.list('service-account-key-file')
+  const issuers = flags.given('service-account-issuer') ? flags.list('service-account-issuer') : ['https://kubernetes.default.svc.cluster.local']
+  return {
+    issuers, signingKey,
+    keys: keyFiles.length === 0 ? [signingKey] : keyFiles.map((path) => fileText(path, 'service-account-key-file')),
+    ...(flags.given('api-audiences') ? { audiences: flags.list('api-audiences') } : {}),
+    maxExpirationSeconds: (flags.number('service-account-max-token-expiration') ?? 0) / 1000,
+    extendExpiration: flags.bool('service-account-extend-token-expiration'),
+    ...(flags.string('service-account-jwks-uri') === undefined ? {} : { jwksUri: flags.string('service-account-jwks-uri')! }),
+  }
+}
+
+const knownModes: readonly string[] = ['Node', 'RBAC', 'AlwaysAllow', 'AlwaysDeny']
+
+function modesFrom(flags: FlagValues): AuthorizationMode[] {
+  return flags.list('authorization-mode').map((mode) => {
+    if (!knownModes.includes(mode)) throw new UsageError(`--authorization-mode: ${JSON.stringify(mode)} is not one of ${knownModes.join(', ')}`)
+    return mode as AuthorizationMode
+  })
+}
+
+function switches(values: Readonly<Record<string, string>>): Record<string, boolean> {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, value !== 'false']))
+}
+
+function firstServiceAddress(range: string): string {
+  const [base = '', prefix] = range.split('/')
+  if (prefix === undefined) throw new UsageError(`--service-cluster-ip-range: ${JSON.stringify(range)} is no range such as 10.96.0.0/12`)
+  const dot = base.lastIndexOf('.')
+  return dot < 0 ? `${base}1` : `${base.slice(0, dot)}.${Number(base.slice(dot + 1)) + 1}`
+}
