@@ -39,6 +39,8 @@ ip route replace default via ${plan.bridge.address} dev eth0
 echo 1 >/proc/sys/net/ipv4/ip_forward
 echo 0 >/proc/sys/net/ipv4/conf/all/rp_filter
 echo 0 >/proc/sys/net/ipv4/conf/default/rp_filter
+# A pod that reaches itself by its Service would be told to go straight; that takes the place of refusals in the ICMP rate limit.
+for dir in /proc/sys/net/ipv4/conf/*; do echo 0 >$dir/send_redirects; done
 `)
 }
 

@@ -75,7 +75,7 @@ export class Table {
       // Members with a timeout are clients' affinities: they outlive a resync.
       if (spec.timeoutSeconds === undefined) out.push(`flush ${spec.verdicts === true ? 'map' : 'set'} ${table} ${name}\n`)
     }
-    for (const [name] of this.#chains) out.push(`add chain ${table} ${name}\n`)
+    for (const [name, { chain }] of this.#chains) if (chain.base === undefined) out.push(`add chain ${table} ${name}\n`)
     for (const name of existing.chains) if (!this.#chains.has(name)) out.push(`flush chain ${table} ${name}\n`)
     for (const [, { text }] of this.#chains) out.push(text)
     for (const [container, keys] of this.#elements) {
@@ -167,7 +167,7 @@ export class Table {
     for (const name of delta.deleteSets) out.push(`delete set ${table} ${name}\n`)
     for (const name of delta.addSets) out.push(this.#sets.get(name)!.text)
     // Chains point to each other: all exist before the first rule.
-    for (const name of delta.writeChains) out.push(`add chain ${table} ${name}\n`)
+    for (const name of delta.writeChains) if (this.#chains.get(name)!.chain.base === undefined) out.push(`add chain ${table} ${name}\n`)
     for (const name of delta.writeChains) out.push(this.#chains.get(name)!.text)
     for (const [container, elements] of delta.addElements) out.push(...batches(elements).map((text) => `add element ${table} ${container} { ${text} }\n`))
     return out.join('')

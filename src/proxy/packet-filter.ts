@@ -1,0 +1,25 @@
+/** The seam to the kernel: one table of packet rules, and the connections that it translated. */
+import type { Family } from './addresses.ts'
+import type { Existing } from './nftables/table.ts'
+
+export interface PacketFilter {
+  /** Runs a transaction: all of it or nothing. Fails with the kernel's or the program's words. */
+  apply(transaction: string): Promise<void>
+  /** What the family's table holds; undefined when there is no table. */
+  existing(family: Family): Promise<Existing | undefined>
+}
+
+/** One translated UDP connection: where its sender sent to, and who answers. */
+export interface TrackedFlow {
+  readonly source: string
+  readonly sourcePort: number
+  readonly destination: string
+  readonly destinationPort: number
+  readonly replySource: string
+  readonly replyPort: number
+}
+
+export interface ConnectionTracking {
+  listUdp(family: Family): Promise<readonly TrackedFlow[]>
+  deleteUdp(family: Family, flows: readonly TrackedFlow[]): Promise<void>
+}
