@@ -28,9 +28,9 @@ const READ: Readonly<Record<string, string>> = {
   f: 'reader.rawJson()',
   j: 'reader.rawJson()',
   w: 'reader.strings()',
-  A: 'readPropsOr(reader, 10)',
-  O: 'readPropsOr(reader, 18)',
-  S: 'readPropsOr(reader, 10)',
+  A: 'readPropsOr(reader, 10, readProps)',
+  O: 'readPropsOr(reader, 18, readProps)',
+  S: 'readPropsOr(reader, 10, readText)',
 }
 
 function readOne(source: Source, field: WireField): string {
@@ -147,14 +147,14 @@ const PROPS = 'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSche
  * JSONSchemaPropsOrArray, ...OrBool and ...OrStringArray: in JSON the schema itself, or the other thing. The tag says
  * where the schema is; the other field of the three is a list of schemas, a bool or a list of strings.
  */
-function readPropsOr(reader: Reader, schemaTag: number): unknown {
+function readPropsOr(reader: Reader, schemaTag: number, readListed: (reader: Reader) => unknown): unknown {
   const end = reader.end()
   let schema: unknown
   let allows: boolean | undefined
   let list: unknown[] | undefined
   while (reader.position < end) {
     const tag = reader.uint32()
-    if (tag === schemaTag) schema = decoderOf(PROPS)(reader, reader.end())
+    if (tag === schemaTag) schema = readProps(reader)
     else if (tag === 8) allows = reader.bool()
     else if (tag === 18) (list ??= []).push(readListed(reader))
     else reader.skip(tag)
@@ -164,8 +164,12 @@ function readPropsOr(reader: Reader, schemaTag: number): unknown {
   return schema ?? allows ?? null
 }
 
-function readListed(reader: Reader): unknown {
+function readProps(reader: Reader): unknown {
   return decoderOf(PROPS)(reader, reader.end())
 }
 
-const TOOLS = { readTextEntry, readEntry, readPropsOr }
+function readText(reader: Reader): string {
+  return reader.string()
+}
+
+const TOOLS = { readTextEntry, readEntry, readPropsOr, readProps, readText }
