@@ -2,7 +2,7 @@
  * One resource between its keys in the store and its watch cache: writes go to the store, every read is served from the
  * cache, and the cache has seen a write before the write is acknowledged.
  */
-import type { Clock, Logger } from '../../base/env.ts'
+import type { Clock, Logger, Timer } from '../../base/env.ts'
 import { internalError, tooLargeResourceVersion } from '../../api/meta/errors.ts'
 import type { KubeObject } from '../../api/meta/object.ts'
 import { apiVersionOf } from '../../api/meta/object.ts'
@@ -32,6 +32,8 @@ export type Stored = { readonly ok: true; readonly cached: Cached } | { readonly
 
 /** How long a read waits for a cache that is behind, as upstream does. */
 const freshnessTimeoutMs = 3000
+/** A store passes over requests for progress while a watch is behind. */
+const progressIntervalMs = 100
 
 export class ResourceStorage {
   readonly cache: WatchCache
@@ -76,14 +78,21 @@ export class ResourceStorage {
   /** Resolves when the cache has seen the revision; throws 504 after three seconds. */
   async waitFor(revision: number, signal: AbortSignal): Promise<void> {
     if (this.revision() >= revision) return
-    await this.#o.store.requestProgress()
-    const timeout = new AbortController()
-    const timer = this.#o.clock.setTimeout(() => timeout.abort(), freshnessTimeoutMs)
+    const { store, clock, prefix } = this.#o
+    const stop = new AbortController()
+    const timer = clock.setTimeout(() => stop.abort(), freshnessTimeoutMs)
+    let asking: Timer | undefined
+    const ask = () => {
+      store.requestProgress(prefix).catch(() => undefined)
+      asking = clock.setTimeout(ask, progressIntervalMs)
+    }
+    if (store.local === undefined) ask()
     try {
-      if (await this.cache.waitFor(revision, AbortSignal.any([signal, timeout.signal]))) return
+      if (await this.cache.waitFor(revision, AbortSignal.any([signal, stop.signal]))) return
       throw tooLargeResourceVersion(revision, this.cache.revision, 1)
     } finally {
       timer.cancel()
+      asking?.cancel()
     }
   }
 

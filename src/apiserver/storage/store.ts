@@ -84,8 +84,11 @@ export interface KVStore {
    * Throws CompactedError when fromRevision is older than what is kept.
    */
   watch(prefix: string, fromRevision: number, signal: AbortSignal): AsyncIterable<RevisionBatch>
-  /** Asks for a progress mark on every watch, so that a reader can wait until its cache has seen `revision`. */
-  requestProgress(): Promise<void>
+  /**
+   * Asks for a progress mark on the watches of the prefix (all watches without one), so that a reader can wait until its
+   * cache has seen a revision. A store may pass over a watch that is behind: ask again.
+   */
+  requestProgress(prefix?: string): Promise<void>
   compact(revision: number): Promise<void>
   /** Bytes on disk (or in memory). */
   size(): Promise<number>
