@@ -162,6 +162,48 @@ describe('patch', () => {
   })
 })
 
+describe('ownership', () => {
+  const maps = '/api/v1/namespaces/default/configmaps'
+  const apply = (s: TestServer, manager: string, data: object, query = '') => s.call('patch', `${maps}/one?fieldManager=${manager}${query}`, {
+    body: { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'one' }, data }, mediaType: 'application/apply-patch+yaml',
+  })
+
+  it('goes to whoever creates, updates or applies, and is defended', async () => {
+    const s = server()
+    expect(await apply(s, 'alice', { x: '1' })).toMatchObject({ code: 201 })
+    const refused = await status(apply(s, 'bob', { x: '2' }))
+    expect(refused).toMatchObject({
+      code: 409, reason: 'Conflict', message: 'Apply failed with 1 conflict: conflict with "alice": .data.x',
+    })
+    await apply(s, 'bob', { x: '2' }, '&force=true')
+    const updated = await s.object('patch', `${maps}/one`, { data: { y: '1' } }, { mediaType: 'application/merge-patch+json', userAgent: 'kubectl/v1.36 (linux)' })
+    expect(updated.metadata.managedFields).toEqual([
+      { manager: 'bob', operation: 'Apply', apiVersion: 'v1', time: '2026-01-01T00:00:00Z', fieldsType: 'FieldsV1', fieldsV1: { 'f:data': { 'f:x': {} } } },
+      { manager: 'kubectl', operation: 'Update', apiVersion: 'v1', time: '2026-01-01T00:00:00Z', fieldsType: 'FieldsV1', fieldsV1: { 'f:data': { 'f:y': {} } } },
+    ])
+    s.env.clock.advance(60_000)
+    const again = (await apply(s, 'bob', { x: '2' }) as unknown as { object: KubeObject }).object
+    expect(again.metadata.resourceVersion).toBe(updated.metadata.resourceVersion)
+  })
+
+  it('of a subresource names it', async () => {
+    const s = server()
+    await s.call('create', pods, { body: pod('a') })
+    const next = await s.object('update', `${pods}/a/status`, { ...pod('a'), status: { phase: 'Running' } }, { userAgent: 'kubelet/v1' })
+    expect(next.metadata.managedFields).toContainEqual({
+      manager: 'kubelet', operation: 'Update', apiVersion: 'v1', time: '2026-01-01T00:00:00Z', fieldsType: 'FieldsV1',
+      fieldsV1: { 'f:status': { 'f:phase': {} } }, subresource: 'status',
+    })
+  })
+
+  it('needs a manager for an apply', async () => {
+    const s = server()
+    expect(await status(apply(s, '', {}))).toMatchObject({
+      code: 422, message: 'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch',
+    })
+  })
+})
+
 describe('events', () => {
   it('are one store in two shapes, and are forgotten after their hour', async () => {
     const s = server()

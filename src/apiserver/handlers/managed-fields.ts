@@ -1,29 +1,65 @@
-/** Who owns which fields, after each write. The merge itself is api/apply's. */
+/** Who owns which fields, after each write. The rules themselves are api/apply's. */
+import type { FieldsContext } from '../../api/apply/managed-fields.ts'
+import { managerOfUserAgent, updateManagedFields } from '../../api/apply/managed-fields.ts'
 import type { KubeObject } from '../../api/meta/object.ts'
+import { parseApiVersion } from '../../api/meta/object.ts'
 import type { ApiRequest } from '../handler.ts'
+import { resetFieldsOf } from '../registry/strategy.ts'
+import type { ResourceDefinition } from '../resources/define.ts'
 import type { RequestContext } from './context.ts'
+import { storeOf } from './context.ts'
 import type { WriteOptions } from './options.ts'
-
-const managerMaxBytes = 128
 
 /** The manager that was named, or the client's program: its user agent up to the first slash. */
 export function managerOf(request: ApiRequest, options: WriteOptions): string {
-  if (options.fieldManager !== '') return options.fieldManager
-  let manager = ''
-  let bytes = 0
-  for (const letter of request.userAgent.split('/')[0]!) {
-    if (letter !== ' ' && !/^[\p{L}\p{M}\p{N}\p{P}\p{S}]$/u.test(letter)) continue
-    bytes += Buffer.byteLength(letter)
-    if (bytes > managerMaxBytes) break
-    manager += letter
-  }
-  return manager
+  return options.fieldManager === '' ? managerOfUserAgent(request.userAgent) : options.fieldManager
 }
 
-/** The object with the managed fields that this write leaves: those of the live one when it does not speak of them. */
-export function trackWrite(_context: RequestContext, live: KubeObject | undefined, next: KubeObject, _manager: string): KubeObject {
-  if (next.metadata.managedFields === undefined && live?.metadata.managedFields !== undefined) {
-    next.metadata.managedFields = live.metadata.managedFields
+/** What api/apply needs to know of a write of this request. */
+export function fieldsContext(context: RequestContext, manager: string): FieldsContext {
+  const { served, request, deps } = context
+  const { subresource } = request.info
+  return {
+    schema: served.schema, apiVersion: served.apiVersion, manager, subresource,
+    now: new Date(deps.env.clock.now()),
+    resetFields: untouchedFields(storeOf(context).definition, subresource),
+    convert(object, apiVersion) {
+      const { group, version } = parseApiVersion(apiVersion)
+      const other = deps.registry.get(group, version, served.resource)
+      if (other === undefined || group !== served.group) return undefined
+      return { object: other.fromStored(served.toStored(object)), schema: other.schema }
+    },
   }
+}
+
+const untouched = new WeakMap<ResourceDefinition, Map<string, readonly string[]>>()
+
+/** Top-level fields that a write to the (sub)resource leaves alone, and so does not come to own. */
+function untouchedFields(definition: ResourceDefinition, subresource: string): readonly string[] {
+  let known = untouched.get(definition)
+  if (known === undefined) untouched.set(definition, (known = new Map()))
+  let fields = known.get(subresource)
+  if (fields === undefined) known.set(subresource, (fields = computeUntouched(definition, subresource)))
+  return fields
+}
+
+function computeUntouched(definition: ResourceDefinition, subresource: string): readonly string[] {
+  if (subresource === '') return resetFieldsOf(definition)
+  const writes = definition.subresources?.[subresource]?.writes
+  if (writes === undefined) return []
+  const always = ['apiVersion', 'kind', 'metadata', ...writes]
+  return Object.keys(definition.schema.properties ?? {}).filter((field) => !always.includes(field))
+}
+
+/** Sets the managed fields that this write leaves, in place. Both objects are in the stored version. */
+export function trackWrite(context: RequestContext, live: KubeObject | undefined, next: KubeObject, manager: string): KubeObject {
+  const { served } = context
+  const managedFields = updateManagedFields({
+    ...fieldsContext(context, manager),
+    ...(live === undefined ? {} : { live: served.fromStored(live) }),
+    newObject: served.fromStored(next),
+  })
+  if (managedFields === undefined) delete next.metadata.managedFields
+  else next.metadata.managedFields = managedFields
   return next
 }

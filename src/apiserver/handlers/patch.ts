@@ -1,4 +1,5 @@
 /** JSON, merge and strategic merge patches, and apply. Upstream: endpoints/handlers/patch.go. */
+import { applyPatch } from '../../api/apply/apply.ts'
 import { badRequest, conflict, invalid, notFound, StatusError, unsupportedMediaType } from '../../api/meta/errors.ts'
 import { fieldInvalid } from '../../api/meta/field-errors.ts'
 import { goValue } from '../../api/meta/go-text.ts'
@@ -14,21 +15,22 @@ import type { RequestContext } from './context.ts'
 import { objectResponse } from './create.ts'
 import { bodyKindOf, shape, toStored } from './decode.ts'
 import type { BodyKind } from './decode.ts'
+import { fieldsContext } from './managed-fields.ts'
 import { checkName, checkNamespace } from './names.ts'
 import type { WriteOptions } from './options.ts'
 import { writeOptions } from './options.ts'
-import { completeWrite, updateContext } from './update.ts'
+import { admitNext, completeWrite, updateContext } from './update.ts'
 
+const applyType = 'application/apply-patch+yaml'
 const jsonPatch = 'application/json-patch+json'
 const mergePatch = 'application/merge-patch+json'
 const strategicMergePatch = 'application/strategic-merge-patch+json'
-export const applyPatch = 'application/apply-patch+yaml'
 
 /** Patch types of a kind; the Go types' merge directives exist for built-in kinds alone. */
 export function patchTypesOf(kind: BodyKind): string[] {
   return kind.schema.name === undefined
-    ? [jsonPatch, mergePatch, applyPatch]
-    : [jsonPatch, mergePatch, strategicMergePatch, applyPatch]
+    ? [jsonPatch, mergePatch, applyType]
+    : [jsonPatch, mergePatch, strategicMergePatch, applyType]
 }
 
 export async function handlePatch(context: RequestContext): Promise<ApiResponse> {
@@ -37,8 +39,11 @@ export async function handlePatch(context: RequestContext): Promise<ApiResponse>
   const kind = bodyKindOf(served)
   const body = checkedPatch(context, kind)
   const options = writeOptions(request, 'PatchOptions')
+  const apply = body.mediaType === applyType
   const written = await storeOf(context).update(info.namespace, info.name, {
+    allowCreate: apply,
     async transform(old) {
+      if (apply) return admitNext(context, applied(context, body, old, options), old, options)
       if (old === undefined) throw notFound(served, info.name)
       const patched = patchedObject(context, kind, body, served.fromStored(old), options)
       checkPatched(context, patched)
@@ -98,8 +103,28 @@ function read(patched: KubeObject, kind: BodyKind, bad: () => string): ReturnTyp
   }
 }
 
+/** The object that an apply makes of the live one, with its managed fields. */
+function applied(context: RequestContext, body: RequestBody, old: KubeObject | undefined, options: WriteOptions): KubeObject {
+  const { served, request } = context
+  const { object: merged, managedFields } = applyPatch({
+    ...fieldsContext(context, options.fieldManager), patch: body.value as KubeObject, kind: served.kind,
+    ...(old === undefined ? {} : { live: served.fromStored(old) }), force: options.force,
+  })
+  if (body.strictErrors.length > 0 && options.fieldValidation === 'Strict') {
+    throw badRequest(`error strict decoding YAML: ${body.strictErrors.join('\n')}`)
+  }
+  if (options.fieldValidation === 'Warn') for (const error of body.strictErrors) warn(request, error)
+  const object = deepCopy(shape(merged, bodyKindOf(served)).object)
+  if (old === undefined && object.metadata.uid) throw missingUid(context, object)
+  checkPatched(context, object)
+  const stored = toStored(served, object)
+  if (managedFields === undefined) delete stored.metadata.managedFields
+  else stored.metadata.managedFields = managedFields
+  return stored
+}
+
 /** An apply that names a uid speaks of an object that must exist. */
-export function missingUid(context: RequestContext, object: KubeObject): StatusError {
+function missingUid(context: RequestContext, object: KubeObject): StatusError {
   return conflict(context.served, context.request.info.name,
     `uid mismatch: the provided object specified uid ${object.metadata.uid}, and no existing object was found`)
 }

@@ -14,6 +14,7 @@ import type { RequestContext } from './context.ts'
 import { admit, attributesOf, storeOf, writeContext } from './context.ts'
 import type { BodyKind } from './decode.ts'
 import { decodeBody } from './decode.ts'
+import { managerOf, trackWrite } from './managed-fields.ts'
 import { checkName, checkNamespace } from './names.ts'
 import type { WriteOptions } from './options.ts'
 import { optionsAs, writeOptions } from './options.ts'
@@ -88,7 +89,7 @@ async function writeScale(
       const current = scaleOf(definition, old!)
       const attributes = attributesOf(context, input(change(current), current))
       const scale = await admit(context, attributes) as Scale
-      return scaled(definition, old!, scale, current)
+      return trackWrite(context, old, scaled(definition, old!, scale, current), managerOf(context.request, options))
     },
   }, write)
   return scaleResponse(definition, written.entry.object)

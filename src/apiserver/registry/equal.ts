@@ -26,10 +26,22 @@ export function sameStored(a: Record<string, unknown>, b: Record<string, unknown
   return true
 }
 
+/** The times of managed fields alone are no change either: who wrote the same again owns it since then. */
 function sameMetadata(a: unknown, b: unknown): boolean {
-  const left = { ...(a as Record<string, unknown>), resourceVersion: undefined }
-  const right = { ...(b as Record<string, unknown>), resourceVersion: undefined }
-  return recordsEqual(left, right)
+  const left = a as Record<string, unknown>
+  const right = b as Record<string, unknown>
+  for (const key in left) {
+    if (key === 'resourceVersion') continue
+    if (key === 'managedFields' ? !sameManagers(left[key], right[key]) : !jsonEqual(left[key], right[key])) return false
+  }
+  for (const key in right) if (key !== 'resourceVersion' && right[key] !== undefined && left[key] === undefined) return false
+  return true
+}
+
+function sameManagers(a: unknown, b: unknown): boolean {
+  if (a === b) return true
+  if (!Array.isArray(a) || !Array.isArray(b) || a.length !== b.length) return false
+  return a.every((entry, i) => jsonEqual({ ...entry, time: '' }, { ...b[i], time: '' }))
 }
 
 /** The value at a dotted path, or undefined. */
