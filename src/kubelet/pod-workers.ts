@@ -60,6 +60,8 @@ interface Worker {
 
 export interface PodWorkers {
   update(update: PodUpdate): void
+  /** A newer state of the pod for the next step, which this does not bring about. */
+  refresh(pod: Pod): void
   /** Runs the pod's step again with what is known. */
   resync(uid: string): void
   phase(uid: string): WorkerPhase | undefined
@@ -220,6 +222,10 @@ export function createPodWorkers(clock: Clock, log: Logger, tasks: Tasks, syncer
       }
       if (mustTerminate(worker, update)) beginTermination(worker, update)
       wake(worker)
+    },
+    refresh(pod) {
+      const worker = workers.get(podUid(pod))
+      if (worker?.pod !== undefined) worker.pod = pod
     },
     resync(uid) {
       const worker = workers.get(uid)

@@ -1,6 +1,5 @@
 /** What the kubelet asks of a pod object again and again. Pure. */
 import type { Container, ContainerStatus, Pod, PodSpec } from '../api/generated/types/core-v1.ts'
-import { quantityValue } from '../api/meta/quantity.ts'
 
 /** A container of any of the three lists; ephemeral ones share the fields that the runtime needs. */
 export type AnyContainer = Container
@@ -84,29 +83,6 @@ export function containerShouldRestart(container: AnyContainer, spec: PodSpec, e
   }
   if (spec.restartPolicy === 'OnFailure') return exitCode !== 0
   return spec.restartPolicy !== 'Never'
-}
-
-export type QosClass = 'Guaranteed' | 'Burstable' | 'BestEffort'
-
-/** The pod's quality of service from the CPU and memory of its containers (pkg/apis/core/v1/helper/qos). */
-export function qosClass(pod: Pod): QosClass {
-  const given = pod.status?.qosClass
-  if (given === 'Guaranteed' || given === 'Burstable' || given === 'BestEffort') return given
-  const computed = ['cpu', 'memory'] as const
-  let any = false
-  let guaranteed = true
-  const podLevel = pod.spec!.resources
-  const sources = podLevel?.requests !== undefined || podLevel?.limits !== undefined ? [podLevel] :
-    [...initContainers(pod), ...pod.spec!.containers].map((container) => container.resources)
-  for (const resources of sources) {
-    for (const name of computed) {
-      const request = quantityValue(resources?.requests?.[name] ?? resources?.limits?.[name] ?? 0)
-      const limit = quantityValue(resources?.limits?.[name] ?? 0)
-      if (request > 0 || limit > 0) any = true
-      if (limit === 0 || request !== limit) guaranteed = false
-    }
-  }
-  return !any ? 'BestEffort' : guaranteed ? 'Guaranteed' : 'Burstable'
 }
 
 export function statusOf(statuses: readonly ContainerStatus[] | undefined, name: string): ContainerStatus | undefined {

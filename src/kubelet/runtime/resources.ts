@@ -1,8 +1,10 @@
 /** Requests and limits as cgroup values. Pure. Upstream: pkg/kubelet/cm/helpers_linux.go, pkg/kubelet/qos, kuberuntime_container_linux.go. */
 import type { Pod, ResourceRequirements } from '../../api/generated/types/core-v1.ts'
-import { quantityMilliValue, quantityValue } from '../../api/meta/quantity.ts'
+import { podQOS } from '../../api/helpers/qos.ts'
+import { podLimits, podRequests } from '../../api/helpers/pod-resources.ts'
+import { quantityMilliValue, quantitySign, quantityValue } from '../../api/meta/quantity.ts'
 import type { LinuxResources } from '../cri/contract.ts'
-import { type AnyContainer, initContainers, isRestartableInit, isStaticPod, qosClass } from '../pod.ts'
+import { type AnyContainer, initContainers, isRestartableInit, isStaticPod } from '../pod.ts'
 
 const minShares = 2
 const maxShares = 262144
@@ -69,7 +71,7 @@ const nodeCriticalPriority = 2_000_001_000
 /** How readily the kernel kills it when memory runs out. */
 export function oomScoreAdj(pod: Pod, container: AnyContainer, memoryCapacity: number): number {
   if (isStaticPod(pod) || pod.spec!.priority === nodeCriticalPriority) return guaranteedScore
-  const qos = qosClass(pod)
+  const qos = podQOS(pod)
   if (qos === 'Guaranteed') return guaranteedScore
   if (qos === 'BestEffort') return bestEffortScore
   const score = (memory: number) => 1000 - Math.floor((1000 * memory) / memoryCapacity)
@@ -82,45 +84,17 @@ export function oomScoreAdj(pod: Pod, container: AnyContainer, memoryCapacity: n
   return adjust === bestEffortScore ? adjust - 1 : adjust
 }
 
-type Amounts = Record<'cpu' | 'memory', number>
-
-/** What the pod as a whole asks for: cpu in milli, memory in bytes; sidecars run beside, init containers one by one. */
-export function podTotals(pod: Pod, list: 'requests' | 'limits'): Amounts & { declared: Record<'cpu' | 'memory', boolean> } {
-  const declared = { cpu: true, memory: true }
-  const amounts = (container: AnyContainer): Amounts => {
-    const source = container.resources?.[list] ?? {}
-    const result = { cpu: quantityMilliValue(source.cpu ?? 0), memory: quantityValue(source.memory ?? 0) }
-    if (result.cpu === 0) declared.cpu = false
-    if (result.memory === 0) declared.memory = false
-    return result
-  }
-  const total: Amounts = { cpu: 0, memory: 0 }
-  for (const container of pod.spec!.containers) add(total, amounts(container))
-  const sidecars: Amounts = { cpu: 0, memory: 0 }
-  const peak: Amounts = { cpu: 0, memory: 0 }
-  for (const container of initContainers(pod)) {
-    const own = amounts(container)
-    if (isRestartableInit(container)) add(sidecars, own)
-    const during = isRestartableInit(container) ? sidecars : add({ ...own }, sidecars)
-    peak.cpu = Math.max(peak.cpu, during.cpu)
-    peak.memory = Math.max(peak.memory, during.memory)
-  }
-  add(total, sidecars)
-  total.cpu = Math.max(total.cpu, peak.cpu)
-  total.memory = Math.max(total.memory, peak.memory)
+/** What the pod as a whole asks for: cpu in milli, memory in bytes. `declared`: no container leaves it open. */
+export function podTotals(pod: Pod, list: 'requests' | 'limits'): { cpu: number; memory: number; declared: Record<'cpu' | 'memory', boolean> } {
+  const total = list === 'requests' ? podRequests(pod) : podLimits(pod)
   const podLevel = pod.spec!.resources?.[list]
-  if (podLevel?.cpu !== undefined) [total.cpu, declared.cpu] = [quantityMilliValue(podLevel.cpu), true]
-  if (podLevel?.memory !== undefined) [total.memory, declared.memory] = [quantityValue(podLevel.memory), true]
-  const overhead = pod.spec!.overhead
-  if (list === 'requests' || total.cpu > 0) total.cpu += quantityMilliValue(overhead?.cpu ?? 0)
-  if (list === 'requests' || total.memory > 0) total.memory += quantityValue(overhead?.memory ?? 0)
-  return { ...total, declared }
-}
-
-function add(to: Amounts, more: Amounts): Amounts {
-  to.cpu += more.cpu
-  to.memory += more.memory
-  return to
+  const containers = [...pod.spec!.containers, ...initContainers(pod)]
+  const declares = (name: 'cpu' | 'memory') =>
+    podLevel?.[name] !== undefined || containers.every((container) => quantitySign(container.resources?.[list]?.[name] ?? 0) > 0)
+  return {
+    cpu: quantityMilliValue(total.cpu ?? 0), memory: quantityValue(total.memory ?? 0),
+    declared: { cpu: declares('cpu'), memory: declares('memory') },
+  }
 }
 
 /** The values of the pod's own cgroup; undefined fields are left alone. */
@@ -132,7 +106,7 @@ export interface PodCgroupResources {
 }
 
 export function podCgroupResources(pod: Pod, { cpuCfsQuota, cpuCfsPeriod }: ResourceSettings): PodCgroupResources {
-  const qos = qosClass(pod)
+  const qos = podQOS(pod)
   if (qos === 'BestEffort') return { cpuShares: minShares }
   const requests = podTotals(pod, 'requests')
   const limits = podTotals(pod, 'limits')

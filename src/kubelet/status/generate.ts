@@ -1,9 +1,10 @@
 /** The whole status of a pod as the kubelet reports it. Pure. Upstream: kubelet_pods.go generateAPIPodStatus. */
 import type { ContainerStatus, Pod, PodStatus } from '../../api/generated/types/core-v1.ts'
+import { podQOS } from '../../api/helpers/qos.ts'
 import { findCondition } from '../../api/meta/conditions.ts'
 import { parseTime } from '../../api/meta/time.ts'
 import { type ProbeResult, sandboxChanged } from '../actions.ts'
-import { initContainers, isHostNetwork, isRestartableInit, isTerminalPhase, qosClass } from '../pod.ts'
+import { initContainers, isHostNetwork, isRestartableInit, isTerminalPhase } from '../pod.ts'
 import type { RuntimePod } from '../runtime/pod-status.ts'
 import { isOwnedByKubelet, podConditions } from './conditions.ts'
 import { type WaitingReason, containerStatuses, parseContainerId } from './containers.ts'
@@ -38,7 +39,7 @@ export function generatePodStatus(input: StatusInput): PodStatus {
   const ephemeral = containerStatuses(input, 'ephemeral')
   const started = pod.spec!.containers.some((container) => runtime.active.has(container.name))
   const phase = nextPhase(input, podPhase(pod, [...statuses, ...initStatuses], terminal, started))
-  const status: PodStatus = { phase, qosClass: qosClass(pod), ...addresses(input) }
+  const status: PodStatus = { phase, qosClass: podQOS(pod), ...addresses(input) }
   if (phase === old.phase) {
     const reason = old.reason ?? pod.status?.reason
     const message = old.message ?? pod.status?.message
@@ -65,13 +66,16 @@ function nextPhase({ pod, old }: StatusInput, phase: Phase): Phase {
   return phase
 }
 
-function addresses({ pod, runtime, hostIps }: StatusInput): Partial<PodStatus> {
+function addresses({ pod, runtime, hostIps, old }: StatusInput): Partial<PodStatus> {
   const result: Partial<PodStatus> = {}
   if (hostIps.length > 0) {
     result.hostIP = hostIps[0]
     result.hostIPs = hostIps.map((ip) => ({ ip }))
   }
-  const ips = isHostNetwork(pod) ? hostIps : sortPodIps(runtime.ips, hostIps)
+  // A pod that has lost its sandbox keeps the addresses it was known by.
+  const lost = runtime.ips.length === 0 && !runtime.sandboxes.some(({ state }) => state === 'SANDBOX_READY')
+  const podIps = lost ? (old.podIPs ?? []).map(({ ip }) => ip) : runtime.ips
+  const ips = isHostNetwork(pod) ? hostIps : sortPodIps(podIps, hostIps)
   if (ips.length > 0) {
     result.podIP = ips[0]
     result.podIPs = ips.map((ip) => ({ ip }))

@@ -1,0 +1,178 @@
+/**
+ * The cgroups that pods live in, by quality of service: <root>/kubepods[/burstable|/besteffort]/pod<uid>, by the files of
+ * cgroup v1 or v2. Upstream: pkg/kubelet/cm with the cgroupfs driver.
+ */
+import { mkdir, readFile, readdir, rmdir, writeFile } from 'node:fs/promises'
+import type { Pod } from '../../api/generated/types/core-v1.ts'
+import { podQOS } from '../../api/helpers/qos.ts'
+import { type PodCgroupResources, cpuShares, podTotals } from '../runtime/resources.ts'
+
+export interface CgroupManager {
+  /** What the runtime is told. */
+  parentOf(pod: Pod): string
+  ensurePod(pod: Pod, resources: PodCgroupResources): Promise<void>
+  /** Ends what is left in it. Missing is fine. */
+  removePod(uid: string): Promise<void>
+  /** Shares of the classes follow what their pods ask for. */
+  updateQos(pods: readonly Pod[]): Promise<void>
+  /** UIDs that have a cgroup. */
+  listPods(): Promise<string[]>
+}
+
+interface Hierarchy {
+  readonly dir: string
+  readonly version: 1 | 2
+  readonly controllers: ReadonlySet<string>
+}
+
+const known = ['cpu', 'cpuacct', 'cpuset', 'memory', 'pids', 'blkio', 'io', 'hugetlb', 'devices', 'freezer', 'perf_event', 'net_cls', 'net_prio']
+
+/** Mounted hierarchies. Beside v1 controllers an empty v2 mount does not count. */
+export function parseHierarchies(mounts: string): Hierarchy[] {
+  const found = mounts.split('\n').map((line) => line.split(' ')).filter(([, , type]) => type === 'cgroup' || type === 'cgroup2')
+  const v1 = found.filter(([, , type]) => type === 'cgroup').map(([, dir, , options]): Hierarchy => ({
+    dir: dir!, version: 1, controllers: new Set(options!.split(',').filter((option) => known.includes(option) || option.startsWith('name='))),
+  }))
+  if (v1.some(({ controllers }) => controllers.has('memory') || controllers.has('cpu'))) return v1
+  return found.filter(([, , type]) => type === 'cgroup2').map(([, dir]) => ({ dir: dir!, version: 2 as const, controllers: new Set(known) }))
+}
+
+/** `root`: "/" or a cgroup that exists. Makes the classes' cgroups. */
+export async function createCgroupManager(root: string): Promise<CgroupManager> {
+  const hierarchies = parseHierarchies(await readFile('/proc/mounts', 'utf8'))
+  const base = `${root === '/' ? '' : root}/kubepods`
+  const folders = { Guaranteed: base, Burstable: `${base}/burstable`, BestEffort: `${base}/besteffort` }
+  for (const path of Object.values(folders)) await ensure(hierarchies, path)
+  await apply(hierarchies, folders.BestEffort, { cpuShares: 2 })
+
+  const nameOf = (pod: Pod) => `${folders[podQOS(pod)]}/pod${pod.metadata.uid}`
+  return {
+    parentOf: nameOf,
+    async ensurePod(pod, resources) {
+      const path = nameOf(pod)
+      await ensure(hierarchies, path)
+      await apply(hierarchies, path, resources)
+    },
+    async removePod(uid) {
+      for (const folder of Object.values(folders)) {
+        for (const hierarchy of hierarchies) await removeTree(`${hierarchy.dir}${folder}/pod${uid}`)
+      }
+    },
+    async updateQos(pods) {
+      const burstable = pods.filter((pod) => podQOS(pod) === 'Burstable').reduce((sum, pod) => sum + podTotals(pod, 'requests').cpu, 0)
+      await apply(hierarchies, folders.Burstable, { cpuShares: cpuShares(burstable) })
+    },
+    async listPods() {
+      const uids = new Set<string>()
+      for (const hierarchy of hierarchies) {
+        for (const folder of Object.values(folders)) {
+          for (const name of await readdir(hierarchy.dir + folder).catch(() => [])) if (name.startsWith('pod')) uids.add(name.slice(3))
+        }
+      }
+      return [...uids]
+    },
+  }
+}
+
+/** Makes the cgroup in every hierarchy; on v1 a cpuset takes its parent's values, on v2 the parents pass controllers on. */
+async function ensure(hierarchies: readonly Hierarchy[], path: string): Promise<void> {
+  await Promise.all(hierarchies.map(async ({ dir, version, controllers }) => {
+    const parts = path.split('/').filter((part) => part !== '')
+    let at = dir
+    for (const part of parts) {
+      if (version === 2) await passOn(at)
+      const parent = at
+      at = `${at}/${part}`
+      try {
+        await mkdir(at)
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+      }
+      if (version === 1 && controllers.has('cpuset')) await inheritCpuset(parent, at)
+    }
+  }))
+}
+
+async function inheritCpuset(parent: string, child: string): Promise<void> {
+  for (const file of ['cpuset.cpus', 'cpuset.mems']) {
+    if ((await readFile(`${child}/${file}`, 'utf8')).trim() !== '') continue
+    await writeFile(`${child}/${file}`, await readFile(`${parent}/${file}`, 'utf8'))
+  }
+}
+
+async function passOn(dir: string): Promise<void> {
+  const available = (await readFile(`${dir}/cgroup.controllers`, 'utf8')).trim().split(' ')
+  const enabled = (await readFile(`${dir}/cgroup.subtree_control`, 'utf8')).trim().split(' ')
+  const missing = available.filter((name) => name !== '' && !enabled.includes(name))
+  for (const name of missing) {
+    // A controller that is not ours to pass on is left alone.
+    await writeFile(`${dir}/cgroup.subtree_control`, `+${name}`).catch(() => undefined)
+  }
+}
+
+async function apply(hierarchies: readonly Hierarchy[], path: string, resources: PodCgroupResources): Promise<void> {
+  await Promise.all(hierarchies.map(async ({ dir, version, controllers }) => {
+    const files = version === 2 ? v2Files(resources) : v1Files(resources, controllers)
+    for (const [file, value] of files) await writeFile(`${dir}${path}/${file}`, value)
+  }))
+}
+
+export function v1Files({ cpuShares: shares, cpuQuota, cpuPeriod, memoryLimit }: PodCgroupResources, controllers: ReadonlySet<string>): [string, string][] {
+  const files: [string, string][] = []
+  if (controllers.has('cpu')) {
+    files.push(['cpu.shares', String(shares)])
+    if (cpuPeriod !== undefined) files.push(['cpu.cfs_period_us', String(cpuPeriod)])
+    if (cpuQuota !== undefined) files.push(['cpu.cfs_quota_us', String(cpuQuota === 0 ? -1 : cpuQuota)])
+  }
+  if (controllers.has('memory') && memoryLimit !== undefined) files.push(['memory.limit_in_bytes', String(memoryLimit === 0 ? -1 : memoryLimit)])
+  return files
+}
+
+export function v2Files({ cpuShares: shares, cpuQuota, cpuPeriod, memoryLimit }: PodCgroupResources): [string, string][] {
+  const files: [string, string][] = [['cpu.weight', String(weightOfShares(shares))]]
+  if (cpuQuota !== undefined) files.push(['cpu.max', `${cpuQuota <= 0 ? 'max' : cpuQuota} ${cpuPeriod ?? 100_000}`])
+  if (memoryLimit !== undefined) files.push(['memory.max', memoryLimit === 0 ? 'max' : String(memoryLimit)])
+  return files
+}
+
+/** [2, 262144] shares onto [1, 10000] weight, as runc did before 1.3. */
+export function weightOfShares(shares: number): number {
+  return Math.floor(1 + ((Math.min(Math.max(shares, 2), 262144) - 2) * 9999) / 262142)
+}
+
+async function removeTree(dir: string): Promise<void> {
+  let children: string[]
+  try {
+    children = (await readdir(dir, { withFileTypes: true })).filter((entry) => entry.isDirectory()).map(({ name }) => name)
+  } catch {
+    return
+  }
+  for (const name of children) await removeTree(`${dir}/${name}`)
+  for (let tries = 0; ; tries++) {
+    try {
+      return await rmdir(dir)
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      if (code === 'ENOENT') return
+      if (code !== 'EBUSY' || tries >= 20) throw error
+      await endProcesses(dir)
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+  }
+}
+
+async function endProcesses(dir: string): Promise<void> {
+  const pids = (await readFile(`${dir}/cgroup.procs`, 'utf8').catch(() => '')).split('\n').filter((line) => line !== '')
+  for (const pid of pids) {
+    try {
+      process.kill(Number(pid), 'SIGKILL')
+    } catch {
+      // It has ended by itself.
+    }
+  }
+}
+
+/** "/a/b" from a cgroup path given with or without its first slash. */
+export function cleanCgroupRoot(path: string): string {
+  return `/${path.split('/').filter((part) => part !== '').join('/')}`
+}

@@ -1,0 +1,84 @@
+/** Every two seconds: what nobody wants any more goes. Upstream: kubelet_pods.go HandlePodCleanups, kuberuntime_gc.go. */
+import type { Logger } from '../base/env.ts'
+import type { CgroupManager } from './cgroups/manager.ts'
+import type { RuntimeService } from './cri/contract.ts'
+import { findGarbage } from './garbage.ts'
+import type { HostFiles } from './host/contract.ts'
+import type { Pleg } from './pleg.ts'
+import { podUid } from './pod.ts'
+import type { PodStore } from './pod-store.ts'
+import type { PodWorkers } from './pod-workers.ts'
+import type { PodRuntime } from './runtime/pod-runtime.ts'
+import type { StatusManager } from './status/manager.ts'
+import type { VolumeManager } from './volumes/manager.ts'
+
+export interface HousekeepingEnv {
+  readonly log: Logger
+  readonly store: PodStore
+  readonly workers: PodWorkers
+  readonly pleg: Pleg
+  readonly runtime: RuntimeService
+  readonly podRuntime: PodRuntime
+  readonly status: StatusManager
+  readonly volumes: VolumeManager
+  readonly cgroups: CgroupManager | undefined
+  readonly files: HostFiles
+  readonly podsDir: string
+  readonly podLogsDir: string
+  readonly containerLogsDir: string | undefined
+}
+
+/** Call it only when all sources of pods were read: what they do not name is ended. */
+export async function cleanUp(env: HousekeepingEnv): Promise<void> {
+  const { store, workers, pleg } = env
+  const wanted = new Set(store.list().map(podUid))
+  workers.reconcile(wanted)
+  for (const pod of store.list()) if (workers.phase(podUid(pod)) === undefined) workers.update({ pod })
+  // The runtime may know pods that went while no kubelet ran.
+  for (const ref of pleg.runtimePods()) {
+    if (!wanted.has(ref.uid) && workers.phase(ref.uid) === undefined) workers.update({ runtime: ref, kill: {} })
+  }
+  for (const { uid } of workers.list()) if (!wanted.has(uid) && workers.phase(uid) === undefined) env.status.forget(uid)
+  await collect(env, wanted)
+  await removeOrphanFolders(env, wanted)
+}
+
+async function collect(env: HousekeepingEnv, wanted: ReadonlySet<string>): Promise<void> {
+  const [containers, sandboxes] = await Promise.all([env.runtime.listContainers(), env.runtime.listPodSandbox()])
+  const busy = new Set(env.workers.list().filter(({ uid }) => isBusy(env, uid, wanted)).map(({ uid }) => uid))
+  const garbage = findGarbage(containers, sandboxes, wanted, busy)
+  for (const { id, podUid: uid } of garbage.containers) {
+    const status = wanted.has(uid) ? await env.runtime.containerStatus(id).catch(() => undefined) : undefined
+    await env.podRuntime.removeContainer(id, status?.logPath)
+  }
+  for (const id of garbage.sandboxes) await env.podRuntime.removeSandbox(id)
+}
+
+/** A pod that is being ended is its worker's; one that is wanted and lives only loses old dead containers. */
+function isBusy({ workers }: HousekeepingEnv, uid: string, wanted: ReadonlySet<string>): boolean {
+  const phase = workers.phase(uid)
+  return phase === 'terminating' || phase === 'terminated' || (phase === 'sync' && !wanted.has(uid))
+}
+
+async function removeOrphanFolders(env: HousekeepingEnv, wanted: ReadonlySet<string>): Promise<void> {
+  const { files, workers, pleg } = env
+  const inRuntime = new Set(pleg.runtimePods().map(({ uid }) => uid))
+  const gone = (uid: string) => !wanted.has(uid) && workers.phase(uid) === undefined && !inRuntime.has(uid)
+  for (const uid of await files.list(env.podsDir)) {
+    if (!gone(uid)) continue
+    await env.volumes.unmount(uid)
+    await files.remove(`${env.podsDir}/${uid}`)
+  }
+  for (const name of await files.list(env.podLogsDir)) {
+    const uid = name.slice(name.lastIndexOf('_') + 1)
+    if (gone(uid)) await files.remove(`${env.podLogsDir}/${name}`)
+  }
+  for (const uid of (await env.cgroups?.listPods()) ?? []) if (gone(uid)) await env.cgroups!.removePod(uid)
+  if (env.containerLogsDir !== undefined) await removeDanglingLinks(files, env.containerLogsDir)
+}
+
+async function removeDanglingLinks(files: HostFiles, dir: string): Promise<void> {
+  for (const name of await files.list(dir)) {
+    if ((await files.stat(`${dir}/${name}`)) === undefined) await files.remove(`${dir}/${name}`)
+  }
+}

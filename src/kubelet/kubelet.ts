@@ -1,0 +1,237 @@
+/** The node agent: everything put together. Upstream: pkg/kubelet/kubelet.go. */
+import type { Component, Env } from '../base/env.ts'
+import type { Node, Pod, Service } from '../api/generated/types/core-v1.ts'
+import type { RuntimeClass } from '../api/generated/types/node-v1.ts'
+import { nodes, pods, runtimeClasses, serviceAccounts, services } from '../api/generated/resources.ts'
+import type { Resource } from '../api/meta/object.ts'
+import { formatTime } from '../api/meta/time.ts'
+import type { Client } from '../client/client.ts'
+import { createEventRecorder } from '../client/events.ts'
+import { SharedInformer } from '../client/informer.ts'
+import { BackOff } from './back-off.ts'
+import { type CgroupManager, cleanCgroupRoot, createCgroupManager } from './cgroups/manager.ts'
+import type { Cri } from './cri/contract.ts'
+import { connectCri } from './cri/grpc.ts'
+import type { Host } from './host/contract.ts'
+import { systemHost } from './host/system.ts'
+import { cleanUp } from './housekeeping.ts'
+import { createImageManager } from './images/manager.ts'
+import { type NodeAgent, createNodeAgent } from './node/agent.ts'
+import { createObjectCache } from './objects.ts'
+import { type KubeletOptions, type ResolvedOptions, resolveOptions } from './options.ts'
+import { type Pleg, createPleg } from './pleg.ts'
+import { containerFieldPath } from './pod.ts'
+import { createPodSource } from './pod-source.ts'
+import { createPodStore } from './pod-store.ts'
+import { createPodSyncer } from './pod-syncer.ts'
+import { type PodWorkers, createPodWorkers } from './pod-workers.ts'
+import { createProbeManager } from './probes/manager.ts'
+import { createHookRunner } from './runtime/hooks.ts'
+import { createPodRuntime } from './runtime/pod-runtime.ts'
+import type { ResourceSettings } from './runtime/resources.ts'
+import { terminationMessageReader } from './runtime/termination-message.ts'
+import { type KubeletServer, createKubeletServer } from './server/server.ts'
+import { readStaticPods } from './static-pods.ts'
+import { createStatusManager } from './status/manager.ts'
+import { createVolumeManager } from './volumes/manager.ts'
+import { type IssuedToken, createTokenCache } from './volumes/tokens.ts'
+
+/** Version of upstream's kubelet whose behaviour this one has. */
+export const kubeletVersion = 'v1.36.3'
+
+const housekeepingMs = 2000
+
+/** A kubelet. `ready` resolves when its node is Ready in the API server. */
+export function createKubelet(env: Env, client: Client, given: KubeletOptions): Component & { readonly port: () => number } {
+  const { promise: ready, resolve: onReady } = Promise.withResolvers<void>()
+  let running: Running | undefined
+  return {
+    name: 'kubelet',
+    ready,
+    port: () => running?.server?.port ?? 0,
+    async start() {
+      running = await startKubelet(env, client, resolveOptions(given), given)
+      void running.agent.registered.then(onReady)
+    },
+    async stop() {
+      await running?.stop()
+    },
+  }
+}
+
+interface Running {
+  readonly agent: NodeAgent
+  readonly server: KubeletServer | undefined
+  stop(): Promise<void>
+}
+
+/** Events of the node and its pods as the kubelet's. */
+function createEmitters(env: Env, client: Client, nodeName: string) {
+  const recorder = createEventRecorder(env, client, { component: 'kubelet', host: nodeName })
+  const podReference = (pod: Pod) => {
+    const { name, namespace, uid, resourceVersion } = pod.metadata
+    return { kind: 'Pod', apiVersion: 'v1', name, namespace, uid, resourceVersion }
+  }
+  return {
+    pod: (pod: Pod, type: 'Normal' | 'Warning', reason: string, message: string) => recorder.event(podReference(pod), type, reason, message),
+    container(pod: Pod, name: string, type: 'Normal' | 'Warning', reason: string, message: string) {
+      recorder.event({ ...podReference(pod), fieldPath: containerFieldPath(pod, name) }, type, reason, message)
+    },
+    node: (type: 'Normal' | 'Warning', reason: string, message: string) =>
+      recorder.event({ kind: 'Node', name: nodeName, uid: nodeName, apiVersion: 'v1' }, type, reason, message),
+  }
+}
+
+/** Informers of what a kubelet follows all the time. */
+function createInformers(env: Env, client: Client, nodeName: string) {
+  const own = new SharedInformer<Pod>(env, pods, { fieldSelector: `spec.nodeName=${nodeName}` })
+  const node = new SharedInformer<Node>(env, nodes, { fieldSelector: `metadata.name=${nodeName}` })
+  const service = new SharedInformer<Service>(env, services)
+  return {
+    own, node, service,
+    start() {
+      env.tasks.go('watch node', (signal) => node.run(client, signal))
+      env.tasks.go('watch services', (signal) => service.run(client, signal))
+      // Admission looks at the node: pods come after it.
+      env.tasks.go('watch pods', async (signal) => {
+        await node.synced
+        await own.run(client, signal)
+      })
+    },
+  }
+}
+
+async function startKubelet(outer: Env, client: Client, options: ResolvedOptions, given: KubeletOptions): Promise<Running> {
+  const env: Env = { ...outer, log: outer.log.child('kubelet') }
+  const { clock, random, log, tasks } = env
+  const cri = given.cri ?? connectCri(options.containerRuntimeEndpoint)
+  const host = given.host ?? systemHost()
+  const kubeletStartedAt = clock.now()
+  const podsDir = `${options.rootDir}/pods`
+  const podDir = (uid: string) => `${podsDir}/${uid}`
+  await host.files.makeDir(podsDir, 0o750)
+  await host.files.makeDir(options.podLogsDir, 0o755)
+  const cgroups = options.cgroupsPerQOS ? await createCgroupManager(cleanCgroupRoot(options.cgroupRoot)) : undefined
+  const emit = createEmitters(env, client, options.nodeName)
+  const informers = createInformers(env, client, options.nodeName)
+  let server: KubeletServer | undefined
+  const agent = await createNodeAgent({
+    ...env, client, cri, host, options, kubeletVersion, kubeletPort: () => server?.port ?? options.server?.port ?? 10250, emitNode: emit.node,
+  })
+  const node = () => informers.node.list()[0] ?? agent.node()
+  const store = createPodStore()
+  const images = createImageManager(clock, cri.images, { serializePulls: options.serializeImagePulls, maxParallelPulls: options.maxParallelImagePulls })
+  const restartBackOff = new BackOff(clock, 10_000, 300_000)
+  const resources: ResourceSettings = {
+    cpuCfsQuota: options.cpuCFSQuota, cpuCfsPeriod: options.cpuCFSQuotaPeriod * 1000, memoryCapacity: agent.machineMemory(),
+  }
+  const downward = (podIps: readonly string[]) => ({ hostIps: options.nodeIps, podIps, allocatable: node()?.status?.allocatable ?? {} })
+  const podRuntime = createPodRuntime({
+    clock, random, log, cri, host, images, hooks: createHookRunner(clock, cri.runtime, host.network), restartBackOff,
+    readMessage: terminationMessageReader(host.files), emit: emit.container, emitPod: emit.pod,
+  }, runtimeSettings(client, options, host, cgroups, resources, podDir, downward))
+  let workers: PodWorkers | undefined
+  let pleg: Pleg | undefined
+  const status = createStatusManager({
+    clock, log, tasks, client, apiPod: (uid) => store.apiPod(uid), couldHaveRunningContainers: (uid) => workers!.couldHaveRunningContainers(uid),
+  })
+  const probes = createProbeManager({
+    ...env, runtime: cri.runtime, network: host.network, emit: emit.container, kubeletStartedAt, status: (uid) => status.get(uid),
+    onResult: (uid) => workers!.resync(uid),
+  })
+  const objects = createObjectCache(env, client, (uid) => workers!.resync(uid))
+  const volumes = createVolumeManager({ files: host.files, mounts: host.mounts, clock, random, podDir })
+  const tokens = createTokenCache(clock, random, (pod, spec) => requestToken(client, pod, spec))
+  const syncer = createPodSyncer({
+    ...env, client, store, runtime: podRuntime, pleg: () => pleg!, probes, status, volumes, tokens, objects, images, restartBackOff, cgroups,
+    files: host.files, resources, hostIps: options.nodeIps, kubeletStartedAt, podDir, downward, emit: emit.pod,
+    node: () => (node() === undefined ? undefined : { name: options.nodeName, uid: node()!.metadata.uid! }),
+    networkErrors: () => agent.networkErrors(), services: () => informers.service.list(), servicesSynced: informers.service.synced,
+  })
+  workers = createPodWorkers(clock, log, tasks, syncer, { syncFrequencyMs: options.syncFrequency, backOffMs: 10_000, random: () => random.next() })
+  pleg = createPleg({ clock, log, tasks, runtime: cri.runtime, periodMs: options.relistPeriod, onChange: (uid) => workers!.resync(uid) })
+  const source = createPodSource({ log, store, workers, status, node, emit: emit.pod })
+  const housekeeping = {
+    log, store, workers, pleg, runtime: cri.runtime, podRuntime, status, volumes, cgroups, files: host.files, podsDir,
+    podLogsDir: options.podLogsDir, containerLogsDir: options.containerLogsDir,
+  }
+  if (options.server !== undefined) {
+    server = await createKubeletServer({ ...env, client, cri, host, options, server: options.server, store, status, pleg, node })
+  }
+  agent.start()
+  informers.start()
+  pleg.start()
+  source.follow(informers.own)
+  const staticRead = followStaticPods(env, host, options, (found) => source.setStatic(found))
+  tasks.go('housekeeping', async (signal) => {
+    await Promise.all([informers.own.synced, staticRead])
+    while (!signal.aborted) {
+      await clock.sleep(housekeepingMs, signal)
+      if (pleg!.lastRelist() === undefined) continue
+      try {
+        await cleanUp(housekeeping)
+        await cgroups?.updateQos(store.list())
+      } catch (error) {
+        log.warn('housekeeping failed', { error })
+      }
+    }
+  })
+  return {
+    agent, server,
+    async stop() {
+      await server?.close()
+      await workers!.stop()
+      if (given.cri === undefined) cri.close()
+    },
+  }
+}
+
+function runtimeSettings(
+  client: Client, options: ResolvedOptions, host: Host, cgroups: CgroupManager | undefined, resources: ResourceSettings,
+  podDir: (uid: string) => string, downward: (ips: readonly string[]) => { hostIps: readonly string[]; podIps: readonly string[]; allocatable: Record<string, string | number> },
+) {
+  return {
+    podLogsDir: options.podLogsDir, containerLogsDir: options.containerLogsDir, clusterDomain: options.clusterDomain, resources,
+    security: { seccompRoot: `${options.rootDir}/seccomp`, seccompDefault: options.seccompDefault },
+    podDir, downward,
+    cgroupParent: (pod: Pod) => cgroups?.parentOf(pod),
+    async runtimeHandler(pod: Pod) {
+      const name = pod.spec!.runtimeClassName
+      if (name === undefined || name === '') return ''
+      const found = await client.get<RuntimeClass>(runtimeClasses, { name })
+      return found.handler
+    },
+    dns: async () => ({
+      clusterDns: options.clusterDNS, clusterDomain: options.clusterDomain,
+      hostResolvConf: options.resolvConf === '' ? undefined : await host.files.readText(options.resolvConf),
+    }),
+  }
+}
+
+async function requestToken(client: Client, pod: Pod, spec: { audiences: readonly string[]; expirationSeconds: number }): Promise<IssuedToken> {
+  const { name, uid, namespace } = pod.metadata
+  const body = {
+    apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest',
+    spec: { audiences: spec.audiences, expirationSeconds: spec.expirationSeconds, boundObjectRef: { apiVersion: 'v1', kind: 'Pod', name, uid } },
+  }
+  const account = { namespace, name: pod.spec!.serviceAccountName ?? 'default' }
+  const { status } = await client.createSubresource<{ status: IssuedToken }>(serviceAccounts as unknown as Resource, account, 'token', body)
+  return status
+}
+
+/** Resolves when the folder was read once. */
+function followStaticPods(env: Env, host: Host, options: ResolvedOptions, set: (pods: readonly Pod[]) => void): Promise<void> {
+  const path = options.staticPodPath
+  if (path === undefined || path === '') return Promise.resolve()
+  const { promise, resolve } = Promise.withResolvers<void>()
+  env.tasks.go('static pods', async (signal) => {
+    while (!signal.aborted) {
+      const { pods: found, errors } = await readStaticPods(host.files, path, options.nodeName, formatTime(env.clock.now()))
+      for (const { file, error } of errors) env.log.error('static pod was not read', { file, error })
+      set(found)
+      resolve()
+      await env.clock.sleep(options.fileCheckFrequency, signal)
+    }
+  })
+  return promise
+}

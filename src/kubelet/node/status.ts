@@ -1,0 +1,194 @@
+/** The Node object as the kubelet writes it. Pure. Upstream: kubelet_node_status.go, nodestatus/setters.go. */
+import type { Node, NodeAddress, NodeCondition, NodeStatus } from '../../api/generated/types/core-v1.ts'
+import { formatQuantity, newQuantity, parseQuantity, quantityMilliValue, quantityValue } from '../../api/meta/quantity.ts'
+import type { Image, RuntimeStatus, RuntimeVersion } from '../cri/contract.ts'
+import type { DiskUsage, MachineInfo, Usage } from '../host/contract.ts'
+import type { ResolvedOptions } from '../options.ts'
+import { same } from '../status/patch.ts'
+
+/** What was found out about machine and runtime. */
+export interface NodeFacts {
+  readonly machine: MachineInfo
+  readonly usage: Usage
+  readonly disk: DiskUsage
+  readonly runtimeVersion: RuntimeVersion | undefined
+  readonly runtime: RuntimeStatus | undefined
+  /** Why the runtime does not answer. */
+  readonly runtimeError: string | undefined
+  readonly images: readonly Image[]
+  readonly kubeletPort: number
+  readonly kubeletVersion: string
+}
+
+const maxImages = 50
+const maxNamesPerImage = 5
+
+export function initialNode(options: ResolvedOptions, facts: NodeFacts, now: string): Node {
+  const { architecture } = facts.machine
+  const labels = {
+    'kubernetes.io/hostname': options.nodeName, 'kubernetes.io/os': 'linux', 'kubernetes.io/arch': architecture,
+    'beta.kubernetes.io/os': 'linux', 'beta.kubernetes.io/arch': architecture, ...options.nodeLabels,
+  }
+  return {
+    apiVersion: 'v1', kind: 'Node',
+    metadata: { name: options.nodeName, labels, annotations: { 'volumes.kubernetes.io/controller-managed-attach-detach': 'true' } },
+    spec: {
+      ...(options.registerWithTaints.length > 0 ? { taints: [...options.registerWithTaints] } : {}),
+      ...(options.providerID === undefined ? {} : { providerID: options.providerID }),
+    },
+    status: nodeStatus(undefined, options, facts, now),
+  }
+}
+
+/** The next status over the one the API server has: what others wrote there is kept. */
+export function nodeStatus(old: NodeStatus | undefined, options: ResolvedOptions, facts: NodeFacts, now: string): NodeStatus {
+  const capacity = { ...foreignResources(old?.capacity), ...ownCapacity(options, facts) }
+  const allocatable = { ...foreignResources(old?.allocatable), ...ownAllocatable(capacity, options) }
+  return {
+    ...old,
+    capacity, allocatable,
+    addresses: addresses(options, facts),
+    conditions: conditions(old?.conditions ?? [], facts, options, now),
+    daemonEndpoints: { kubeletEndpoint: { Port: facts.kubeletPort } },
+    images: images(facts.images),
+    nodeInfo: {
+      machineID: facts.machine.machineId, systemUUID: facts.machine.systemUuid, bootID: facts.machine.bootId,
+      kernelVersion: facts.machine.kernelVersion, osImage: facts.machine.osImage, operatingSystem: 'linux', architecture: facts.machine.architecture,
+      containerRuntimeVersion: facts.runtimeVersion === undefined ? (old?.nodeInfo?.containerRuntimeVersion ?? '') :
+        `${facts.runtimeVersion.runtimeName}://${facts.runtimeVersion.runtimeVersion}`,
+      kubeletVersion: facts.kubeletVersion, kubeProxyVersion: '',
+      ...(facts.machine.swapBytes > 0 ? { swap: { capacity: facts.machine.swapBytes } } : {}),
+    },
+    runtimeHandlers: (facts.runtime?.handlers ?? []).map(({ name, features }) => ({
+      name, features: { recursiveReadOnlyMounts: features?.recursiveReadOnlyMounts === true, userNamespaces: features?.userNamespaces === true },
+    })),
+  }
+}
+
+const own: ReadonlySet<string> = new Set(['cpu', 'memory', 'ephemeral-storage', 'pods', 'hugepages-1Gi', 'hugepages-2Mi'])
+
+/** Extended resources are set by others: device plugins, operators, tests. */
+function foreignResources(list: Readonly<Record<string, string | number>> | undefined): Record<string, string> {
+  return Object.fromEntries(Object.entries(list ?? {}).filter(([name]) => !own.has(name)).map(([name, amount]) => [name, String(amount)]))
+}
+
+function ownCapacity(options: ResolvedOptions, { machine, disk }: NodeFacts): Record<string, string> {
+  return {
+    cpu: String(machine.cpus), memory: kibi(machine.memoryBytes), 'ephemeral-storage': kibi(disk.capacityBytes),
+    'hugepages-1Gi': '0', 'hugepages-2Mi': '0', pods: String(options.maxPods), ...options.capacity,
+  }
+}
+
+function kibi(bytes: number): string {
+  return `${Math.floor(bytes / 1024)}Ki`
+}
+
+function ownAllocatable(capacity: Readonly<Record<string, string>>, options: ResolvedOptions): Record<string, string> {
+  const result: Record<string, string> = {}
+  for (const [name, amount] of Object.entries(capacity)) {
+    if (!own.has(name)) continue
+    const reserved = [options.systemReserved[name], options.kubeReserved[name], evictionReserve(name, amount, options.evictionHard)].filter((r) => r !== undefined)
+    result[name] = reserved.length === 0 ? amount : subtract(name, amount, reserved)
+  }
+  return result
+}
+
+function evictionReserve(name: string, capacity: string, thresholds: Readonly<Record<string, string>>): string | undefined {
+  const threshold = name === 'memory' ? thresholds['memory.available'] : name === 'ephemeral-storage' ? thresholds['nodefs.available'] : undefined
+  if (threshold === undefined || !threshold.endsWith('%')) return threshold
+  return String(Math.floor((quantityValue(capacity) * Number(threshold.slice(0, -1))) / 100))
+}
+
+function subtract(name: string, amount: string, reserved: readonly string[]): string {
+  if (name === 'cpu') {
+    const milli = Math.max(0, quantityMilliValue(amount) - reserved.reduce((sum, r) => sum + quantityMilliValue(r), 0))
+    return milli % 1000 === 0 ? String(milli / 1000) : `${milli}m`
+  }
+  const left = Math.max(0, quantityValue(amount) - reserved.reduce((sum, r) => sum + quantityValue(r), 0))
+  return name === 'ephemeral-storage' ? String(left) : formatQuantity(newQuantity(left, parseQuantity(amount).format))
+}
+
+function addresses(options: ResolvedOptions, facts: NodeFacts): NodeAddress[] {
+  const ips = options.nodeIps.map((address) => ({ type: 'InternalIP', address }))
+  return [...ips, { type: 'Hostname', address: options.nodeName === '' ? facts.machine.hostname : options.nodeName }]
+}
+
+type Verdict = Pick<NodeCondition, 'type' | 'status' | 'reason' | 'message'>
+
+function conditions(old: readonly NodeCondition[], facts: NodeFacts, options: ResolvedOptions, now: string): NodeCondition[] {
+  const verdicts = [memoryPressure(facts, options), diskPressure(facts, options), pidPressure(facts), ready(facts)]
+  const mine = verdicts.map((verdict): NodeCondition => {
+    const before = old.find(({ type }) => type === verdict.type)
+    const lastTransitionTime = before?.status === verdict.status ? before.lastTransitionTime : now
+    return { ...verdict, lastHeartbeatTime: now, lastTransitionTime: lastTransitionTime ?? now }
+  })
+  return [...old.filter(({ type }) => !mine.some((condition) => condition.type === type)), ...mine]
+}
+
+function threshold(options: ResolvedOptions, signal: string, total: number): number {
+  const text = options.evictionHard[signal]
+  if (text === undefined) return 0
+  return text.endsWith('%') ? (total * Number(text.slice(0, -1))) / 100 : quantityValue(text)
+}
+
+function memoryPressure({ usage }: NodeFacts, options: ResolvedOptions): Verdict {
+  const low = usage.memoryAvailableBytes < threshold(options, 'memory.available', usage.memoryTotalBytes)
+  return low ? { type: 'MemoryPressure', status: 'True', reason: 'KubeletHasInsufficientMemory', message: 'kubelet has insufficient memory available' } :
+    { type: 'MemoryPressure', status: 'False', reason: 'KubeletHasSufficientMemory', message: 'kubelet has sufficient memory available' }
+}
+
+function diskPressure({ disk }: NodeFacts, options: ResolvedOptions): Verdict {
+  const low = disk.availableBytes < threshold(options, 'nodefs.available', disk.capacityBytes) || disk.inodesFree < threshold(options, 'nodefs.inodesFree', disk.inodes)
+  return low ? { type: 'DiskPressure', status: 'True', reason: 'KubeletHasDiskPressure', message: 'kubelet has disk pressure' } :
+    { type: 'DiskPressure', status: 'False', reason: 'KubeletHasNoDiskPressure', message: 'kubelet has no disk pressure' }
+}
+
+function pidPressure({ usage }: NodeFacts): Verdict {
+  const low = usage.pidsRunning >= usage.pidsMax * 0.95
+  return low ? { type: 'PIDPressure', status: 'True', reason: 'KubeletHasInsufficientPID', message: 'kubelet has insufficient PID available' } :
+    { type: 'PIDPressure', status: 'False', reason: 'KubeletHasSufficientPID', message: 'kubelet has sufficient PID available' }
+}
+
+/** Why the node cannot run pods: runtime and network conditions in one text. */
+export function runtimeErrors(facts: Pick<NodeFacts, 'runtime' | 'runtimeError'>): string[] {
+  if (facts.runtime === undefined) return [`container runtime is down: ${facts.runtimeError ?? 'no answer yet'}`]
+  return ['RuntimeReady', 'NetworkReady'].flatMap((type) => {
+    const condition = facts.runtime!.conditions.find((c) => c.type === type)
+    if (condition?.status === true) return []
+    const what = type === 'RuntimeReady' ? 'container runtime not ready' : 'container runtime network not ready'
+    return [`${what}: ${type}=false reason:${condition?.reason ?? ''} message:${condition?.message ?? ''}`]
+  })
+}
+
+function ready(facts: NodeFacts): Verdict {
+  const errors = runtimeErrors(facts)
+  if (errors.length === 0) return { type: 'Ready', status: 'True', reason: 'KubeletReady', message: 'kubelet is posting ready status' }
+  const message = errors.length === 1 ? errors[0]! : `[${errors.join(', ')}]`
+  return { type: 'Ready', status: 'False', reason: 'KubeletNotReady', message }
+}
+
+function images(list: readonly Image[]): NonNullable<NodeStatus['images']> {
+  return [...list].sort((a, b) => b.size - a.size).slice(0, maxImages)
+    .map(({ repoTags, repoDigests, size }) => ({ names: [...repoDigests, ...repoTags].slice(0, maxNamesPerImage), sizeBytes: size }))
+}
+
+/** Whether anything but heartbeats differs. */
+export function nodeStatusChanged(old: NodeStatus, next: NodeStatus): boolean {
+  const bare = (status: NodeStatus) => ({
+    ...status, conditions: status.conditions?.map(({ lastHeartbeatTime: _beat, ...rest }) => rest).sort((a, b) => (a.type < b.type ? -1 : 1)),
+  })
+  return !same(bare(old), bare(next))
+}
+
+/** A strategic merge patch of a node's status; undefined when nothing is to be told. */
+export function nodeStatusPatch(old: NodeStatus, next: NodeStatus): Record<string, unknown> | undefined {
+  const patch: Record<string, unknown> = {}
+  const before = old as Record<string, unknown>
+  const after = next as Record<string, unknown>
+  for (const field of Object.keys(after)) {
+    if (same(before[field], after[field])) continue
+    // Addresses merge by type upstream, which loses one of two of a type: they are replaced as a whole.
+    patch[field] = field === 'addresses' ? [{ $patch: 'replace' }, ...(after[field] as object[])] : after[field]
+  }
+  return Object.keys(patch).length === 0 ? undefined : patch
+}

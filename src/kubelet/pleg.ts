@@ -1,0 +1,115 @@
+/**
+ * Tells which pods changed in the runtime: by its events where it sends them, else by looking each second.
+ * Upstream: pkg/kubelet/pleg (generic and evented).
+ */
+import type { Clock, Logger, Tasks } from '../base/env.ts'
+import { CriError, type RuntimeService, criCode } from './cri/contract.ts'
+import { containerNameLabel, podUidLabel, readSandboxPod } from './runtime/labels.ts'
+import type { RuntimePod } from './runtime/pod-status.ts'
+import type { PodRef } from './pod-workers.ts'
+
+export interface Pleg {
+  start(): void
+  /** What a sync has seen needs no telling. */
+  observe(pod: RuntimePod): void
+  /** Pods that the runtime has, as of the last look. */
+  runtimePods(): PodRef[]
+  /** ms (monotonic) of the last look that was answered; undefined: none yet. */
+  lastRelist(): number | undefined
+}
+
+export interface PlegEnv {
+  readonly clock: Clock
+  readonly log: Logger
+  readonly tasks: Tasks
+  readonly runtime: RuntimeService
+  readonly periodMs: number
+  onChange(uid: string): void
+}
+
+/** Between looks while events come. */
+const periodWithEventsMs = 10_000
+const eventsRetryMs = 5000
+
+export function createPleg(env: PlegEnv): Pleg {
+  const { clock, runtime } = env
+  let known = new Map<string, Map<string, string>>()
+  let pods: PodRef[] = []
+  let last: number | undefined
+  let evented = false
+
+  async function relist(): Promise<void> {
+    const [sandboxes, containers] = await Promise.all([runtime.listPodSandbox(), runtime.listContainers()])
+    const next = new Map<string, Map<string, string>>()
+    const refs = new Map<string, PodRef>()
+    const put = (uid: string, id: string, state: string) => {
+      const states = next.get(uid) ?? new Map<string, string>()
+      next.set(uid, states.set(id, state))
+    }
+    for (const sandbox of sandboxes) {
+      const ref = readSandboxPod(sandbox)
+      if (ref === undefined) continue
+      refs.set(ref.uid, ref)
+      put(ref.uid, sandbox.id, sandbox.state)
+    }
+    for (const { id, labels, state } of containers) {
+      const uid = labels[podUidLabel]
+      if (uid !== undefined && labels[containerNameLabel] !== undefined) put(uid, id, state)
+    }
+    const before = known
+    known = next
+    pods = [...refs.values()]
+    last = clock.monotonic()
+    for (const uid of new Set([...before.keys(), ...next.keys()])) if (!equal(before.get(uid), next.get(uid))) env.onChange(uid)
+  }
+
+  async function relistLoop(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        await relist()
+      } catch (error) {
+        env.log.warn('the runtime did not list its pods', { error })
+      }
+      await clock.sleep(evented ? Math.max(periodWithEventsMs, env.periodMs) : env.periodMs, signal)
+    }
+  }
+
+  async function eventLoop(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        for await (const event of runtime.containerEvents(signal)) {
+          evented = true
+          if (event.podUid !== undefined) env.onChange(event.podUid)
+          else await relist()
+        }
+      } catch (error) {
+        if (error instanceof CriError && error.code === criCode.unimplemented) return
+        env.log.debug('the runtime ended its events', { error })
+      }
+      evented = false
+      await clock.sleep(eventsRetryMs, signal)
+    }
+  }
+
+  return {
+    start() {
+      env.tasks.go('pleg', relistLoop)
+      env.tasks.go('pleg events', eventLoop)
+    },
+    observe(pod) {
+      const states = new Map<string, string>()
+      for (const { id, state } of pod.sandboxes) states.set(id, state)
+      for (const { id, state } of pod.containers) states.set(id, `CONTAINER_${state.toUpperCase()}`)
+      known.set(pod.uid, states)
+    },
+    runtimePods: () => pods,
+    lastRelist: () => last,
+  }
+}
+
+function equal(a: ReadonlyMap<string, string> | undefined, b: ReadonlyMap<string, string> | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b
+  if (a.size !== b.size) return false
+  for (const [id, state] of a) if (b.get(id) !== state) return false
+  return true
+}

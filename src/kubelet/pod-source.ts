@@ -1,0 +1,129 @@
+/** Brings pods from the API server and from files to the workers. Upstream: pkg/kubelet/kubelet.go HandlePod*. */
+import type { Logger } from '../base/env.ts'
+import type { Node, Pod } from '../api/generated/types/core-v1.ts'
+import { parseTime } from '../api/meta/time.ts'
+import type { Informer } from '../client/informer.ts'
+import { admitPod } from './admission.ts'
+import { isMirrorPod, isTerminalPhase, podUid } from './pod.ts'
+import type { PodStore } from './pod-store.ts'
+import type { PodWorkers } from './pod-workers.ts'
+import type { StatusManager } from './status/manager.ts'
+import { same } from './status/patch.ts'
+import { podQOS } from '../api/helpers/qos.ts'
+
+export interface PodSourceEnv {
+  readonly log: Logger
+  readonly store: PodStore
+  readonly workers: PodWorkers
+  readonly status: StatusManager
+  node(): Node | undefined
+  emit(pod: Pod, type: 'Normal' | 'Warning', reason: string, message: string): void
+}
+
+export interface PodSource {
+  /** Follows the informer of this node's pods. */
+  follow(informer: Informer<Pod>): void
+  /** The static pods as of now. */
+  setStatic(pods: readonly Pod[]): void
+}
+
+export function createPodSource(env: PodSourceEnv): PodSource {
+  const { store, workers, status } = env
+  const rejected = new Set<string>()
+  let staticPods = new Map<string, Pod>()
+
+  function add(pod: Pod): void {
+    store.set(pod)
+    if (isMirrorPod(pod)) return resyncOwner(pod)
+    const uid = podUid(pod)
+    if (workers.phase(uid) === undefined && pod.metadata.deletionTimestamp === undefined && !isTerminalPhase(pod.status?.phase)) {
+      const others = store.list().filter((other) => podUid(other) !== uid && isActive(other))
+      const rejection = admitPod({ pod, node: env.node(), others })
+      if (rejection !== undefined) return reject(pod, rejection)
+    }
+    workers.update({ pod })
+  }
+
+  function isActive(pod: Pod): boolean {
+    const uid = podUid(pod)
+    if (rejected.has(uid) || isTerminalPhase(pod.status?.phase) || isTerminalPhase(status.get(uid)?.phase)) return false
+    const phase = workers.phase(uid)
+    return phase === 'sync' || phase === 'terminating'
+  }
+
+  function reject(pod: Pod, { reason, message }: { reason: string; message: string }): void {
+    rejected.add(podUid(pod))
+    env.emit(pod, 'Warning', reason, message)
+    status.set(pod, { phase: 'Failed', reason, message: `Pod was rejected: ${message}`, qosClass: podQOS(pod), observedGeneration: pod.metadata.generation })
+  }
+
+  function update(pod: Pod, old: Pod): void {
+    store.set(pod)
+    if (isMirrorPod(pod)) return
+    const uid = podUid(pod)
+    if (workers.phase(uid) === undefined && rejected.has(uid) && pod.metadata.deletionTimestamp === undefined && !isTerminalPhase(pod.status?.phase)) return
+    if (statusOnly(pod, old)) {
+      workers.refresh(pod)
+      status.reconcile(pod)
+      const turnedTerminal = isTerminalPhase(pod.status?.phase) && !isTerminalPhase(old.status?.phase)
+      const gates = (pod.spec!.readinessGates?.length ?? 0) > 0 && !same(pod.status?.conditions, old.status?.conditions)
+      if (turnedTerminal || gates) workers.update({ pod })
+      return
+    }
+    workers.update({ pod })
+  }
+
+  function remove(pod: Pod): void {
+    store.delete(pod)
+    if (isMirrorPod(pod)) return resyncOwner(pod)
+    const uid = podUid(pod)
+    rejected.delete(uid)
+    if (workers.phase(uid) !== undefined) workers.update({ pod, kill: {} })
+    status.forget(uid)
+  }
+
+  /** A mirror that came or went: its static pod sees to it. */
+  function resyncOwner(mirror: Pod): void {
+    const owner = store.byName(mirror.metadata.namespace!, mirror.metadata.name!)
+    if (owner !== undefined) workers.resync(podUid(owner))
+  }
+
+  return {
+    follow(informer) {
+      // The oldest pods of a node that starts again have the first claim on it.
+      const initial: Pod[] = []
+      let started = false
+      informer.addHandler({
+        add: (pod, first) => void (first && !started ? initial.push(pod) : add(pod)),
+        update: (pod, old) => {
+          // A pod of another UID may have taken the name while nobody watched.
+          if (podUid(pod) === podUid(old)) return update(pod, old)
+          remove(old)
+          add(pod)
+        },
+        delete: remove,
+      })
+      void informer.synced.then(() => {
+        started = true
+        const time = (pod: Pod) => parseTime(pod.metadata.creationTimestamp ?? '') ?? 0
+        for (const pod of initial) store.set(pod)
+        for (const pod of initial.sort((a, b) => time(a) - time(b))) if (store.get(podUid(pod)) !== undefined || isMirrorPod(pod)) add(pod)
+      })
+    },
+    setStatic(pods) {
+      const next = new Map(pods.map((pod) => [podUid(pod), pod]))
+      const before = staticPods
+      staticPods = next
+      for (const [uid, pod] of before) if (!next.has(uid)) remove(pod)
+      for (const [uid, pod] of next) if (!before.has(uid)) add(pod)
+    },
+  }
+}
+
+/** Whether two states of a pod differ in nothing that a worker acts on. */
+export function statusOnly(pod: Pod, old: Pod): boolean {
+  const { metadata: a } = pod
+  const { metadata: b } = old
+  return a.deletionTimestamp === b.deletionTimestamp && a.deletionGracePeriodSeconds === b.deletionGracePeriodSeconds && a.generation === b.generation &&
+    same(a.labels, b.labels) && same(a.annotations, b.annotations) && same(pod.spec, old.spec)
+}
