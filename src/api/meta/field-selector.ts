@@ -90,7 +90,10 @@ export function parseFieldSelector(text: string): FieldSelector {
     if (term === '') continue
     const match = /^(.*?)(!=|==|=)(.*)$/s.exec(term)
     if (match === null) throw new FieldSelectorError(`invalid selector: '${text}'; can't understand '${term}'`)
-    requirements.push({ field: match[1]!, operator: match[2] === '!=' ? '!=' : '=', value: unescape(match[3]!) })
+    const value = unescape(match[3]!)
+    // A term without field and value selects everything.
+    if (match[1] === '' && value === '') continue
+    requirements.push({ field: match[1]!, operator: match[2] === '!=' ? '!=' : '=', value })
   }
   return fieldSelectorOf(requirements)
 }

@@ -2,7 +2,8 @@
  * Times and durations as the API writes them: metav1.Time (RFC 3339, whole seconds, UTC), MicroTime (six digits),
  * metav1.Duration (Go's "1h2m3.5s"), and kubectl's ages.
  */
-const rfc3339 = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)([.,]\d+)?(Z|[+-]\d\d:\d\d)$/
+// Go takes an hour of one digit too.
+const rfc3339 = /^(\d{4})-(\d\d)-(\d\d)T(\d\d?):(\d\d):(\d\d)([.,]\d+)?(Z|[+-]\d\d:\d\d)$/
 
 const daysIn = (year: number, month: number): number => new Date(Date.UTC(year, month, 0)).getUTCDate()
 
@@ -55,11 +56,15 @@ const fieldsOfTime = [
   ['04', /^\d\d/], [':', /^:/], ['05', /^\d\d(?:[.,]\d+)?/], ['Z07:00', /^(?:Z|[+-]\d\d:\d\d)/],
 ] as const
 
-/** What Go's time.Parse says of a text that is no RFC 3339 time. */
-export function timeParseError(text: string): string {
-  const layout = '2006-01-02T15:04:05Z07:00'
+const fieldsOfMicroTime = [
+  ...fieldsOfTime.slice(0, 10), ['05', /^\d\d/], ['.000000', /^[.,]\d{6}/], fieldsOfTime[11],
+] as const
+
+/** What Go's time.Parse says of a text that is no RFC 3339 time (with six digits of fraction for MicroTime). */
+export function timeParseError(text: string, micro = false): string {
+  const layout = micro ? '2006-01-02T15:04:05.000000Z07:00' : '2006-01-02T15:04:05Z07:00'
   let rest = text
-  for (const [name, pattern] of fieldsOfTime) {
+  for (const [name, pattern] of micro ? fieldsOfMicroTime : fieldsOfTime) {
     const match = pattern.exec(rest)
     if (match === null) return `parsing time ${JSON.stringify(text)} as ${JSON.stringify(layout)}: cannot parse ${JSON.stringify(rest)} as ${JSON.stringify(name)}`
     rest = rest.slice(match[0].length)
@@ -69,6 +74,8 @@ export function timeParseError(text: string): string {
 }
 
 function outOfRange(text: string): string {
+  const zone = /[+-](\d\d):\d\d$/.exec(text)
+  if (zone !== null && Number(zone[1]) > 24) return 'time zone offset hour'
   const month = Number(text.slice(5, 7))
   if (month < 1 || month > 12) return 'month'
   const [hour, minute, second] = text.slice(11, 19).split(':').map(Number) as [number, number, number]
@@ -92,7 +99,7 @@ export function parseDuration(text: string): number | undefined {
   while (rest !== '') {
     const part = /^(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)/.exec(rest)
     if (part === null) return undefined
-    nanos += Number(part[1]) * unitNanos[part[2]!]!
+    nanos += Math.floor(Number((Number(part[1]) * unitNanos[part[2]!]!).toPrecision(15)))
     rest = rest.slice(part[0].length)
   }
   if (nanos >= 2 ** 63) return undefined

@@ -9,7 +9,7 @@ import { canonicalQuantity, QuantityError } from '../meta/quantity.ts'
 import { canonicalTime, formatDuration, parseDuration, parseTime, timeParseError } from '../meta/time.ts'
 import { goQuote } from '../meta/go-text.ts'
 import {
-  durationName, goTypeOf, jsonKind, mapKeyMark, microTimeName, strictPath, timeName, typeErrorText,
+  durationName, embeddedMark, embeddedStruct, goTypeOf, jsonKind, mapKeyMark, microTimeName, strictPath, timeName, typeErrorText,
 } from './go-decode.ts'
 import type { Step } from './go-decode.ts'
 import type { Schema } from './schema.ts'
@@ -61,6 +61,22 @@ function zeroOf(schema: Schema): unknown {
 export function setOwn(object: Record<string, unknown>, key: string, value: unknown): void {
   if (key === '__proto__') Object.defineProperty(object, key, { value, enumerable: true, writable: true, configurable: true })
   else object[key] = value
+}
+
+const shortNames = new Map<string, string>()
+
+function shortName(name: string): string {
+  let short = shortNames.get(name)
+  if (short === undefined) shortNames.set(name, (short = name.slice(name.lastIndexOf('.') + 1)))
+  return short
+}
+
+/** Go does not write lists and maps that are empty, unless their field is required. [] managedFields has a meaning. */
+function isOmitted(value: unknown, key: string, schema: Schema, property: Schema): boolean {
+  if (typeof value !== 'object' || value === null || property.properties !== undefined) return false
+  const collection = property.type === 'array' || (property.type === 'object' && property.additionalProperties !== undefined)
+  if (!collection || (Array.isArray(value) ? value.length : Object.keys(value).length) > 0) return false
+  return key !== 'managedFields' && schema.required?.includes(key) !== true
 }
 
 class Reader {
@@ -117,7 +133,11 @@ class Reader {
 
   private readText(value: string, schema: Schema): unknown {
     if (schema.format === undefined && schema.name === undefined) return value
-    if (schema.name === timeName) return canonicalTime(value) ?? this.fail(timeParseError(value))
+    if (schema.name === timeName) {
+      const time = canonicalTime(value)
+      // Go's zero time is no time.
+      return time === '0001-01-01T00:00:00Z' ? undefined : time ?? this.fail(timeParseError(value))
+    }
     if (schema.name === microTimeName) return this.readMicroTime(value)
     if (schema.name === durationName) return this.readDuration(value)
     return schema.format === 'byte' ? this.readBytes(value) : value
@@ -127,7 +147,7 @@ class Reader {
     const time = parseTime(value)
     const digits = /\.(\d{6})(?:Z|[+-]\d\d:\d\d)$/.exec(value)?.[1]
     if (time === undefined || digits === undefined) {
-      return this.fail(timeParseError(value).replace('05Z07:00', '05.000000Z07:00'))
+      return this.fail(timeParseError(value, true))
     }
     return value.endsWith('Z') ? value : `${new Date(Math.floor(time / 1000) * 1000).toISOString().slice(0, -5)}.${digits}Z`
   }
@@ -209,11 +229,13 @@ class Reader {
 
   private readField(key: string, item: unknown, schema: Schema, property: Schema): unknown {
     const at = this.steps.length
+    this.struct = schema.name === undefined ? '' : shortName(schema.name)
+    const inner = embeddedStruct(this.struct, key)
+    if (inner !== undefined) this.steps.push(embeddedMark + inner)
     this.steps.push(key)
-    this.struct = schema.name === undefined ? '' : schema.name.slice(schema.name.lastIndexOf('.') + 1)
     const read = this.read(item, property)
     this.steps.length = at
-    return read
+    return isOmitted(read, key, schema, property) ? undefined : read
   }
 
   /** A null of a known field is just absent; an unknown one is told. */
