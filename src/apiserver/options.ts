@@ -10,6 +10,7 @@ import type { UserInfo } from './handler.ts'
 import type { ResourceRegistry } from './registry/resource-registry.ts'
 import type { ResourceDefinition } from './resources/define.ts'
 import type { KVStore } from './storage/store.ts'
+import type { TlsSettings } from './streams/target.ts'
 
 export type AuthorizationMode = 'Node' | 'RBAC' | 'AlwaysAllow' | 'AlwaysDeny'
 
@@ -77,6 +78,13 @@ export interface ApiServerOptions {
   readonly admission?: (context: AdmissionContext) => Admission
   /** Streams and the like, by "pods/exec". */
   readonly subresourceHandlers?: ReadonlyMap<string, SpecialHandler>
+  /** How kubelets are reached for exec, logs and the like; default: without a client certificate. */
+  readonly kubelet?: { readonly tls: TlsSettings; readonly addressTypes?: readonly string[] }
   /** The kinds to serve; default: all built-in ones. */
   readonly resources?: readonly ResourceDefinition[]
+}
+
+/** The ranges that services get their addresses from; upstream's own default when none is given. */
+export function serviceRanges(options: ApiServerOptions): readonly string[] {
+  return options.serviceClusterIPRanges ?? ['10.0.0.0/24']
 }

@@ -9,7 +9,11 @@ import { InformerFactory } from '../client/informer.ts'
 import { type Admission, admitAll } from './admission/contract.ts'
 import { parseBundle } from './auth/certificates.ts'
 import { chained, httpFilters, inProcessFilters } from './chain/index.ts'
-import { createAccess } from './access.ts'
+import { createServiceAllocators } from './allocators/service-allocators.ts'
+import { type Access, createAccess } from './access.ts'
+import { objectsOf } from './auth/objects.ts'
+import { createStreamHandlers } from './streams/index.ts'
+import { defaultAddressTypes } from './streams/locate.ts'
 import { createEndpoints } from './extend/endpoints.ts'
 import { createDiscovery } from './extend/discovery.ts'
 import { enabledVersions, servedVersionsOf } from './extend/discovery-model.ts'
@@ -18,10 +22,10 @@ import type { HealthCheck } from './extend/health.ts'
 import { postStartHooks } from './extend/hooks/index.ts'
 import { type PostStartHook, runHooks } from './extend/hooks/hooks.ts'
 import type { ApiHandler, ApiRequest } from './handler.ts'
-import { createResourceHandler } from './handlers/index.ts'
+import { type SpecialHandler, createResourceHandler } from './handlers/index.ts'
 import { createListener } from './http/listener.ts'
 import { type HttpServer, startHttpServer } from './http/server.ts'
-import type { ApiServerOptions } from './options.ts'
+import { type ApiServerOptions, serviceRanges } from './options.ts'
 import { ResourceRegistry, compactionIntervalMs } from './registry/resource-registry.ts'
 import type { ResourceDefinition } from './resources/define.ts'
 import { builtinResources } from './resources/index.ts'
@@ -49,8 +53,9 @@ export interface ApiServer extends Component {
 export async function createApiServer(env: Env, options: ApiServerOptions): Promise<ApiServer> {
   const log = env.log.child('apiserver')
   const store = await openStore(env, options)
-  const registry = new ResourceRegistry({ env, store, feature: options.feature, services: options.services })
-  const server = { env: { ...env, log }, options, store, registry }
+  const services: Record<string, unknown> = { ...options.services }
+  const registry = new ResourceRegistry({ env, store, feature: options.feature, services })
+  const server = { env: { ...env, log }, options, store, registry, services }
   return assemble(server)
 }
 
@@ -59,9 +64,11 @@ interface Parts {
   readonly options: ApiServerOptions
   readonly store: KVStore
   readonly registry: ResourceRegistry
+  /** What the kinds' hooks are given; completed here by what needs the server's own client. */
+  readonly services: Record<string, unknown>
 }
 
-function assemble({ env, options, store, registry }: Parts): ApiServer {
+function assemble({ env, options, store, registry, services }: Parts): ApiServer {
   const stopping = new AbortController()
   let http: HttpServer | undefined
   const address = () => `${options.advertiseAddress}:${http?.port ?? options.securePort ?? 0}`
@@ -70,6 +77,8 @@ function assemble({ env, options, store, registry }: Parts): ApiServer {
   let inner: ApiHandler = () => Promise.reject(new Error('the server is not assembled yet'))
   const client = createInProcessClient((request) => inner(request), loopbackUser, { userAgent: 'kube-apiserver/v1.36.3' })
   const informers = new InformerFactory(env, client)
+  const allocators = createServiceAllocators(env, client, { serviceCIDRs: serviceRanges(options) })
+  services['serviceAllocators'] ??= allocators.allocators
   const access = createAccess(env, options, { client, informers, registry })
   const admission: Admission = options.admission?.({ client, informers, registry, authorizer: access.authorizer, env }) ?? admitAll
 
@@ -81,10 +90,10 @@ function assemble({ env, options, store, registry }: Parts): ApiServer {
   })
   const resources = createResourceHandler({
     env, registry, admission, feature: options.feature, authorizeCreate: access.authorizeCreate,
-    virtualHandlers: access.virtualHandlers, subresourceHandlers: new Map([...access.subresourceHandlers, ...(options.subresourceHandlers ?? [])]),
+    virtualHandlers: access.virtualHandlers, subresourceHandlers: new Map([...access.subresourceHandlers, ...streamHandlers(env, options, client, access), ...(options.subresourceHandlers ?? [])]),
     ...(options.minRequestTimeoutMs === undefined ? {} : { minRequestTimeoutMs: options.minRequestTimeoutMs }),
   })
-  const state: HookState = { hooks: postStartHooks(options, address), done: new Set(), synced: false, stopping: stopping.signal }
+  const state: HookState = { hooks: postStartHooks(options, address, onceDone(() => allocators.start())), done: new Set(), synced: false, stopping: stopping.signal }
   const endpoints = createEndpoints({
     metrics: env.metrics, checks: () => healthChecks(store, state), openapi, ...(access.openid === undefined ? {} : { openid: access.openid }),
   })
@@ -145,6 +154,22 @@ function assemble({ env, options, store, registry }: Parts): ApiServer {
       await store.close()
     },
   }
+}
+
+function streamHandlers(env: Env, options: ApiServerOptions, client: Client, access: Access): ReadonlyMap<string, SpecialHandler> {
+  return createStreamHandlers({
+    objects: objectsOf(client), client, random: env.random, authorizeCreate: access.authorizeCreate,
+    kubelet: { tls: options.kubelet?.tls ?? {}, addressTypes: options.kubelet?.addressTypes ?? defaultAddressTypes },
+  })
+}
+
+/** Runs once for all who wait for it; a failure is forgotten, so that the next who asks tries again. */
+function onceDone(run: () => Promise<void>): () => Promise<void> {
+  let running: Promise<void> | undefined
+  return () => (running ??= run().catch((error: unknown) => {
+    running = undefined
+    throw error
+  }))
 }
 
 const defaultLimits = { readOnly: 400, mutating: 200 }

@@ -1,5 +1,5 @@
 /** The post-start hooks, in upstream's names. */
-import type { ApiServerOptions } from '../../options.ts'
+import { type ApiServerOptions, serviceRanges } from '../../options.ts'
 import { formatIP, parseCIDR } from '../../../api/meta/ip.ts'
 import { authenticationInfoHook } from './authentication-info.ts'
 import type { PostStartHook } from './hooks.ts'
@@ -7,11 +7,10 @@ import { kubernetesServiceHook } from './kubernetes-service.ts'
 import { systemNamespacesHook } from './namespaces.ts'
 import { priorityClassesHook } from './priority-classes.ts'
 import { rbacHook } from './rbac.ts'
-import { serviceCIDRHook } from './service-cidr.ts'
 
-/** `address` is "host:port" once the server listens. */
-export function postStartHooks(options: ApiServerOptions, address: () => string): PostStartHook[] {
-  const ranges = options.serviceClusterIPRanges ?? ['10.0.0.0/24']
+/** `address` is "host:port" once the server listens; `startAllocators` makes ServiceCIDR kubernetes and reads what is in use. */
+export function postStartHooks(options: ApiServerOptions, address: () => string, startAllocators: () => Promise<void>): PostStartHook[] {
+  const ranges = serviceRanges(options)
   const modes = options.authorizationModes ?? ['Node', 'RBAC']
   const { requestHeader } = options
   return [
@@ -25,12 +24,12 @@ export function postStartHooks(options: ApiServerOptions, address: () => string)
     }),
     ...(modes.includes('RBAC') ? [rbacHook] : []),
     priorityClassesHook,
-    ...(options.advertiseAddress === undefined ? [] : [kubernetesServiceHook(() => {
+    ...(options.advertiseAddress === undefined ? [] : [kubernetesServiceHook(startAllocators, () => {
       const at = address()
       const colon = at.lastIndexOf(':')
       return { clusterIP: firstAddress(ranges[0]!), servicePort: 443, address: at.slice(0, colon), port: Number(at.slice(colon + 1)) }
     })]),
-    serviceCIDRHook(ranges),
+    { name: 'start-service-ip-repair-controllers', run: startAllocators },
   ]
 }
 

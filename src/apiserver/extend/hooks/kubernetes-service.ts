@@ -21,10 +21,12 @@ const name = 'kubernetes'
 const namespace = 'default'
 const labels = { component: 'apiserver', provider: 'kubernetes' }
 
-export function kubernetesServiceHook(options: () => KubernetesServiceOptions): PostStartHook {
+/** `allocatorsReady`: the service takes its address from them like any other. */
+export function kubernetesServiceHook(allocatorsReady: () => Promise<void>, options: () => KubernetesServiceOptions): PostStartHook {
   return {
     name: 'bootstrap-controller',
     async run({ env, client }) {
+      await allocatorsReady()
       await reconcileAll(client, options())
       env.tasks.go('kubernetes service', async (signal) => {
         for (;;) {
