@@ -22,6 +22,8 @@ export interface Plan {
   /** The status write, which may depend on how the steps went. Done even when they failed. */
   readonly status?: (outcome: Outcome) => readonly Step[]
   readonly requeueAfterMs?: number
+  /** Something was amiss that another look may mend: the steps are done, then the key comes back as after a failure. */
+  readonly error?: Error
 }
 
 export interface ControllerDefinition<S> {
@@ -67,6 +69,7 @@ async function reconcile<S>(
   const outcome = await execute(plan.steps, steps)
   const status = plan.status === undefined ? undefined : await execute(plan.status(outcome), steps)
   const errors = [...outcome.errors, ...(status?.errors ?? [])].filter((error) => !isNamespaceTerminating(error))
+  if (plan.error !== undefined) errors.push(plan.error)
   if (errors.length === 1) throw errors[0]
   if (errors.length > 1) throw new AggregateError(errors, errors.map((error) => error.message).join('; '))
   return { requeueAfterMs: plan.requeueAfterMs }

@@ -4,17 +4,15 @@ import { type ControllerContext, type KeyedController, runController } from '../
 import { type ControllerDefinition, reconciler } from '../client/reconcile.ts'
 import { deploymentController } from './deployment/index.ts'
 import { namespaceController } from './namespace/index.ts'
+import { endpointsController } from './endpoints/index.ts'
+import { endpointSliceController } from './endpointslice/index.ts'
+import { garbageCollectorName, startGarbageCollector } from './garbage-collector/index.ts'
 import type { ControllerManagerOptions } from './options.ts'
 import { replicaSetController } from './replicaset/index.ts'
 import { replicationControllerController } from './replicationcontroller/index.ts'
 import { rootCaPublisher } from './root-ca-certificate-publisher/index.ts'
+import type { Running } from './running.ts'
 import { serviceAccountController } from './serviceaccount/index.ts'
-
-/** A part of the manager that runs: a queue with workers, or something of its own making. */
-export interface Running {
-  readonly ready: Promise<void>
-  stop(): Promise<void>
-}
 
 export interface ControllerEntry {
   readonly name: string
@@ -38,10 +36,14 @@ const configured = (
 })
 
 export const controllers: readonly ControllerEntry[] = [
+  configured('endpoints-controller', () => reconciler(endpointsController())),
+  configured('endpointslice-controller', ({ maxEndpointsPerSlice }) => reconciler(endpointSliceController(maxEndpointsPerSlice))),
   planned(replicationControllerController),
   keyed(namespaceController),
   planned(serviceAccountController),
   planned(deploymentController),
   planned(replicaSetController),
   configured('root-ca-certificate-publisher-controller', ({ rootCA }) => (rootCA === undefined ? undefined : reconciler(rootCaPublisher(rootCA)))),
+  // Last, so that it finds the others' informers and shares them.
+  { name: garbageCollectorName, start: (context) => startGarbageCollector(context) },
 ]

@@ -5,8 +5,9 @@ import type { ControllerContext } from '../client/controller.ts'
 import { createEventRecorder, type EventRecorder } from '../client/events.ts'
 import { InformerFactory } from '../client/informer.ts'
 import { runLeaderElection } from '../client/leader-election.ts'
-import { type ControllerEntry, controllers, type Running } from './index.ts'
+import { type ControllerEntry, controllers } from './index.ts'
 import type { ControllerManagerOptions } from './options.ts'
+import type { Running } from './running.ts'
 
 export type { ControllerManagerOptions, ServiceAccountTokenClaims } from './options.ts'
 

@@ -53,7 +53,7 @@ export async function createTestCluster(options: TestClusterOptions = {}): Promi
   const resources = createResourceHandler({ env, registry, admission: admitAll })
   const discovery = createDiscovery({ definitions: () => registry.definitions(), serverAddress: () => 'localhost:6443' })
   const plain: ApiHandler = async (request: ApiRequest) =>
-    (request.info.isResourceRequest ? undefined : await discovery.answer(request)) ?? resources(request)
+    (request.info.isResourceRequest ? undefined : discovery.answer(request)) ?? resources(request)
   const handler = options.wrap === undefined ? plain : options.wrap(plain)
   const user = { name: 'system:kube-controller-manager', groups: ['system:masters', 'system:authenticated'] }
   const client = createInProcessClient(handler, user, { userAgent: 'kube-controller-manager/test' })
