@@ -2,7 +2,10 @@
 import type { Env } from '../base/env.ts'
 import type { Client } from '../client/client.ts'
 import type { Informers } from '../client/informer.ts'
+import { methodNotAllowed } from '../api/meta/errors.ts'
 import type { KubeObject } from '../api/meta/object.ts'
+import { schemaOf } from '../api/schema/builtin.ts'
+import { applyDefaults } from '../api/schema/default.ts'
 import { attributesOf, forbiddenRequest } from './chain/authorization.ts'
 import { bearerAuthenticator, cachedTokens, unionOfTokens } from './auth/authenticators/bearer.ts'
 import { bootstrapTokenAuthenticator } from './auth/authenticators/bootstrap-token.ts'
@@ -19,16 +22,16 @@ import { parseBundle } from './auth/certificates.ts'
 import type { Authenticator, Authorizer, PolicyRule, TokenAuthenticator } from './auth/contract.ts'
 import { jsonWebKeys, signingKey, verifyingKeys } from './auth/jwt.ts'
 import { type Objects, objectsOf } from './auth/objects.ts'
-import { createReviews } from './auth/reviews.ts'
+import { type Review, createReviews } from './auth/reviews.ts'
 import { createTokenIssuer, serviceAccountAuthenticator } from './auth/service-account-tokens.ts'
-import { createToken } from './auth/token-request.ts'
-import type { ApiRequest } from './handler.ts'
-import { resourceKey, type RequestContext } from './handlers/context.ts'
+import { createToken, rfc3339 } from './auth/token-request.ts'
+import type { ApiRequest, ApiResponse } from './handler.ts'
+import { type RequestContext, attributesOf as admissionAttributes, resourceKey } from './handlers/context.ts'
+import { type BodyKind, bodyKindOf, decodeBody } from './handlers/decode.ts'
+import { writeOptions } from './handlers/options.ts'
 import type { SpecialHandler } from './handlers/index.ts'
 import type { ApiServerOptions } from './options.ts'
 import type { ResourceRegistry } from './registry/resource-registry.ts'
-import { badRequest, methodNotAllowed } from '../api/meta/errors.ts'
-import { rfc3339 } from './auth/token-request.ts'
 
 export interface Access {
   readonly authenticator: Authenticator
@@ -60,7 +63,7 @@ export function createAccess(env: Env, options: ApiServerOptions, server: Server
     authenticator: requestAuthenticator(env, options, tokens, audiences), authorizer,
     virtualHandlers: new Map(Object.entries(reviews).map(([name, review]) => {
       const [group = '', resource = ''] = name.split('/')
-      return [resourceKey(group, resource), (request, context) => answerReview(request, context, review)] as [string, SpecialHandler]
+      return [resourceKey(group, resource), (_request, context) => answerReview(context, review)] as [string, SpecialHandler]
     })),
     subresourceHandlers: tokenHandlers(env, options, objects, audiences),
     async authorizeCreate(request) {
@@ -154,32 +157,41 @@ async function nodeRules(): Promise<readonly PolicyRule[]> {
   return (role?.rules ?? []) as readonly PolicyRule[]
 }
 
-function bodyObject(request: ApiRequest, kind: string): KubeObject {
-  const value = request.body?.value
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw badRequest(`the object provided is unrecognized (must be of type ${kind}): couldn't get version/kind; json parse error: unexpected end of JSON input (<empty>)`)
-  }
-  return value as KubeObject
+const tokenRequestKind = { group: 'authentication.k8s.io', version: 'v1', kind: 'TokenRequest' }
+
+/** The body as an object of its kind, with nulls gone and defaults set. Throws 400. */
+function bodyOf(context: RequestContext, kind: BodyKind): KubeObject {
+  const { fieldValidation } = writeOptions(context.request, 'CreateOptions')
+  return applyDefaults(decodeBody(context, kind, fieldValidation), kind.schema)
 }
 
-async function answerReview(request: ApiRequest, context: RequestContext, review: ReturnType<typeof createReviews>[string]) {
-  const { served } = context
+async function answerReview(context: RequestContext, review: Review): Promise<ApiResponse> {
+  const { request, served } = context
   if (request.info.verb !== 'create') throw methodNotAllowed()
-  const object = bodyObject(request, served.kind)
-  const typed = { ...object, kind: served.kind, apiVersion: served.apiVersion, metadata: object.metadata ?? {} }
-  const answer = await review(typed, request.user, request.info.namespace)
-  return { type: 'object' as const, code: 201, object: answer }
+  const object = bodyOf(context, bodyKindOf(served))
+  const attributes = admissionAttributes(context, { operation: 'CREATE', name: '', object, oldObject: undefined })
+  await context.deps.admission.admit(attributes)
+  await context.deps.admission.validate(attributes)
+  return { type: 'object', code: 201, object: await review(attributes.object ?? object, request.user, request.info.namespace) }
 }
 
 function tokenHandlers(env: Env, options: ApiServerOptions, objects: Objects, audiences: readonly string[]): ReadonlyMap<string, SpecialHandler> {
   const { serviceAccount } = options
   if (serviceAccount?.signingKey === undefined) return new Map()
   const issuer = createTokenIssuer(env.clock, env.random, serviceAccount.issuers[0] ?? '', signingKey(serviceAccount.signingKey))
-  return new Map<string, SpecialHandler>([['serviceaccounts/token', async (request) => {
+  return new Map<string, SpecialHandler>([['serviceaccounts/token', async (request, context) => {
     if (request.info.verb !== 'create') throw methodNotAllowed()
-    const object = await createToken(bodyObject(request, 'TokenRequest'), request, {
+    const kind = { ...tokenRequestKind, schema: schemaOf('io.k8s.api.authentication.v1.TokenRequest') }
+    const object = await createToken(bodyOf(context, kind), request, {
       clock: env.clock, objects, issuer, apiAudiences: audiences,
       maxExpirationSeconds: serviceAccount.maxExpirationSeconds ?? 0, extendExpiration: serviceAccount.extendExpiration !== false,
+      admit: async (admitted) => {
+        const attributes = admissionAttributes(context, {
+          operation: 'CREATE', name: request.info.name, object: admitted as unknown as KubeObject, oldObject: undefined, kind: tokenRequestKind,
+        })
+        await context.deps.admission.admit(attributes)
+        await context.deps.admission.validate(attributes)
+      },
     })
     return { type: 'object', code: 201, object }
   }]])

@@ -72,7 +72,7 @@ function optionsFrom(flags: FlagValues): { options: ApiServerOptions; pki: Serve
     ...(tokenFile === undefined ? {} : { tokenUsers: parseTokenFile(tokenFile) }),
     serviceAccount: serviceAccountFrom(flags, pki),
     ...(flags.given('authorization-mode') ? { authorizationModes: modesFrom(flags) } : {}),
-    serviceClusterIPRanges: ranges,
+    serviceClusterIPRanges: ranges, kubelet: kubeletFrom(flags, pki),
     limits: { readOnly: flags.number('max-requests-inflight') ?? 400, mutating: flags.number('max-mutating-requests-inflight') ?? 200 },
     requestTimeoutMs: flags.number('request-timeout') ?? 60_000,
     minRequestTimeoutMs: (flags.number('min-request-timeout') ?? 1800) * 1000,
@@ -91,6 +91,17 @@ function fileText(path: string, flag: string): string {
   const text = readText(path)
   if (text === undefined) throw new UsageError(`--${flag}: open ${path}: no such file or directory`)
   return text
+}
+
+function kubeletFrom(flags: FlagValues, pki: ServerPki): NonNullable<ApiServerOptions['kubelet']> {
+  const ca = fileFlag(flags, 'kubelet-certificate-authority')
+  return {
+    tls: {
+      cert: fileFlag(flags, 'kubelet-client-certificate') ?? pki.kubeletClient.cert,
+      key: fileFlag(flags, 'kubelet-client-key') ?? pki.kubeletClient.key, ...(ca === undefined ? {} : { ca }),
+    },
+    ...(flags.given('kubelet-preferred-address-types') ? { addressTypes: flags.list('kubelet-preferred-address-types') } : {}),
+  }
 }
 
 function requestHeaderFrom(flags: FlagValues, pki: ServerPki): NonNullable<ApiServerOptions['requestHeader']> {

@@ -14,6 +14,7 @@ import {
   type TableOptions, assertTransformFits, defaultColumns, parseIncludeObject, toPartial, toPartialList, toTable,
 } from './transform.ts'
 import { writeWatch } from './watch.ts'
+import { isWebSocket, sendBody } from './websocket.ts'
 
 export type AnyResponse = ServerResponse | Http2ServerResponse
 
@@ -164,6 +165,7 @@ async function writeRaw(exchange: HttpExchange, request: ApiRequest, raw: RawRes
     send(exchange, raw.code, headers, body)
     return
   }
+  if (isWebSocket(exchange)) return sendBody(exchange, raw.body)
   const response = exchange.response
   if (response === undefined) return
   startResponse(response, raw.code, headers)

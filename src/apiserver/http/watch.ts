@@ -8,6 +8,7 @@ import { encodeObject, jsonFrame, watchFrameJson, watchFrameProtobuf } from './e
 import type { HttpExchange } from './exchange.ts'
 import { type Negotiated, jsonType } from './negotiate.ts'
 import { ClientGoneError, commonHeaders, startResponse, writeChunk } from './respond.ts'
+import { isWebSocket, sendWatch } from './websocket.ts'
 import { type TableOptions, toPartial, toTable } from './transform.ts'
 
 /** Sends events until the watch ends or the client is gone. */
@@ -18,6 +19,7 @@ export async function writeWatch(
   if (response === undefined) return
   const frame = createFramer(negotiated, table)
   const { mediaType } = negotiated
+  if (isWebSocket(exchange)) return sendWatch(exchange, watch.events, frame, mediaType === jsonType)
   startResponse(response, 200, {
     ...commonHeaders(exchange, request.warnings),
     'content-type': mediaType === jsonType ? mediaType : `${mediaType};stream=watch`,

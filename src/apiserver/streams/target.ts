@@ -1,0 +1,91 @@
+/** Where a stream goes, and connections to it: kubelets, pods and the endpoints of services. */
+import { Agent as HttpAgent, type ClientRequest, type IncomingMessage, type OutgoingHttpHeaders, request as httpRequest } from 'node:http'
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
+import { type Socket, connect as connectTcp } from 'node:net'
+import { connect as connectTls } from 'node:tls'
+
+export interface TlsSettings {
+  readonly cert?: string
+  readonly key?: string
+  /** PEM; without it the other side is believed. */
+  readonly ca?: string
+  readonly serverName?: string
+}
+
+export interface Target {
+  readonly scheme: 'http' | 'https'
+  readonly host: string
+  readonly port: number
+  /** Percent-encoded, without the query. */
+  readonly path: string
+  /** Without "?". */
+  readonly query: string
+  readonly tls?: TlsSettings
+}
+
+export function targetPath({ path, query }: Target): string {
+  return query === '' ? path : `${path}?${query}`
+}
+
+/** "10.0.0.1:10250", "[fd00::1]:80". */
+export function targetAuthority({ host, port }: Target): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`
+}
+
+function tlsOptions(tls: TlsSettings | undefined) {
+  const { cert, key, ca, serverName } = tls ?? {}
+  return { cert, key, ca, servername: serverName ?? '', rejectUnauthorized: ca !== undefined, ALPNProtocols: ['http/1.1'] }
+}
+
+const plainAgent = new HttpAgent({ keepAlive: true, timeout: 60_000 })
+const secureAgent = new HttpsAgent({ keepAlive: true, timeout: 60_000 })
+
+/** An ordinary request; the body is the caller's to write. */
+export function openRequest(target: Target, method: string, headers: OutgoingHttpHeaders, signal: AbortSignal): ClientRequest {
+  const { host, port, scheme } = target
+  const common = { host, port, method, path: targetPath(target), headers, signal, setHost: false }
+  return scheme === 'https'
+    ? httpsRequest({ ...common, ...tlsOptions(target.tls), agent: secureAgent })
+    : httpRequest({ ...common, agent: plainAgent })
+}
+
+/** The answer to a request. Rejects with a Go-like text when the other side cannot be reached. */
+export function answerTo(request: ClientRequest, target: Target): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    request.once('response', resolve)
+    request.once('error', (error: NodeJS.ErrnoException) => reject(new DialError(dialText(error, target))))
+  })
+}
+
+/** A bare connection, for protocols other than HTTP. Rejects with DialError. */
+export function openConnection(target: Target, signal: AbortSignal): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const { host, port } = target
+    const fail = (error: NodeJS.ErrnoException) => reject(new DialError(dialText(error, target)))
+    const socket: Socket = target.scheme === 'https'
+      ? connectTls({ host, port, ...tlsOptions(target.tls) }, () => connected())
+      : connectTcp({ host, port }, () => connected())
+    const abort = () => socket.destroy()
+    const connected = () => {
+      socket.off('error', fail)
+      signal.removeEventListener('abort', abort)
+      socket.setNoDelay(true)
+      resolve(socket)
+    }
+    socket.once('error', fail)
+    signal.addEventListener('abort', abort)
+    socket.once('close', () => reject(new DialError('connection closed')))
+  })
+}
+
+/** The other side could not be reached; the message is worded as Go's dialer does. */
+export class DialError extends Error {}
+
+const reasons: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'connect: connection refused', EHOSTUNREACH: 'connect: no route to host', ENETUNREACH: 'connect: network is unreachable',
+  ETIMEDOUT: 'i/o timeout', ENOTFOUND: 'lookup: no such host', ECONNRESET: 'read: connection reset by peer',
+}
+
+function dialText(error: NodeJS.ErrnoException, target: Target): string {
+  return `dial tcp ${targetAuthority(target)}: ${reasons[error.code ?? ''] ?? error.message}`
+}
