@@ -3,9 +3,10 @@ import type { KubeObject } from '../../api/meta/object.ts'
 import type { ApiResponse } from '../handler.ts'
 import type { Cached } from '../registry/cached.ts'
 import { wipeSystemFields } from '../registry/metadata.ts'
+import { withDefaults } from '../registry/strategy.ts'
 import { admit, attributesOf, storeOf, writeContext } from './context.ts'
 import type { RequestContext } from './context.ts'
-import { bodyKindOf, decodeBody, redefault, toStored } from './decode.ts'
+import { bodyKindOf, decodeBody, toStored } from './decode.ts'
 import { managerOf, trackWrite } from './managed-fields.ts'
 import { checkNamespace, dedupOwnerReferences } from './names.ts'
 import type { WriteOptions } from './options.ts'
@@ -46,7 +47,7 @@ export async function admitWrite(
   })
   const admitted = await admit(context, attributes) ?? object
   dedupOwnerReferences(context.request, admitted, true)
-  return admitted === object ? object : redefault(storeOf(context).definition, admitted)
+  return admitted === object ? object : withDefaults(storeOf(context).definition, admitted)
 }
 
 /** A stored object in the version that was asked for. */

@@ -14,7 +14,6 @@ import { pruneNulls, pruneUnknown } from '../../api/schema/prune.ts'
 import type { Schema } from '../../api/schema/schema.ts'
 import type { RequestBody } from '../handler.ts'
 import type { ResourceRegistry, Served } from '../registry/resource-registry.ts'
-import type { ResourceDefinition } from '../resources/define.ts'
 import type { RequestContext } from './context.ts'
 import { warn } from './context.ts'
 import type { FieldValidation } from './options.ts'
@@ -121,11 +120,4 @@ export function toStored(served: Served, object: KubeObject): KubeObject {
   const stored = served.toStored(applyDefaults(object, served.schema))
   served.store?.definition.default?.(stored)
   return stored
-}
-
-/** Defaults again, for an object in the stored version that admission replaced or that is as old as the store. */
-export function redefault(definition: ResourceDefinition, object: KubeObject): KubeObject {
-  const out = applyDefaults(object, definition.schema)
-  definition.default?.(out)
-  return out
 }

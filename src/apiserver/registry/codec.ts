@@ -1,4 +1,5 @@
 /** How objects become the store's bytes. Chosen per server: JSON for memory and lmdb, upstream's protobuf for etcd. */
+import { canEncodeProtobuf, decodeProtobuf, encodeProtobuf, isProtobuf } from '../../api/codec/protobuf.ts'
 import type { KubeObject } from '../../api/meta/object.ts'
 import type { ResourceDefinition } from '../resources/define.ts'
 
@@ -15,9 +16,22 @@ export const jsonCodec: StorageCodec = {
   name: 'json',
   wireJson: true,
   encode: (_definition, object) => Buffer.from(JSON.stringify(object)),
-  decode(_definition, bytes) {
-    const value: unknown = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString())
-    if (typeof value !== 'object' || value === null || !('metadata' in value)) throw new Error('the stored value is not an object')
-    return value as KubeObject
+  decode: (_definition, bytes) => fromJson(bytes),
+}
+
+/** Upstream's form in etcd: protobuf with its envelope where the kind has one, else JSON. Reads both. */
+export const protobufCodec: StorageCodec = {
+  name: 'protobuf',
+  wireJson: false,
+  encode(_definition, object) {
+    const gvk = { apiVersion: object.apiVersion ?? '', kind: object.kind ?? '' }
+    return canEncodeProtobuf(gvk) ? encodeProtobuf(object, gvk) : Buffer.from(JSON.stringify(object))
   },
+  decode: (_definition, bytes) => isProtobuf(bytes) ? decodeProtobuf(bytes) : fromJson(bytes),
+}
+
+function fromJson(bytes: Uint8Array): KubeObject {
+  const value: unknown = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString())
+  if (typeof value !== 'object' || value === null || !('metadata' in value)) throw new Error('the stored value is not an object')
+  return value as KubeObject
 }

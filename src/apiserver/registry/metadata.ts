@@ -1,7 +1,10 @@
 /** What the engine itself owns of an object's metadata. Upstream: apiserver/pkg/registry/rest/meta.go, names. */
 import type { Random } from '../../base/env.ts'
 import { badRequest } from '../../api/meta/errors.ts'
+import { goShape } from '../../api/codec/go-shape.ts'
 import type { KubeObject, ObjectMeta } from '../../api/meta/object.ts'
+import { apiVersionOf } from '../../api/meta/object.ts'
+import type { ResourceDefinition } from '../resources/define.ts'
 
 const suffixLetters = 'bcdfghjklmnpqrstvwxz2456789'
 const suffixLength = 5
@@ -66,8 +69,15 @@ function isEmpty(value: object): boolean {
   return true
 }
 
-/** An object in wire order: kind, apiVersion, metadata, then its own fields. Shares the values. */
-export function canonicalObject(object: KubeObject, kind: string, apiVersion: string): KubeObject {
+/**
+ * An object as it is stored and sent: a built-in kind exactly as upstream's encoder writes it, any other with kind,
+ * apiVersion and metadata first. Values may be shared; the top and the metadata are new, and have a place for the
+ * resourceVersion.
+ */
+export function canonicalObject(definition: ResourceDefinition, object: KubeObject): KubeObject {
   const { kind: _kind, apiVersion: _apiVersion, metadata, ...rest } = object
-  return { kind, apiVersion, metadata: canonicalMetadata(metadata), ...rest }
+  const head = { kind: definition.kind, apiVersion: apiVersionOf(definition) }
+  if (definition.schema.name === undefined) return { ...head, metadata: canonicalMetadata(metadata), ...rest }
+  const resourceVersion = metadata.resourceVersion || '0'
+  return goShape({ ...head, metadata: { ...metadata, resourceVersion }, ...rest })
 }

@@ -11,7 +11,7 @@ import type { ResourceDefinition } from '../resources/define.ts'
 import type { KVStore } from '../storage/store.ts'
 import type { Cached } from './cached.ts'
 import type { StorageCodec } from './codec.ts'
-import { jsonCodec } from './codec.ts'
+import { jsonCodec, protobufCodec } from './codec.ts'
 import { ResourceStorage } from './resource-storage.ts'
 import { ResourceStore } from './resource-store.ts'
 import type { HistoryLimits } from './watch-cache.ts'
@@ -40,13 +40,12 @@ export interface Served {
 export interface ResourceRegistryOptions {
   readonly env: Pick<Env, 'clock' | 'random' | 'log'>
   readonly store: KVStore
+  /** Default: JSON in this process, upstream's protobuf elsewhere. */
   readonly codec?: StorageCodec
   readonly history?: HistoryLimits
   readonly feature?: (name: string) => boolean
   /** Handed to hooks: allocators and the like. */
   readonly services?: Readonly<Record<string, unknown>>
-  /** Brings an object that was read from the store up to date in place: defaults that its kind has since got. */
-  readonly refresh?: (definition: ResourceDefinition, object: KubeObject) => void
 }
 
 /** How often the store forgets old revisions; exact lists and continue tokens live one to two times as long. */
@@ -159,11 +158,10 @@ export class ResourceRegistry {
       return store
     }
     if (definition.virtual === true) return undefined
-    const { env, store: kv, codec = jsonCodec, history, refresh, feature = () => false, services = {} } = this.#o
+    const { env, store: kv, codec = defaultCodec(kv), history, feature = () => false, services = {} } = this.#o
     const storage = new ResourceStorage({
       store: kv, codec, clock: env.clock, log: env.log, definition, history,
       prefix: `/registry/${this.#prefixFor(definition)}/`,
-      refresh: refresh === undefined ? undefined : (object) => refresh(definition, object),
     })
     const store = new ResourceStore({ definition, storage, clock: env.clock, random: env.random, feature, services })
     this.#stores.set(`${definition.group}/${definition.resource}`, store)
@@ -195,6 +193,8 @@ export class ResourceRegistry {
     for (const listener of this.#listeners) listener()
   }
 }
+
+const defaultCodec = (store: KVStore): StorageCodec => (store.local === undefined ? protobufCodec : jsonCodec)
 
 const same = (object: KubeObject): KubeObject => object
 

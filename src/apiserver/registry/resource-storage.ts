@@ -5,13 +5,14 @@
 import type { Clock, Logger, Timer } from '../../base/env.ts'
 import { internalError, tooLargeResourceVersion } from '../../api/meta/errors.ts'
 import type { KubeObject } from '../../api/meta/object.ts'
-import { apiVersionOf } from '../../api/meta/object.ts'
+import { parseApiVersion } from '../../api/meta/object.ts'
 import type { ResourceDefinition } from '../resources/define.ts'
 import type { KVStore, KeyValue, StoreEvent, WriteResult } from '../storage/store.ts'
 import { CompactedError } from '../storage/store.ts'
 import { Cached, deepFreeze } from './cached.ts'
 import type { StorageCodec } from './codec.ts'
 import { canonicalObject } from './metadata.ts'
+import { withDefaults } from './strategy.ts'
 import type { HistoryLimits } from './watch-cache.ts'
 import { WatchCache } from './watch-cache.ts'
 
@@ -23,8 +24,6 @@ export interface ResourceStorageOptions {
   readonly definition: ResourceDefinition
   /** "/registry/pods/". */
   readonly prefix: string
-  /** Brings an object read from the store up to date in place (defaults). */
-  readonly refresh?: (object: KubeObject) => void
   readonly history?: HistoryLimits
 }
 
@@ -39,14 +38,12 @@ export class ResourceStorage {
   readonly cache: WatchCache
   readonly ready: Promise<void>
   readonly #o: ResourceStorageOptions
-  readonly #apiVersion: string
   /** What this process is writing, so that its own events need no decoding. */
   readonly #written = new WeakMap<Uint8Array, Cached>()
   #stop: () => void = () => undefined
 
   constructor(o: ResourceStorageOptions) {
     this.#o = o
-    this.#apiVersion = apiVersionOf(o.definition)
     const { local } = o.store
     this.cache = new WatchCache({ revision: local?.revision() ?? 0, now: () => o.clock.now(), limits: o.history })
     if (local === undefined) {
@@ -130,7 +127,7 @@ export class ResourceStorage {
     key: string, object: KubeObject,
     op: (value: (revision: number) => Uint8Array) => Parameters<NonNullable<KVStore['local']>['write']>[0],
   ): Promise<Stored> {
-    const wire = canonicalObject(object, this.#o.definition.kind, this.#apiVersion)
+    const wire = canonicalObject(this.#o.definition, object)
     const { local } = this.#o.store
     if (local === undefined) return this.#writeRemote(key, wire, op)
     let cached: Cached | undefined
@@ -183,11 +180,10 @@ export class ResourceStorage {
 
   /** A value that cannot be read is left out and reported: one broken key must not take the resource down. */
   #decode(key: string, bytes: Uint8Array, revision: number): Cached | undefined {
-    const { codec, definition, refresh, log } = this.#o
+    const { codec, definition, log } = this.#o
     try {
-      const object = codec.decode(definition, bytes)
-      refresh?.(object)
-      const wire = canonicalObject(object, definition.kind, this.#apiVersion)
+      const object = withDefaults(definition, inStoredVersion(definition, codec.decode(definition, bytes)))
+      const wire = canonicalObject(definition, object)
       wire.metadata.resourceVersion = String(revision)
       return new Cached(deepFreeze(wire), key, revision, bytes.length)
     } catch (error) {
@@ -245,4 +241,11 @@ export class ResourceStorage {
     this.cache.advance(revision)
     return revision
   }
+}
+
+/** An object that was stored when the kind had another stored version. */
+function inStoredVersion(definition: ResourceDefinition, object: KubeObject): KubeObject {
+  const { version } = parseApiVersion(object.apiVersion ?? '')
+  if (version === definition.version) return object
+  return definition.versions?.[version]?.toStored(object) ?? object
 }

@@ -179,7 +179,7 @@ export class ResourceStore {
         done = true
         return await this.#finishDeletion(key, current, object, context)
       }
-      const next = canonicalObject(object, this.definition.kind, old.apiVersion ?? '')
+      const next = canonicalObject(this.definition, object)
       if (sameStored(next, old)) return current
       if (context.dryRun) return this.#unstored(object, key)
       const result = await this.storage.update(key, object, current.revision, this.definition.ttlSeconds?.(object))
@@ -224,7 +224,7 @@ export class ResourceStore {
     for (;;) {
       const current = this.get(namespace, name)
       const object = change(current.object)
-      if (sameStored(canonicalObject(object, this.definition.kind, apiVersion(this.definition)), current.object)) return current
+      if (sameStored(canonicalObject(this.definition, object), current.object)) return current
       if (o.dryRun) return this.#unstored(object, key)
       const result = await this.storage.update(key, object, current.revision, this.definition.ttlSeconds?.(object))
       if (result.ok) return result.cached
@@ -284,7 +284,7 @@ export class ResourceStore {
   }
 
   async #mark(key: string, current: Cached, object: KubeObject, context: WriteContext): Promise<Cached | undefined> {
-    if (sameStored(object, current.object)) return current
+    if (sameStored(canonicalObject(this.definition, object), current.object)) return current
     if (context.dryRun) return this.#unstored(object, key)
     const result = await this.storage.update(key, object, current.revision, this.definition.ttlSeconds?.(object))
     return result.ok ? result.cached : undefined
@@ -307,8 +307,8 @@ export class ResourceStore {
 
   /** An object that is answered without being stored: a dry run's, or one that is gone. */
   #unstored(object: KubeObject, key: string): Cached {
-    const wire = canonicalObject(object, this.definition.kind, apiVersion(this.definition))
-    if (wire.metadata.resourceVersion === undefined) delete wire.metadata.resourceVersion
+    const wire = canonicalObject(this.definition, object)
+    if (!object.metadata.resourceVersion) delete wire.metadata.resourceVersion
     return new Cached(deepFreeze(wire), key, 0, 0)
   }
 
@@ -334,10 +334,6 @@ function versionOnCreate(): StatusError {
     kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', code: 500,
     message: 'resourceVersion should not be set on objects to be created',
   })
-}
-
-function apiVersion({ group, version }: ResourceDefinition): string {
-  return group === '' ? version : `${group}/${version}`
 }
 
 async function undo(rollback: Rollback | void): Promise<void> {

@@ -5,6 +5,7 @@ import { validateObjectMeta, validateObjectMetaUpdate } from '../../api/meta/met
 import { nameIsDNS1035Label, nameIsDNSLabel, nameIsDNSSubdomain, nameIsPathSegment } from '../../api/meta/names.ts'
 import type { NameCheck } from '../../api/meta/names.ts'
 import type { KubeObject } from '../../api/meta/object.ts'
+import { applyDefaults } from '../../api/schema/default.ts'
 import type { ResourceDefinition, StrategyContext } from '../resources/define.ts'
 import { atPath, jsonEqual } from './equal.ts'
 
@@ -23,6 +24,13 @@ export function nameCheckOf(definition: ResourceDefinition): NameCheck {
 /** Paths whose change makes a new generation; none for kinds without a spec. */
 export function generationFieldsOf(definition: ResourceDefinition): readonly string[] {
   return definition.generationFields ?? (definition.schema.properties?.spec === undefined ? [] : ['spec'])
+}
+
+/** The object with the defaults of its kind filled in; shares what stays as it is. */
+export function withDefaults(definition: ResourceDefinition, object: KubeObject): KubeObject {
+  const out = applyDefaults(object, definition.schema)
+  definition.default?.(out)
+  return out
 }
 
 /** Top-level fields that belong to a subresource. */
