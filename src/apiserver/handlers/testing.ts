@@ -97,12 +97,15 @@ export interface TestServer {
 export function testServer(o: {
   definitions: readonly ResourceDefinition[]; admission?: Admission; deps?: Partial<HandlerDeps>
   store?: (clock: Clock) => KVStore; history?: HistoryLimits
+  /** Instead of the test's own, for stores that live in another process. */
+  clock?: Clock
 }): TestServer {
   const env = testEnv()
-  const store = (o.store ?? ((clock) => createMemoryStore({ clock })))(env.clock)
-  const registry = new ResourceRegistry({ env, store, history: o.history })
+  const world = o.clock === undefined ? env : { ...env, clock: o.clock }
+  const store = (o.store ?? ((clock) => createMemoryStore({ clock })))(world.clock)
+  const registry = new ResourceRegistry({ env: world, store, history: o.history })
   registry.addAll(o.definitions)
-  const handler = createResourceHandler({ env, registry, admission: o.admission ?? admitAll, ...o.deps })
+  const handler = createResourceHandler({ env: world, registry, admission: o.admission ?? admitAll, ...o.deps })
   const warnings: string[] = []
   const call = (verb: string, path: string, c: Call = {}) => handler(requestFor(verb, path, c, warnings))
   return {

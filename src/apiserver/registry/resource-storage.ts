@@ -113,9 +113,9 @@ export class ResourceStorage {
     const result = store.local === undefined
       ? await store.delete(prefix + key, expectedRevision)
       : await store.local.write({ type: 'delete', key: prefix + key, expectedRevision })
-    if (!result.ok) return undefined
+    // After a lost race the next attempt must see who won.
     await this.waitFor(result.revision, signal)
-    return result.revision
+    return result.ok ? result.revision : undefined
   }
 
   close(): void {
@@ -152,9 +152,10 @@ export class ResourceStorage {
     if (write.type === 'create') result = await store.create(write.key, bytes, { ttlSeconds: write.ttlSeconds })
     else if (write.type === 'update') result = await store.update(write.key, bytes, write.expectedRevision, { ttlSeconds: write.ttlSeconds })
     else throw internalError('a deletion has no value')
-    if (!result.ok) return { ok: false }
-    // Waiting for the cache keeps this server's clients from reading something older than what they wrote.
+    // Waiting for the cache keeps this server's clients from reading something older than what they wrote, and after a
+    // lost race lets the next attempt see who won.
     await this.waitFor(result.revision, new AbortController().signal).catch(() => undefined)
+    if (!result.ok) return { ok: false }
     const seen = this.cache.get(key)
     if (seen?.revision === result.revision) return { ok: true, cached: seen }
     return { ok: true, cached: this.#make(key, wire, result.revision)[0] }

@@ -1,0 +1,56 @@
+/** An etcd of one's own for a test: on a free loopback port, in a temporary folder. */
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { systemClock } from '../../../base/real/env.ts'
+import { openEtcdStore } from './etcd.ts'
+
+export interface TestEtcd {
+  readonly endpoint: string
+  stop(): Promise<void>
+}
+
+const binary = process.env.ETCD ?? 'etcd'
+
+/** Why there can be no etcd here, or undefined. */
+export function etcdMissing(): string | undefined {
+  return spawnSync(binary, ['--version']).status === 0 ? undefined : 'no etcd binary on this machine'
+}
+
+/** Starts it and waits until it answers. */
+export async function startTestEtcd(): Promise<TestEtcd> {
+  const folder = mkdtempSync(join(tmpdir(), 'coxswain-etcd-'))
+  const [client, peer] = [await freePort(), await freePort()]
+  const endpoint = `http://127.0.0.1:${client}`
+  const peerUrl = `http://127.0.0.1:${peer}`
+  const server = spawn(binary, [
+    '--data-dir', folder, '--listen-client-urls', endpoint, '--advertise-client-urls', endpoint,
+    '--listen-peer-urls', peerUrl, '--initial-advertise-peer-urls', peerUrl, '--initial-cluster', `default=${peerUrl}`,
+  ], { stdio: 'ignore' })
+  const probe = openEtcdStore({ endpoints: [endpoint], clock: systemClock, timeoutMs: 1000 })
+  while (await probe.revision().catch(() => 0) === 0) {
+    if (server.exitCode !== null) throw new Error(`etcd ended with code ${server.exitCode}`)
+    await systemClock.sleep(50)
+  }
+  await probe.close()
+  return {
+    endpoint,
+    async stop() {
+      server.kill('SIGKILL')
+      await once(server, 'close')
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+async function freePort(): Promise<number> {
+  const socket = createServer().listen(0, '127.0.0.1')
+  await once(socket, 'listening')
+  const { port } = socket.address() as AddressInfo
+  socket.close()
+  return port
+}
