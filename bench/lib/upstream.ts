@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { kubeconfigText } from '../../src/cluster/pki/kubeconfig.ts'
-import { ensureClientCertificate, ensurePki } from '../../src/cluster/pki/pki.ts'
+import { loadPki } from '../../src/apiserver/http/files.ts'
 import { type Running, freePort, startProgram, untilReady } from './processes.ts'
 
 export const root = resolve(import.meta.dirname, '../..')
@@ -30,8 +30,8 @@ export interface UpstreamControlPlane {
 }
 
 export async function startUpstream(dir: string): Promise<UpstreamControlPlane> {
-  const pki = ensurePki(join(dir, 'pki'), new Date())
-  const admin = ensureClientCertificate(pki.dir, 'admin', pki.ca, { commonName: 'kubernetes-admin', organizations: ['system:masters'] }, new Date())
+  const keys = join(dir, 'pki')
+  const pki = loadPki(keys, { now: new Date(), dnsNames: ['localhost'], addresses: ['127.0.0.1'] })
   const [clientPort, peerPort, port] = [await freePort(), await freePort(), await freePort()]
   const url = `https://127.0.0.1:${port}`
   const started = performance.now()
@@ -41,13 +41,13 @@ export async function startUpstream(dir: string): Promise<UpstreamControlPlane> 
   ], dir)
   const apiserver = startProgram('kube-apiserver', upstreamProgram('kube-apiserver'), [
     `--etcd-servers=http://127.0.0.1:${clientPort}`, `--secure-port=${port}`, '--bind-address=127.0.0.1', '--advertise-address=127.0.0.1',
-    `--cert-dir=${join(dir, 'certs')}`, `--client-ca-file=${pki.files.caCert}`, '--authorization-mode=Node,RBAC', '--service-cluster-ip-range=10.96.0.0/16',
-    '--service-account-issuer=https://kubernetes.default.svc.cluster.local', `--service-account-key-file=${pki.files.serviceAccountPublicKey}`,
-    `--service-account-signing-key-file=${pki.files.serviceAccountKey}`,
+    `--cert-dir=${join(dir, 'certs')}`, `--client-ca-file=${join(keys, 'ca.crt')}`, '--authorization-mode=Node,RBAC', '--service-cluster-ip-range=10.96.0.0/16',
+    '--service-account-issuer=https://kubernetes.default.svc.cluster.local', `--service-account-key-file=${join(keys, 'sa.pub')}`,
+    `--service-account-signing-key-file=${join(keys, 'sa.key')}`,
   ], dir)
   const readyMs = await untilReady(`${url}/readyz`, apiserver, started)
   const kubeconfig = join(dir, 'admin.kubeconfig')
-  const text = kubeconfigText({ clusterName: 'upstream', server: url, caCert: pki.ca.cert, user: 'admin', credentials: admin })
+  const text = kubeconfigText({ clusterName: 'upstream', server: url, caCert: pki.ca.cert, user: 'admin', credentials: pki.admin })
   // kube-apiserver signed its own serving certificate.
   writeFileSync(kubeconfig, text.replace(/certificate-authority-data: .*/, 'insecure-skip-tls-verify: true'), { mode: 0o600 })
   const others: Running[] = []
@@ -57,8 +57,8 @@ export async function startUpstream(dir: string): Promise<UpstreamControlPlane> 
       const [controllerPort, schedulerPort] = [await freePort(), await freePort()]
       others.push(
         startProgram('kube-controller-manager', upstreamProgram('kube-controller-manager'), [
-          `--kubeconfig=${kubeconfig}`, `--secure-port=${controllerPort}`, '--bind-address=127.0.0.1', `--service-account-private-key-file=${pki.files.serviceAccountKey}`,
-          `--root-ca-file=${pki.files.caCert}`, '--use-service-account-credentials', `--cert-dir=${join(dir, 'kcm')}`,
+          `--kubeconfig=${kubeconfig}`, `--secure-port=${controllerPort}`, '--bind-address=127.0.0.1', `--service-account-private-key-file=${join(keys, 'sa.key')}`,
+          `--root-ca-file=${join(keys, 'ca.crt')}`, '--use-service-account-credentials', `--cert-dir=${join(dir, 'kcm')}`,
         ], dir),
         startProgram('kube-scheduler', upstreamProgram('kube-scheduler'), [`--kubeconfig=${kubeconfig}`, `--secure-port=${schedulerPort}`, '--bind-address=127.0.0.1', `--cert-dir=${join(dir, 'ks')}`], dir),
       )

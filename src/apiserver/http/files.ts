@@ -37,8 +37,7 @@ export function loadPki(folder: string, options: PkiOptions): ServerPki {
   const ca = keptPair(folder, 'ca', () => createAuthority('kubernetes-ca', now))
   const frontProxyCA = keptPair(folder, 'front-proxy-ca', () => createAuthority('front-proxy-ca', now))
   const issued = (name: string, authority: CertificatePair, request: Omit<CertificateRequest, 'now' | 'days'>): CertificatePair =>
-    keptPair(folder, name, () => issueCertificate(authority, { ...request, now, days: yearDays }), (pair) =>
-      certificateServes(pair.cert, authority.cert, request.dnsNames ?? [], request.ipAddresses ?? [], new Date(now.getTime() + renewBeforeMs)))
+    keptCertificate(folder, name, authority, { ...request, now })
   return {
     ca, frontProxyCA: frontProxyCA.cert,
     server: issued('apiserver', ca, { commonName: 'kube-apiserver', dnsNames: options.dnsNames, ipAddresses: options.addresses, usages: ['server'] }),
@@ -49,6 +48,13 @@ export function loadPki(folder: string, options: PkiOptions): ServerPki {
     admin: issued('admin', ca, { commonName: 'kubernetes-admin', organizations: ['system:masters'], usages: ['client'] }),
     serviceAccountKey: keptServiceAccountKey(folder),
   }
+}
+
+/** `name`.crt and .key in the folder; made when they are missing, fit no longer or end soon. */
+export function keptCertificate(folder: string, name: string, authority: CertificatePair, request: Omit<CertificateRequest, 'days'>): CertificatePair {
+  const { now, dnsNames = [], ipAddresses = [] } = request
+  return keptPair(folder, name, () => issueCertificate(authority, { ...request, days: yearDays }), (pair) =>
+    certificateServes(pair.cert, authority.cert, dnsNames, ipAddresses, new Date(now.getTime() + renewBeforeMs)))
 }
 
 function keptPair(folder: string, name: string, make: () => CertificatePair, fits: (pair: CertificatePair) => boolean = () => true): CertificatePair {

@@ -1,0 +1,85 @@
+/** `coxswain control-plane`: API server, controllers and scheduler in one process; hack/up runs it. */
+import { join } from 'node:path'
+import { type ServerPki, loadPki } from '../apiserver/http/files.ts'
+import { startControlPlane } from '../cluster/control-plane.ts'
+import { kubeconfigText } from '../cluster/pki/kubeconfig.ts'
+import { apiServerNames, firstAddress } from '../cluster/pki/memory.ts'
+import { writeSecret } from '../cluster/pki/pki.ts'
+import { createHollowNodes, hollowNodeSpecs } from '../sim/nodes/hollow-nodes.ts'
+import { type Command, type Invocation, UsageError } from './command.ts'
+import { systemEnv, untilSignalled } from './component.ts'
+import { controlPlaneFlags } from './flags/control-plane.ts'
+
+export const command: Command = {
+  name: 'control-plane',
+  summary: 'API server, scheduler and controllers in one process',
+  description: 'Runs a whole control plane in this process until it is told to end.\n\nExample:\n  coxswain control-plane --data ./state --port 6443 --kubeconfig ./admin.kubeconfig --simulate 3',
+  flags: controlPlaneFlags,
+  run,
+}
+
+async function run(invocation: Invocation): Promise<number> {
+  const { flags, stderr } = invocation
+  const env = systemEnv(invocation, 'control-plane')
+  const data = flags.string('data')!
+  const port = flags.number('port')!
+  const bindAddress = flags.string('bind-address')!
+  const advertiseAddress = flags.string('advertise-address') ?? (bindAddress === '0.0.0.0' ? '127.0.0.1' : bindAddress)
+  const serviceCIDRs = flags.list('service-cidr')
+  const extra = flags.list('address')
+  const isAddress = (text: string): boolean => /^[\d.]+$/.test(text) || text.includes(':')
+  const pki = loadPki(join(data, 'pki'), {
+    now: new Date(), dnsNames: [...apiServerNames, ...extra.filter((text) => !isAddress(text))],
+    addresses: [...new Set(['127.0.0.1', advertiseAddress, ...serviceCIDRs.map(firstAddress), ...extra.filter(isAddress)])],
+  })
+  const etcdServers = flags.list('etcd-servers')
+  if (etcdServers.length > 0) throw new UsageError('flag --etcd-servers: use "coxswain apiserver --etcd-servers" with the components on their own')
+  const plane = await startControlPlane(env, {
+    apiserver: apiServerOptions({ data, pki, port, bindAddress, advertiseAddress, serviceCIDRs }),
+    controllers: {
+      controllers: flags.list('controllers'), rootCA: pki.ca.cert, clusterCIDRs: flags.list('cluster-cidr'), serviceCIDRs,
+      clusterSigningCert: pki.ca.cert, clusterSigningKey: pki.ca.key,
+    },
+    progress: (text) => env.log.info(text),
+  }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EADDRINUSE') throw error
+    stderr(`error: port ${port} of ${bindAddress} is in use: choose another with --port, or stop what listens there\n`)
+    return undefined
+  })
+  if (plane === undefined) return 1
+  const simulated = flags.number('simulate')!
+  if (simulated > 0) {
+    await plane.add(createHollowNodes(env, plane.client('system:kubelet', ['system:masters']), { nodes: hollowNodeSpecs(simulated), informers: plane.informers }))
+  }
+  const kubeconfig = flags.string('kubeconfig')
+  if (kubeconfig !== undefined) {
+    const server = `https://${bindAddress === '0.0.0.0' ? '127.0.0.1' : bindAddress}:${plane.server.port}`
+    writeSecret(kubeconfig, kubeconfigText({ clusterName: flags.string('context')!, server, caCert: pki.ca.cert, user: `${flags.string('context')}-admin`, credentials: pki.admin }))
+  }
+  env.log.info('ready', { url: plane.server.url })
+  await untilSignalled()
+  await plane.stop()
+  return 0
+}
+
+interface ServerSettings {
+  readonly data: string
+  readonly pki: ServerPki
+  readonly port: number
+  readonly bindAddress: string
+  readonly advertiseAddress: string
+  readonly serviceCIDRs: readonly string[]
+}
+
+function apiServerOptions({ data, pki, port, bindAddress, advertiseAddress, serviceCIDRs }: ServerSettings) {
+  return {
+    dataDir: join(data, 'control-plane'), tls: pki.server, bindAddress, securePort: port, advertiseAddress,
+    caCertificate: pki.ca.cert, clientCA: pki.ca.cert, serviceClusterIPRanges: serviceCIDRs, bootstrapTokens: true,
+    requestHeader: {
+      clientCA: pki.frontProxyCA, allowedNames: ['front-proxy-client'], usernameHeaders: ['X-Remote-User'], uidHeaders: ['X-Remote-Uid'],
+      groupHeaders: ['X-Remote-Group'], extraHeaderPrefixes: ['X-Remote-Extra-'],
+    },
+    serviceAccount: { issuers: ['https://kubernetes.default.svc.cluster.local'], signingKey: pki.serviceAccountKey, keys: [pki.serviceAccountKey], extendExpiration: true },
+    authorizationModes: ['Node', 'RBAC'] as const,
+  }
+}
