@@ -1,6 +1,7 @@
 /** Paths and request meanings of resources (upstream: client-go/rest/request.go). */
 import type { Resource } from '../api/meta/object.ts'
 import type { RequestInfo, Verb } from '../api/meta/request.ts'
+import { exactName } from '../api/meta/request-info.ts'
 
 export interface ResourceTarget {
   readonly namespace?: string
@@ -40,7 +41,8 @@ export function resourceInfo(
     namespace,
     resource: resource.resource,
     subresource,
-    name,
+    // As over HTTP: a list that names one object is authorized by that name.
+    name: name === '' && (verb === 'list' || verb === 'watch') ? exactName(fieldSelector) : name,
     parts: [resource.resource, name, subresource].filter((part) => part !== ''),
     ...(selecting && fieldSelector !== null ? { fieldSelector } : {}),
     ...(selecting && labelSelector !== null ? { labelSelector } : {}),

@@ -78,7 +78,7 @@ function wantsWatch(query: URLSearchParams): boolean {
 }
 
 /** The name in a field selector that asks for exactly one object, so that it can be authorized by name. */
-function exactName(selector: string | null): string {
+export function exactName(selector: string | null): string {
   if (selector === null || selector === '') return ''
   for (const term of selector.split(',')) {
     const match = /^metadata\.name={1,2}([^=!]+)$/.exec(term.trim())
