@@ -3,8 +3,8 @@
  * what is left when fields are taken out. Values are JSON; undefined is absent, null is an explicit null.
  */
 import { goNumber, goValue } from '../meta/go-text.ts'
+import { jsonEqual } from '../meta/json-equal.ts'
 import { setOwn } from '../schema/decode.ts'
-import { jsonEqual } from '../patch/json-patch.ts'
 import { deduce } from './field-types.ts'
 import type { FieldType, ListType, MapType } from './field-types.ts'
 import { elementText, keyElement, leafNode, valueElement } from './fieldset.ts'

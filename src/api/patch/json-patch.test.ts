@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { StatusError } from '../meta/errors.ts'
-import { applyJsonPatch, jsonEqual, jsonPatchStrictErrors } from './json-patch.ts'
+import { jsonEqual } from '../meta/json-equal.ts'
+import { applyJsonPatch, jsonPatchStrictErrors } from './json-patch.ts'
 
 function deepFreeze<T>(value: T): T {
   if (typeof value === 'object' && value !== null) {

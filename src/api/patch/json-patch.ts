@@ -4,6 +4,7 @@
  */
 import { badRequest, rejectedRequest, requestEntityTooLarge } from '../meta/errors.ts'
 import { goQuote } from '../meta/go-text.ts'
+import { jsonEqual } from '../meta/json-equal.ts'
 import { jsonKind } from '../schema/go-decode.ts'
 import { setOwn } from '../schema/decode.ts'
 
@@ -285,14 +286,4 @@ class Patcher {
     const value = wrapped(`error in test for path: '${path}'`, () => this.get(target.container, target.key))
     if (!jsonEqual(value ?? null, operation.value ?? null)) throw failed
   }
-}
-
-/** Equality of JSON values; the order of keys does not count. */
-export function jsonEqual(a: unknown, b: unknown): boolean {
-  if (a === b) return true
-  if (!isContainer(a) || !isContainer(b) || Array.isArray(a) !== Array.isArray(b)) return false
-  if (Array.isArray(a)) return a.length === b.length && a.every((item, i) => jsonEqual(item, (b as unknown[])[i]))
-  const keys = Object.keys(a)
-  if (keys.length !== Object.keys(b).length) return false
-  return keys.every((key) => Object.hasOwn(b, key) && jsonEqual(a[key], (b as Record<string, unknown>)[key]))
 }
