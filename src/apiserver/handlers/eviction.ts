@@ -54,7 +54,7 @@ export async function handleEviction(context: RequestContext): Promise<ApiRespon
   const pods = storeOf(context)
   for (let attempt = 1; ; attempt++) {
     try {
-      const pod = pods.get(info.namespace, info.name).object as Pod
+      const pod = (await pods.get(info.namespace, info.name)).object as Pod
       const problem = await evict(context, pods, pod, deleteOptions)
       return problem ?? { type: 'object', code: 201, object: success(201) }
     } catch (error) {

@@ -16,17 +16,13 @@ export async function handleGet(context: RequestContext): Promise<ApiResponse> {
   const { info, query } = request
   if (parseBoolean(query.get('export') ?? '')) throw badRequest('the export parameter, deprecated since v1.14, is no longer supported')
   const store = storeOf(context)
-  await waitForVersion(store.storage, query.get('resourceVersion') ?? '', request.signal)
-  const cached = store.storage.get(store.keyOf(info.namespace, info.name))
+  const key = store.keyOf(info.namespace, info.name)
+  const resourceVersion = query.get('resourceVersion') ?? ''
+  if (resourceVersion !== '' && resourceVersion !== '0') await store.storage.waitFor(parseResourceVersion(resourceVersion), request.signal)
+  const cached = resourceVersion === '' ? await store.storage.read(key) : store.storage.get(key)
   if (cached === undefined) throw notFound(served, info.name)
   const entry = served.view(cached)
   return { type: 'object', code: 200, object: entry.object, entry }
-}
-
-/** '' asks for the latest, '0' for anything, a number for something at least as new. */
-async function waitForVersion(storage: ResourceStorage, resourceVersion: string, signal: AbortSignal): Promise<void> {
-  if (resourceVersion === '') await storage.fresh(signal)
-  else if (resourceVersion !== '0') await storage.waitFor(parseResourceVersion(resourceVersion), signal)
 }
 
 /** What is to be listed: a page of the present, or of the past. */
@@ -35,7 +31,11 @@ interface Page {
   readonly past: boolean
   /** First key, relative to the namespace listed. */
   readonly start: string
+  /** The objects, when they are not the cache's. */
+  readonly tree?: Fresh['tree']
 }
+
+type Fresh = Awaited<ReturnType<ResourceStorage['fresh']>>
 
 export async function handleList(context: RequestContext): Promise<ListResponse> {
   const { request, served } = context
@@ -47,7 +47,7 @@ export async function handleList(context: RequestContext): Promise<ListResponse>
   const base = served.namespaced && request.info.namespace !== '' ? `${request.info.namespace}/` : ''
   const limit = options.resourceVersion === '0' && options.continue === '' ? 0 : Math.max(0, options.limit)
   const found = storage.cache.page(selection, {
-    limit, ...(page.start === '' ? {} : { from: base + page.start }), ...(page.past ? { revision: page.revision } : {}),
+    limit, tree: page.tree, ...(page.start === '' ? {} : { from: base + page.start }), ...(page.past ? { revision: page.revision } : {}),
   })
   const more = found.last !== undefined && found.remaining > 0
   return {
@@ -68,12 +68,12 @@ async function locate(context: RequestContext, storage: ResourceStorage, o: List
     if (o.resourceVersion !== '' && o.resourceVersion !== '0') {
       throw badRequest('specifying resource version is not allowed when using continue')
     }
-    if (token.revision < 0) return { revision: await storage.fresh(signal), past: false, start: token.start }
+    if (token.revision < 0) return { ...await storage.fresh(signal), past: false, start: token.start }
     if (token.revision > storage.revision()) await storage.waitFor(token.revision, signal)
     if (isForgotten(context, storage, token.revision)) throw expiredToken(token.start)
     return { revision: token.revision, past: true, start: token.start }
   }
-  if (o.resourceVersion === '') return { revision: await storage.fresh(signal), past: false, start: '' }
+  if (o.resourceVersion === '') return { ...await storage.fresh(signal), past: false, start: '' }
   const revision = parseResourceVersion(o.resourceVersion)
   const exact = o.resourceVersionMatch === 'Exact' || (o.resourceVersionMatch === '' && o.limit > 0 && revision > 0)
   if (!exact) {
@@ -81,7 +81,7 @@ async function locate(context: RequestContext, storage: ResourceStorage, o: List
     return { revision: storage.revision(), past: false, start: '' }
   }
   if (revision > storage.revision()) {
-    await storage.fresh(signal)
+    await storage.catchUp(signal)
     if (revision > storage.revision()) throw tooLargeResourceVersion(revision, storage.revision())
   }
   if (isForgotten(context, storage, revision)) throw resourceExpired('The resourceVersion for the provided list is too old.')

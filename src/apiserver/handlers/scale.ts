@@ -50,9 +50,8 @@ export async function handleScale(context: RequestContext): Promise<ApiResponse>
   if (definition === undefined) throw pathNotFound()
   switch (request.info.verb) {
     case 'get': {
-      const store = storeOf(context)
-      await store.storage.fresh(request.signal)
-      return scaleResponse(definition, store.get(request.info.namespace, request.info.name).object)
+      const stored = await storeOf(context).get(request.info.namespace, request.info.name)
+      return scaleResponse(definition, stored.object)
     }
     case 'update': {
       const options = writeOptions(request, 'UpdateOptions')

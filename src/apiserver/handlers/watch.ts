@@ -46,7 +46,7 @@ interface Start {
 
 async function locate(storage: ResourceStorage, o: ListOptions, signal: AbortSignal): Promise<Start> {
   if (o.sendInitialEvents === undefined) return { revision: parseResourceVersion(o.resourceVersion), initial: false }
-  if (o.resourceVersion === '') await storage.fresh(signal)
+  if (o.resourceVersion === '') await storage.catchUp(signal)
   else await storage.waitFor(parseResourceVersion(o.resourceVersion), signal)
   const resumes = !o.sendInitialEvents && o.resourceVersion !== '' && o.resourceVersion !== '0'
   return { revision: resumes ? parseResourceVersion(o.resourceVersion) : storage.revision(), initial: o.sendInitialEvents }

@@ -2,6 +2,8 @@
  * One resource between its keys in the store and its watch cache: writes go to the store, every read is served from the
  * cache, and the cache has seen a write before the write is acknowledged.
  */
+import type { BTree } from '../../base/btree.ts'
+import { newBTree } from '../../base/btree.ts'
 import type { Clock, Logger, Timer } from '../../base/env.ts'
 import { internalError, tooLargeResourceVersion } from '../../api/meta/errors.ts'
 import type { KubeObject } from '../../api/meta/object.ts'
@@ -64,35 +66,88 @@ export class ResourceStorage {
     return this.cache.revision
   }
 
-  /** Resolves when the cache is as new as the store was when this was called; at once for a store in this process. */
-  async fresh(signal: AbortSignal): Promise<number> {
-    if (this.#o.store.local !== undefined) return this.revision()
-    const revision = await this.#o.store.revision()
-    await this.waitFor(revision, signal)
-    return this.cache.revision
+  /**
+   * Everything as it is in the store now: the revision that shows it, and the objects where the cache cannot be brought
+   * to that revision for sure. At once for a store in this process.
+   */
+  async fresh(signal: AbortSignal): Promise<{ revision: number; tree?: BTree<string, Cached> }> {
+    const { store } = this.#o
+    if (store.local !== undefined) return { revision: this.revision() }
+    if (await store.progressIsOrdered?.() === false) return this.#listed()
+    return { revision: await this.catchUp(signal) }
+  }
+
+  /** Brings the cache to what the store has now, and answers its revision. Throws 504 after three seconds. */
+  async catchUp(signal: AbortSignal): Promise<number> {
+    const { store } = this.#o
+    if (store.local === undefined) await this.waitFor(await store.revision(), signal)
+    return this.revision()
+  }
+
+  /** Moves the cache's revision on, or has the store move it. */
+  async #progress(): Promise<void> {
+    const { store, prefix } = this.#o
+    if (await store.progressIsOrdered?.() !== false) return store.requestProgress(prefix)
+    // The store's marks cannot be trusted; but a list that equals the cache shows that nothing is missing.
+    const { items, revision } = await store.list(prefix)
+    const same = items.length === this.cache.size
+      && items.every((item) => this.cache.get(item.key.slice(prefix.length))?.revision === item.modRevision)
+    if (same) this.cache.advance(revision)
+  }
+
+  /** The store's own list; what the cache has already is not decoded again. */
+  async #listed(): Promise<{ revision: number; tree: BTree<string, Cached> }> {
+    const { store, prefix } = this.#o
+    const { items, revision } = await store.list(prefix)
+    const tree = newBTree<Cached>()
+    for (const item of items) {
+      const cached = this.#known(item)
+      if (cached !== undefined) tree.set(cached.key, cached)
+    }
+    return { revision, tree }
+  }
+
+  #known(item: KeyValue): Cached | undefined {
+    const key = item.key.slice(this.#o.prefix.length)
+    const cached = this.cache.get(key)
+    return cached?.revision === item.modRevision ? cached : this.#decode(key, item.value, item.modRevision)
   }
 
   /** Resolves when the cache has seen the revision; throws 504 after three seconds. */
   async waitFor(revision: number, signal: AbortSignal): Promise<void> {
     if (this.revision() >= revision) return
-    const { store, clock, prefix } = this.#o
+    if (await this.#waitUntil(() => this.cache.revision >= revision, signal)) return
+    throw tooLargeResourceVersion(revision, this.cache.revision, 1)
+  }
+
+  /** Waits for the condition on the cache, for three seconds at most, asking the store for progress meanwhile. */
+  async #waitUntil(condition: () => boolean, signal: AbortSignal): Promise<boolean> {
+    const { store, clock } = this.#o
     const stop = new AbortController()
     const timer = clock.setTimeout(() => stop.abort(), freshnessTimeoutMs)
     let asking: Timer | undefined
     const ask = () => {
-      store.requestProgress(prefix).catch(() => undefined)
+      this.#progress().catch(() => undefined)
       asking = clock.setTimeout(ask, progressIntervalMs)
     }
     if (store.local === undefined) ask()
     try {
-      if (await this.cache.waitFor(revision, AbortSignal.any([signal, stop.signal]))) return
-      throw tooLargeResourceVersion(revision, this.cache.revision, 1)
+      return await this.cache.waitUntil(condition, AbortSignal.any([signal, stop.signal]))
     } finally {
       timer.cancel()
       asking?.cancel()
     }
   }
 
+  /** The object as it is in the store now. */
+  async read(key: string): Promise<Cached | undefined> {
+    const { store, prefix } = this.#o
+    if (store.local !== undefined) return this.cache.get(key)
+    const { item } = await store.get(prefix + key)
+    return item === undefined ? undefined : this.#known(item)
+  }
+
+  /** The object as the cache has it. */
   get(key: string): Cached | undefined {
     return this.cache.get(key)
   }
@@ -110,11 +165,12 @@ export class ResourceStorage {
   /** The revision of the deletion, or undefined when the key does not have the expected one. */
   async remove(key: string, expectedRevision: number, signal: AbortSignal): Promise<number | undefined> {
     const { store, prefix } = this.#o
-    const result = store.local === undefined
-      ? await store.delete(prefix + key, expectedRevision)
-      : await store.local.write({ type: 'delete', key: prefix + key, expectedRevision })
-    // After a lost race the next attempt must see who won.
-    await this.waitFor(result.revision, signal)
+    if (store.local !== undefined) {
+      const result = await store.local.write({ type: 'delete', key: prefix + key, expectedRevision })
+      return result.ok ? result.revision : undefined
+    }
+    const result = await store.delete(prefix + key, expectedRevision)
+    await this.#waitUntil(() => this.cache.get(key)?.revision !== expectedRevision, signal)
     return result.ok ? result.revision : undefined
   }
 
@@ -152,10 +208,9 @@ export class ResourceStorage {
     if (write.type === 'create') result = await store.create(write.key, bytes, { ttlSeconds: write.ttlSeconds })
     else if (write.type === 'update') result = await store.update(write.key, bytes, write.expectedRevision, { ttlSeconds: write.ttlSeconds })
     else throw internalError('a deletion has no value')
-    // Waiting for the cache keeps this server's clients from reading something older than what they wrote, and after a
-    // lost race lets the next attempt see who won.
-    await this.waitFor(result.revision, new AbortController().signal).catch(() => undefined)
     if (!result.ok) return { ok: false }
+    // Waiting for the write's own event keeps this server's clients from reading something older than what they wrote.
+    await this.#waitUntil(() => this.cache.applied >= result.revision, new AbortController().signal)
     const seen = this.cache.get(key)
     if (seen?.revision === result.revision) return { ok: true, cached: seen }
     return { ok: true, cached: this.#make(key, wire, result.revision)[0] }

@@ -81,8 +81,8 @@ export class ResourceStore {
   }
 
   /** The stored object. Throws 404. */
-  get(namespace: string, name: string): Cached {
-    const cached = this.storage.get(this.keyOf(namespace, name))
+  async get(namespace: string, name: string): Promise<Cached> {
+    const cached = await this.storage.read(this.keyOf(namespace, name))
     if (cached === undefined) throw notFound(this.definition, name)
     return cached
   }
@@ -144,7 +144,7 @@ export class ResourceStore {
   async update(namespace: string, name: string, request: UpdateRequest, context: WriteContext): Promise<Written> {
     const key = this.keyOf(namespace, name)
     for (;;) {
-      const current = this.storage.get(key)
+      const current = await this.storage.read(key)
       if (current === undefined) {
         if (context.subresource !== '' || (!this.definition.createOnUpdate && request.allowCreate !== true)) throw notFound(this.definition, name)
         const object = await request.transform(undefined)
@@ -152,7 +152,7 @@ export class ResourceStore {
         try {
           return { entry: await this.create(object, context), created: true }
         } catch (error) {
-          if (!isStatus(error, 'AlreadyExists') || this.storage.get(key) === undefined) throw error
+          if (!isStatus(error, 'AlreadyExists') || await this.storage.read(key) === undefined) throw error
           continue
         }
       }
@@ -222,7 +222,8 @@ export class ResourceStore {
   async modify(namespace: string, name: string, change: (old: KubeObject) => KubeObject, o: { dryRun: boolean; signal: AbortSignal }): Promise<Cached> {
     const key = this.keyOf(namespace, name)
     for (;;) {
-      const current = this.get(namespace, name)
+      const current = await this.storage.read(key)
+      if (current === undefined) throw notFound(this.definition, name)
       const object = change(current.object)
       if (sameStored(canonicalObject(this.definition, object), current.object)) return current
       if (o.dryRun) return this.#unstored(object, key)
@@ -236,7 +237,7 @@ export class ResourceStore {
   async #finishDeletion(key: string, current: Cached, object: KubeObject, context: WriteContext): Promise<Cached> {
     const last = this.#unstored(object, key)
     if (context.dryRun) return last
-    for (let latest: Cached | undefined = current; latest !== undefined; latest = this.storage.get(key)) {
+    for (let latest: Cached | undefined = current; latest !== undefined; latest = await this.storage.read(key)) {
       if (latest.object.metadata.uid !== current.object.metadata.uid) break
       if (await this.storage.remove(key, latest.revision, context.signal) !== undefined) {
         await this.definition.hooks?.afterDelete?.(object, this.#hookContext(context))
@@ -250,7 +251,7 @@ export class ResourceStore {
   async delete(namespace: string, name: string, options: DeleteOptions, context: WriteContext): Promise<Deleted> {
     const key = this.keyOf(namespace, name)
     for (;;) {
-      const current = this.storage.get(key)
+      const current = await this.storage.read(key)
       if (current === undefined) throw notFound(this.definition, name)
       const deleted = await this.#deleteOnce(key, current, options, context)
       if (deleted !== undefined) return deleted

@@ -79,6 +79,10 @@ export class WatchCache {
   get revision(): number {
     return this.#seen
   }
+  /** The revision of the last change that was applied here. */
+  get applied(): number {
+    return this.#changes.at(-1)?.revision ?? this.#oldest
+  }
   get oldest(): number {
     return this.#oldest
   }
@@ -112,7 +116,8 @@ export class WatchCache {
     const change: Change = { revision, time: this.#now(), key, current, previous, gone: undefined }
     this.#changes.push(change)
     this.#changeBytes += current?.bytes ?? 0
-    this.advance(revision)
+    if (revision > this.#seen) this.#seen = revision
+    this.#wake()
     for (const reader of this.#readers) this.#deliver(reader, change)
     this.#prune(change.time)
   }
@@ -121,12 +126,16 @@ export class WatchCache {
   advance(revision: number): void {
     if (revision <= this.#seen) return
     this.#seen = revision
+    this.#wake()
+  }
+
+  #wake(): void {
     for (const wake of this.#waiting) wake()
   }
 
-  /** Resolves when the cache has seen the revision, or false when the signal is aborted first. */
-  async waitFor(revision: number, signal: AbortSignal): Promise<boolean> {
-    while (this.#seen < revision) {
+  /** Resolves with true when the condition holds, or with false when the signal is aborted first. */
+  async waitUntil(condition: () => boolean, signal: AbortSignal): Promise<boolean> {
+    while (!condition()) {
       if (signal.aborted) return false
       await new Promise<void>((resolve) => {
         const wake = () => {
@@ -155,8 +164,8 @@ export class WatchCache {
   }
 
   /** Selected objects from key `from` on, at most `limit` (0: all), as they are or as they were at an older revision. */
-  page(selection: Selection, o: { from?: string; limit?: number; revision?: number } = {}): CachePage {
-    const tree = o.revision === undefined || o.revision >= this.#seen ? this.#tree : this.at(o.revision)
+  page(selection: Selection, o: { from?: string; limit?: number; revision?: number; tree?: BTree<string, Cached> } = {}): CachePage {
+    const tree = o.tree ?? (o.revision === undefined || o.revision >= this.#seen ? this.#tree : this.at(o.revision))
     const [low, high] = rangeOf(selection)
     const start = o.from !== undefined && o.from > low ? o.from : low
     const limit = o.limit ?? 0

@@ -89,6 +89,11 @@ export interface KVStore {
    * cache has seen a revision. A store may pass over a watch that is behind: ask again.
    */
   requestProgress(prefix?: string): Promise<void>
+  /**
+   * Whether a progress mark that was asked for comes after the events up to its revision. Absent: it does. Old etcd
+   * (before 3.4.31 and 3.5.13) may send it too early; then only events tell how far a watch is.
+   */
+  progressIsOrdered?(): Promise<boolean>
   compact(revision: number): Promise<void>
   /** Bytes on disk (or in memory). */
   size(): Promise<number>

@@ -56,6 +56,7 @@ class EtcdStore implements KVStore {
   readonly #leases: LeasePool
   readonly #watches: Watches
   #compacted = 0
+  #ordered: Promise<boolean> | undefined
 
   constructor(client: Etcd3, o: EtcdOptions) {
     this.#client = client
@@ -110,6 +111,16 @@ class EtcdStore implements KVStore {
 
   async requestProgress(prefix?: string): Promise<void> {
     this.#watches.requestProgress(prefix)
+  }
+
+  progressIsOrdered(): Promise<boolean> {
+    this.#ordered ??= this.#client.maintenance.status().then(
+      ({ version }) => hasOrderedProgress(version),
+      (error: unknown) => {
+        this.#ordered = undefined
+        throw error
+      })
+    return this.#ordered
   }
 
   async compact(revision: number): Promise<void> {
@@ -169,6 +180,14 @@ class EtcdStore implements KVStore {
       throw error
     }
   }
+}
+
+/** Upstream: apiserver/pkg/storage/feature. */
+export function hasOrderedProgress(version: string): boolean {
+  const [major = 0, minor = 0, patch = 0] = version.split('.').map((part) => Number.parseInt(part, 10))
+  if (major !== 3) return major > 3
+  if (minor === 4) return patch >= 31
+  return minor === 5 ? patch >= 13 : minor > 5
 }
 
 function asBuffer(value: Uint8Array): Buffer {
