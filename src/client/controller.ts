@@ -16,7 +16,7 @@ export interface ControllerContext {
   readonly client: Client
   readonly informers: Informers
   /** A recorder whose events name the component. */
-  recorder(component: string): EventRecorder
+  readonly recorder: (component: string) => EventRecorder
 }
 
 /** Objects of a resource whose changes make keys. Made by `watch`, so that the object's type is checked. */

@@ -7,12 +7,16 @@ import { namespaceController } from './namespace/index.ts'
 import { endpointsController } from './endpoints/index.ts'
 import { endpointSliceController } from './endpointslice/index.ts'
 import { garbageCollectorName, startGarbageCollector } from './garbage-collector/index.ts'
+import { nodeIpamName, startNodeIpam } from './node-ipam/index.ts'
+import { nodeLifecycleName, startNodeLifecycle } from './node-lifecycle/index.ts'
 import type { ControllerManagerOptions } from './options.ts'
+import { podGarbageCollectorName, startPodGarbageCollector } from './pod-garbage-collector/index.ts'
 import { replicaSetController } from './replicaset/index.ts'
 import { replicationControllerController } from './replicationcontroller/index.ts'
 import { rootCaPublisher } from './root-ca-certificate-publisher/index.ts'
 import type { Running } from './running.ts'
 import { serviceAccountController } from './serviceaccount/index.ts'
+import { taintEvictionController } from './taint-eviction/index.ts'
 
 export interface ControllerEntry {
   readonly name: string
@@ -39,10 +43,14 @@ export const controllers: readonly ControllerEntry[] = [
   configured('endpoints-controller', () => reconciler(endpointsController())),
   configured('endpointslice-controller', ({ maxEndpointsPerSlice }) => reconciler(endpointSliceController(maxEndpointsPerSlice))),
   planned(replicationControllerController),
+  { name: podGarbageCollectorName, start: (context, options) => startPodGarbageCollector(context, options.terminatedPodGCThreshold) },
   keyed(namespaceController),
   planned(serviceAccountController),
   planned(deploymentController),
   planned(replicaSetController),
+  { name: nodeIpamName, start: startNodeIpam },
+  { name: nodeLifecycleName, start: startNodeLifecycle },
+  configured('taint-eviction-controller', () => taintEvictionController()),
   configured('root-ca-certificate-publisher-controller', ({ rootCA }) => (rootCA === undefined ? undefined : reconciler(rootCaPublisher(rootCA)))),
   // Last, so that it finds the others' informers and shares them.
   { name: garbageCollectorName, start: (context) => startGarbageCollector(context) },
