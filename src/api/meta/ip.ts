@@ -1,182 +1,131 @@
 /**
- * IP addresses and CIDRs as text (apimachinery pkg/util/validation/ip, net.ParseIP): parsing with and without leading
- * zeros, the canonical form, and field checks in upstream's words.
+ * IP addresses and ranges as numbers. Reading is as lenient as upstream's ParseIPSloppy (leading zeros in IPv4, IPv4
+ * within IPv6 counts as IPv4); writing is canonical (RFC 5952).
  */
-import type { FieldError } from './errors.ts'
-import { fieldInvalid } from './field-errors.ts'
-import { goQuote } from './go-text.ts'
+export type IPFamily = 'IPv4' | 'IPv6'
 
-/** 4 or 16 bytes. */
-export interface IPAddress {
-  readonly version: 4 | 6
-  readonly bytes: readonly number[]
+export interface IP {
+  readonly family: IPFamily
+  readonly value: bigint
+  /** Written the one strict way but for case and zero compression. */
+  readonly strict: boolean
+  /** ::ffff:1.2.3.4 */
+  readonly mapped: boolean
 }
 
 export interface CIDR {
-  readonly ip: IPAddress
-  readonly bits: number
+  readonly family: IPFamily
+  /** First address of the range. */
+  readonly base: bigint
+  readonly prefix: number
+  /** The address that was written, whose host bits need not be zero. */
+  readonly address: bigint
+  readonly strict: boolean
+  readonly mapped: boolean
 }
 
-/** Leading zeros in IPv4 are taken (as decimal) only when sloppy. IPv6 zones are never taken. */
-function parseIPv4(text: string, sloppy: boolean): number[] | undefined {
+const bitsOf = (family: IPFamily): number => (family === 'IPv4' ? 32 : 128)
+
+function parseIPv4(text: string): { value: bigint; strict: boolean } | undefined {
   const parts = text.split('.')
-  if (parts.length !== 4) return undefined
-  const bytes: number[] = []
-  for (const part of parts) {
-    if (!/^[0-9]+$/.test(part) || (part.length > 1 && part.startsWith('0') && !sloppy)) return undefined
-    const value = Number(part)
-    if (value > 255) return undefined
-    bytes.push(value)
-  }
-  return bytes
+  if (parts.length !== 4 || !parts.every((part) => /^\d{1,6}$/.test(part) && Number(part) <= 255)) return undefined
+  const value = parts.reduce((sum, part) => sum * 256n + BigInt(part), 0n)
+  return { value, strict: parts.every((part) => part === String(Number(part))) }
 }
 
-function parseIPv6(text: string, sloppy: boolean): number[] | undefined {
-  const halves = text.split('::')
-  if (halves.length > 2 || /[^0-9a-fA-F:.]/.test(text)) return undefined
-  const head = parseGroups(halves[0]!, sloppy, halves.length === 1)
-  const tail = halves.length === 2 ? parseGroups(halves[1]!, sloppy, true) : []
-  if (head === undefined || tail === undefined) return undefined
-  const length = head.length + tail.length
-  if (halves.length === 1) return length === 16 ? head : undefined
-  return length > 14 ? undefined : [...head, ...Array.from({ length: 16 - length }, () => 0), ...tail]
-}
-
-/** Groups of hex digits; the last may be an IPv4 address where the text ends. */
-function parseGroups(text: string, sloppy: boolean, last: boolean): number[] | undefined {
+function parseGroups(text: string): bigint[] | undefined {
   if (text === '') return []
-  const bytes: number[] = []
-  const groups = text.split(':')
-  for (const [i, group] of groups.entries()) {
-    if (last && i === groups.length - 1 && group.includes('.')) {
-      const inner = parseIPv4(group, sloppy)
-      if (inner === undefined) return undefined
-      bytes.push(...inner)
-    } else if (/^[0-9a-fA-F]{1,4}$/.test(group)) {
-      const value = parseInt(group, 16)
-      bytes.push(value >> 8, value & 255)
-    } else return undefined
+  const groups: bigint[] = []
+  for (const group of text.split(':')) {
+    if (!/^[0-9a-fA-F]{1,4}$/.test(group)) return undefined
+    groups.push(BigInt(`0x${group}`))
   }
-  return bytes
+  return groups
 }
 
-/** The address, or undefined. `sloppy` takes leading zeros in IPv4, as clusters once did. */
-export function parseIP(text: string, sloppy = false): IPAddress | undefined {
-  if (text.includes(':')) {
-    const bytes = parseIPv6(text, sloppy)
-    return bytes === undefined ? undefined : { version: 6, bytes }
+function parseIPv6(text: string): { value: bigint; strict: boolean } | undefined {
+  let body = text
+  let strict = true
+  const tail = /^(.*:)(\d+\.\d+\.\d+\.\d+)$/.exec(text)
+  if (tail !== null) {
+    const embedded = parseIPv4(tail[2]!)
+    if (embedded === undefined) return undefined
+    strict = embedded.strict
+    body = `${tail[1]}${(embedded.value >> 16n).toString(16)}:${(embedded.value & 0xffffn).toString(16)}`
   }
-  const bytes = parseIPv4(text, sloppy)
-  return bytes === undefined ? undefined : { version: 4, bytes }
+  const halves = body.split('::')
+  if (halves.length > 2) return undefined
+  const head = parseGroups(halves[0]!)
+  const rest = halves.length === 2 ? parseGroups(halves[1]!) : []
+  if (head === undefined || rest === undefined) return undefined
+  const missing = 8 - head.length - rest.length
+  if (halves.length === 2 ? missing < 1 : missing !== 0) return undefined
+  const groups = [...head, ...Array.from({ length: missing }, () => 0n), ...rest]
+  return { value: groups.reduce((sum, group) => (sum << 16n) | group, 0n), strict }
 }
 
-/** ::ffff:a.b.c.d */
-export function isMappedIPv4({ version, bytes }: IPAddress): boolean {
-  return version === 6 && bytes.slice(0, 10).every((b) => b === 0) && bytes[10] === 255 && bytes[11] === 255
-}
-
-/** The canonical text (RFC 5952); mapped IPv4 addresses are printed as IPv4, as Go's net.IP does. */
-export function formatIP(ip: IPAddress): string {
-  if (ip.version === 4) return ip.bytes.join('.')
-  if (isMappedIPv4(ip)) return ip.bytes.slice(12).join('.')
-  const groups = Array.from({ length: 8 }, (_, i) => (ip.bytes[2 * i]! << 8) | ip.bytes[2 * i + 1]!)
-  const { start, length } = longestZeros(groups)
-  const text = (part: number[]): string => part.map((group) => group.toString(16)).join(':')
-  return length < 2 ? text(groups) : `${text(groups.slice(0, start))}::${text(groups.slice(start + length))}`
-}
-
-function longestZeros(groups: readonly number[]): { start: number; length: number } {
-  let best = { start: -1, length: 0 }
-  for (let i = 0; i < groups.length; i++) {
-    let end = i
-    while (end < groups.length && groups[end] === 0) end++
-    if (end - i > best.length) best = { start: i, length: end - i }
-    i = Math.max(i, end - 1)
+/** Undefined when the text is no address. */
+export function parseIP(text: string): IP | undefined {
+  if (!text.includes(':')) {
+    const v4 = parseIPv4(text)
+    return v4 === undefined ? undefined : { family: 'IPv4', ...v4, mapped: false }
   }
-  return best
+  const v6 = parseIPv6(text)
+  if (v6 === undefined) return undefined
+  if (v6.value >> 32n === 0xffffn) return { family: 'IPv4', value: v6.value & 0xffffffffn, strict: v6.strict, mapped: true }
+  return { family: 'IPv6', ...v6, mapped: false }
 }
 
-/** "10.0.0.0/8": the address as written and the length of the prefix. */
-export function parseCIDR(text: string, sloppy = false): CIDR | undefined {
-  const match = /^([^/]+)\/([0-9]+)$/.exec(text)
-  const ip = match === null ? undefined : parseIP(match[1]!, sloppy)
-  if (match === null || ip === undefined || (!sloppy && /^0[0-9]/.test(match[2]!))) return undefined
-  const bits = Number(match[2])
-  return bits <= ip.bytes.length * 8 ? { ip, bits } : undefined
+function mask(value: bigint, prefix: number, bits: number): bigint {
+  const host = BigInt(bits - prefix)
+  return (value >> host) << host
 }
 
-/** The address with all bits beyond the prefix cleared. */
-export function maskIP({ ip, bits }: CIDR): IPAddress {
-  const bytes = ip.bytes.map((byte, i) => {
-    const kept = Math.min(Math.max(bits - i * 8, 0), 8)
-    return byte & (0xff << (8 - kept)) & 0xff
-  })
-  return { version: ip.version, bytes }
-}
-
-/** The canonical text of the network. */
-export function formatCIDR(cidr: CIDR): string {
-  return `${formatIP(maskIP(cidr))}/${cidr.bits}`
-}
-
-/** Whether an address is in a network. */
-export function cidrContains(cidr: CIDR, ip: IPAddress): boolean {
-  if (ip.version !== cidr.ip.version) return false
-  const network = maskIP(cidr).bytes
-  return maskIP({ ip, bits: cidr.bits }).bytes.every((byte, i) => byte === network[i])
-}
-
-export const isIPv4Text = (text: string): boolean => parseIP(text)?.version === 4
-export const isIPv6Text = (text: string): boolean => parseIP(text)?.version === 6
-
-function* checkIP(path: string, value: string, strict: boolean): Generator<FieldError> {
-  if (parseIP(value, true) === undefined) {
-    yield fieldInvalid(path, value, 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)')
-    return
-  }
-  if (!strict) return
-  const ip = parseIP(value)
-  if (ip === undefined) yield fieldInvalid(path, value, 'must not have leading 0s')
-  else if (isMappedIPv4(ip)) yield fieldInvalid(path, value, 'must not be an IPv4-mapped IPv6 address')
-}
-
-/** For fields that once took sloppy addresses: values that the old object had stay valid. */
-export function* validateLegacyIP(path: string, value: string, strict = true, old: readonly string[] = []): Generator<FieldError> {
-  if (!old.includes(value)) yield* checkIP(path, value, strict)
-}
-
-/** A canonical address. */
-export function* validateIP(path: string, value: string): Generator<FieldError> {
-  const errors = [...checkIP(path, value, true)]
-  yield* errors
-  if (errors.length > 0) return
-  const canonical = formatIP(parseIP(value)!)
-  if (canonical !== value) yield fieldInvalid(path, value, `must be in canonical form (${goQuote(canonical)})`)
-}
-
-function* checkCIDR(path: string, value: string, strict: boolean): Generator<FieldError> {
-  if (parseCIDR(value, true) === undefined) {
-    yield fieldInvalid(path, value, 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)')
-    return
-  }
-  if (!strict) return
-  const cidr = parseCIDR(value)
-  if (cidr === undefined) yield fieldInvalid(path, value, 'must not have leading 0s in IP or prefix length')
-  else if (isMappedIPv4(cidr.ip)) yield fieldInvalid(path, value, 'must not have an IPv4-mapped IPv6 address')
-  else if (formatIP(maskIP(cidr)) !== formatIP(cidr.ip)) {
-    yield fieldInvalid(path, value, 'must not have bits set beyond the prefix length')
+/** Undefined when the text is no range. */
+export function parseCIDR(text: string): CIDR | undefined {
+  const slash = text.indexOf('/')
+  if (slash < 0) return undefined
+  const ip = parseIP(text.slice(0, slash))
+  const length = text.slice(slash + 1)
+  if (ip === undefined || !/^\d{1,4}$/.test(length)) return undefined
+  const bits = bitsOf(ip.family)
+  const prefix = Number(length) - (ip.mapped ? 96 : 0)
+  if (prefix < 0 || prefix > bits) return undefined
+  return {
+    family: ip.family, base: mask(ip.value, prefix, bits), prefix, address: ip.value, mapped: ip.mapped,
+    strict: ip.strict && length === String(Number(length)),
   }
 }
 
-export function* validateLegacyCIDR(path: string, value: string, strict = true, old: readonly string[] = []): Generator<FieldError> {
-  if (!old.includes(value)) yield* checkCIDR(path, value, strict)
+function formatIPv6(value: bigint): string {
+  const groups = Array.from({ length: 8 }, (_, i) => (value >> BigInt(16 * (7 - i))) & 0xffffn)
+  let best = { start: -1, length: 1 }
+  for (let start = 0; start < 8; start++) {
+    let length = 0
+    while (start + length < 8 && groups[start + length] === 0n) length++
+    if (length > best.length) best = { start, length }
+  }
+  const hex = (part: readonly bigint[]): string => part.map((group) => group.toString(16)).join(':')
+  if (best.start < 0) return hex(groups)
+  return `${hex(groups.slice(0, best.start))}::${hex(groups.slice(best.start + best.length))}`
 }
 
-/** A canonical network. */
-export function* validateCIDR(path: string, value: string): Generator<FieldError> {
-  const errors = [...checkCIDR(path, value, true)]
-  yield* errors
-  if (errors.length > 0) return
-  const canonical = formatCIDR(parseCIDR(value)!)
-  if (canonical !== value) yield fieldInvalid(path, value, `must be in canonical form (${goQuote(canonical)})`)
+/** The canonical text. */
+export function formatIP(family: IPFamily, value: bigint): string {
+  if (family === 'IPv6') return formatIPv6(value)
+  return [24n, 16n, 8n, 0n].map((shift) => String((value >> shift) & 0xffn)).join('.')
+}
+
+/** The canonical text of the range that a CIDR means. */
+export function formatCIDR({ family, base, prefix }: CIDR): string {
+  return `${formatIP(family, base)}/${prefix}`
+}
+
+/** How many addresses a range has. */
+export function cidrSize({ family, prefix }: CIDR): bigint {
+  return 1n << BigInt(bitsOf(family) - prefix)
+}
+
+export function cidrContains(cidr: CIDR, ip: { family: IPFamily; value: bigint }): boolean {
+  return cidr.family === ip.family && ip.value >= cidr.base && ip.value < cidr.base + cidrSize(cidr)
 }

@@ -1,6 +1,6 @@
 /** String formats that custom resources may state (kube-openapi validation/strfmt). Unknown formats are not checked. */
 import { RE2JS } from 're2js'
-import { isIPv6Text, parseCIDR, parseIP } from '../meta/ip.ts'
+import { parseCIDR, parseIP } from '../meta/ip.ts'
 import { isDNS1123Label, isDNS1123Subdomain } from '../meta/names.ts'
 import { parseDuration, parseTime } from '../meta/time.ts'
 
@@ -98,9 +98,9 @@ const checks: ReadonlyMap<string, Check> = new Map<string, Check>([
   ['uri', isRequestURI],
   ['email', regex(/^(?:[^<>]*<)?[^\s@<>(),;:\\"[\]]+@[^\s@<>(),;:\\"[\]]+>?$/)],
   ['hostname', isHostname],
-  ['ipv4', (text) => parseIP(text, true)?.version === 4],
-  ['ipv6', isIPv6Text],
-  ['cidr', (text) => parseCIDR(text, true) !== undefined],
+  ['ipv4', (text) => parseIP(text) !== undefined && text.includes('.')],
+  ['ipv6', (text) => parseIP(text) !== undefined && text.includes(':')],
+  ['cidr', (text) => parseCIDR(text) !== undefined],
   ['mac', isMAC],
   ['uuid', uuid(four, four)], ['uuid3', uuid('3[0-9a-f]{3}', four)],
   ['uuid4', uuid('4[0-9a-f]{3}', '[89ab][0-9a-f]{3}')], ['uuid5', uuid('5[0-9a-f]{3}', '[89ab][0-9a-f]{3}')],
