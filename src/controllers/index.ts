@@ -6,6 +6,7 @@ import { deploymentController } from './deployment/index.ts'
 import { namespaceController } from './namespace/index.ts'
 import { endpointsController } from './endpoints/index.ts'
 import { endpointSliceController } from './endpointslice/index.ts'
+import { endpointSliceMirroringController } from './endpointslice-mirroring/index.ts'
 import { garbageCollectorName, startGarbageCollector } from './garbage-collector/index.ts'
 import { nodeIpamName, startNodeIpam } from './node-ipam/index.ts'
 import { nodeLifecycleName, startNodeLifecycle } from './node-lifecycle/index.ts'
@@ -16,6 +17,7 @@ import { replicationControllerController } from './replicationcontroller/index.t
 import { rootCaPublisher } from './root-ca-certificate-publisher/index.ts'
 import type { Running } from './running.ts'
 import { serviceAccountController } from './serviceaccount/index.ts'
+import { serviceAccountTokenController } from './serviceaccount-token/index.ts'
 import { taintEvictionController } from './taint-eviction/index.ts'
 
 export interface ControllerEntry {
@@ -40,8 +42,10 @@ const configured = (
 })
 
 export const controllers: readonly ControllerEntry[] = [
+  configured('serviceaccount-token-controller', serviceAccountTokenController),
   configured('endpoints-controller', () => reconciler(endpointsController())),
   configured('endpointslice-controller', ({ maxEndpointsPerSlice }) => reconciler(endpointSliceController(maxEndpointsPerSlice))),
+  planned(endpointSliceMirroringController),
   planned(replicationControllerController),
   { name: podGarbageCollectorName, start: (context, options) => startPodGarbageCollector(context, options.terminatedPodGCThreshold) },
   keyed(namespaceController),
