@@ -3,6 +3,7 @@ import type { Env } from '../base/env.ts'
 import type { Client } from '../client/client.ts'
 import type { Informers } from '../client/informer.ts'
 import type { Admission } from './admission/contract.ts'
+import type { AdmissionSelection } from './admission/index.ts'
 import type { Authorizer } from './auth/contract.ts'
 import type { InFlightLimits } from './chain/in-flight.ts'
 import type { SpecialHandler } from './handlers/index.ts'
@@ -75,7 +76,10 @@ export interface ApiServerOptions {
   readonly feature?: (name: string) => boolean
   /** Handed to the kinds' hooks: allocators and the like. */
   readonly services?: Readonly<Record<string, unknown>>
+  /** In the place of the built-in chain. */
   readonly admission?: (context: AdmissionContext) => Admission
+  /** Plugins besides the usual ones, and usual ones to leave out. */
+  readonly admissionPlugins?: AdmissionSelection
   /** Streams and the like, by "pods/exec". */
   readonly subresourceHandlers?: ReadonlyMap<string, SpecialHandler>
   /** How kubelets are reached for exec, logs and the like; default: without a client certificate. */

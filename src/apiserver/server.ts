@@ -3,10 +3,12 @@
  * whoever starts it (cli, cluster) says where keys and data are.
  */
 import type { Component, Env } from '../base/env.ts'
+import { featureGates } from '../api/generated/feature-gates.ts'
 import { createInProcessClient } from '../client/in-process.ts'
 import type { Client } from '../client/client.ts'
 import { InformerFactory } from '../client/informer.ts'
-import { type Admission, admitAll } from './admission/contract.ts'
+import type { Admission } from './admission/contract.ts'
+import { createAdmission, pluginContext } from './admission/index.ts'
 import { parseBundle } from './auth/certificates.ts'
 import { chained, httpFilters, inProcessFilters } from './chain/index.ts'
 import { createServiceAllocators } from './allocators/service-allocators.ts'
@@ -54,7 +56,7 @@ export async function createApiServer(env: Env, options: ApiServerOptions): Prom
   const log = env.log.child('apiserver')
   const store = await openStore(env, options)
   const services: Record<string, unknown> = { ...options.services }
-  const registry = new ResourceRegistry({ env, store, feature: options.feature, services })
+  const registry = new ResourceRegistry({ env, store, feature: options.feature ?? featureDefault, services })
   const server = { env: { ...env, log }, options, store, registry, services }
   return assemble(server)
 }
@@ -80,7 +82,9 @@ function assemble({ env, options, store, registry, services }: Parts): ApiServer
   const allocators = createServiceAllocators(env, client, { serviceCIDRs: serviceRanges(options) })
   services['serviceAllocators'] ??= allocators.allocators
   const access = createAccess(env, options, { client, informers, registry })
-  const admission: Admission = options.admission?.({ client, informers, registry, authorizer: access.authorizer, env }) ?? admitAll
+  const parts = { client, informers, registry, authorizer: access.authorizer, env }
+  const admission: Admission = options.admission?.(parts)
+    ?? createAdmission(pluginContext({ ...parts, feature: options.feature ?? featureDefault }), options.admissionPlugins)
 
   const discovery = createDiscovery({ definitions: () => registry.definitions(), serverAddress: address })
   const openapi = createOpenApi({ definitions: () => registry.definitions(), groups: () => discovery.groups() })
@@ -171,6 +175,9 @@ function onceDone(run: () => Promise<void>): () => Promise<void> {
     throw error
   }))
 }
+
+/** Upstream's default of a feature gate. */
+const featureDefault = (name: string): boolean => featureGates[name]?.default ?? false
 
 const defaultLimits = { readOnly: 400, mutating: 200 }
 

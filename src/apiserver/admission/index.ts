@@ -1,0 +1,95 @@
+/** The plugins in upstream's order, and which of them are on unless told otherwise. */
+import type { Clock, Logger, Random } from '../../base/env.ts'
+import type { Client } from '../../client/client.ts'
+import type { Authorizer } from '../auth/contract.ts'
+import type { ResourceRegistry } from '../registry/resource-registry.ts'
+import { admissionChain, type ReinvocablePlugin } from './chain.ts'
+import type { PluginContext } from './context.ts'
+import type { Admission } from './contract.ts'
+import { certificateApproval, certificateSigning, certificateSubjectRestriction, clusterTrustBundleAttest } from './plugins/certificates.ts'
+import { defaultTolerationSeconds } from './plugins/default-toleration-seconds.ts'
+import { defaultIngressClass, defaultStorageClass } from './plugins/defaults-from-classes.ts'
+import { limitRanger } from './plugins/limit-ranger.ts'
+import { namespaceLifecycle } from './plugins/namespace-lifecycle.ts'
+import { nodeRestriction } from './plugins/node-restriction.ts'
+import { ownerReferencesPermissionEnforcement } from './plugins/owner-references-permission-enforcement.ts'
+import { persistentVolumeClaimResize } from './plugins/persistent-volume-claim-resize.ts'
+import { podSecurity } from './plugins/pod-security.ts'
+import { podTopologyLabels } from './plugins/pod-topology-labels.ts'
+import { priority } from './plugins/priority.ts'
+import { resourceQuota } from './plugins/resource-quota.ts'
+import { runtimeClass } from './plugins/runtime-class.ts'
+import { serviceAccount } from './plugins/service-account.ts'
+import { storageObjectInUseProtection } from './plugins/storage-object-in-use-protection.ts'
+import { taintNodesByCondition } from './plugins/taint-nodes-by-condition.ts'
+import { registryLister } from './registry-lister.ts'
+
+export interface PluginEntry {
+  readonly name: string
+  /** On unless --disable-admission-plugins names it. */
+  readonly onByDefault: boolean
+  create(context: PluginContext): ReinvocablePlugin
+}
+
+const on = (name: string, create: PluginEntry['create']): PluginEntry => ({ name, onByDefault: true, create })
+const off = (name: string, create: PluginEntry['create']): PluginEntry => ({ name, onByDefault: false, create })
+
+/** Adding a plugin is one file and one line here; the order is upstream's. */
+export const admissionPlugins: readonly PluginEntry[] = [
+  on('NamespaceLifecycle', namespaceLifecycle),
+  on('LimitRanger', limitRanger),
+  on('ServiceAccount', serviceAccount),
+  off('NodeRestriction', nodeRestriction),
+  on('TaintNodesByCondition', () => taintNodesByCondition()),
+  on('PodSecurity', (context) => podSecurity(context)),
+  on('Priority', priority),
+  on('DefaultTolerationSeconds', () => defaultTolerationSeconds()),
+  on('DefaultStorageClass', defaultStorageClass),
+  on('StorageObjectInUseProtection', () => storageObjectInUseProtection()),
+  off('OwnerReferencesPermissionEnforcement', ownerReferencesPermissionEnforcement),
+  on('PersistentVolumeClaimResize', persistentVolumeClaimResize),
+  on('RuntimeClass', runtimeClass),
+  on('CertificateApproval', certificateApproval),
+  on('CertificateSigning', certificateSigning),
+  on('ClusterTrustBundleAttest', clusterTrustBundleAttest),
+  on('CertificateSubjectRestriction', () => certificateSubjectRestriction()),
+  on('DefaultIngressClass', defaultIngressClass),
+  on('PodTopologyLabels', podTopologyLabels),
+  on('ResourceQuota', resourceQuota),
+]
+
+export interface AdmissionSelection {
+  readonly enable?: readonly string[]
+  readonly disable?: readonly string[]
+}
+
+/** The chain of the plugins that are on. Throws on names that are none. */
+export function createAdmission(context: PluginContext, { enable = [], disable = [] }: AdmissionSelection = {}): Admission {
+  for (const name of [...enable, ...disable]) {
+    if (!admissionPlugins.some((p) => p.name === name)) throw new Error(`unknown admission plugin: ${JSON.stringify(name)}`)
+  }
+  const chosen = admissionPlugins.filter((p) => enable.includes(p.name) || (p.onByDefault && !disable.includes(p.name)))
+  return admissionChain(chosen.map((p) => p.create(context)))
+}
+
+export interface ServerParts {
+  readonly env: { readonly clock: Clock; readonly random: Random; readonly log: Logger }
+  readonly client: Client
+  readonly registry: ResourceRegistry
+  readonly authorizer: Authorizer
+  readonly feature: (name: string) => boolean
+}
+
+/** What plugins are given in a server. */
+export function pluginContext({ env, client, registry, authorizer, feature }: ServerParts): PluginContext {
+  return {
+    clock: env.clock, random: env.random, log: env.log.child('admission'), client, feature, lister: registryLister(registry),
+    async authorize(user, p) {
+      const verdict = await authorizer.authorize({
+        user, verb: p.verb, isResourceRequest: true, apiGroup: p.group ?? '', apiVersion: p.version ?? '', resource: p.resource,
+        subresource: p.subresource ?? '', namespace: p.namespace ?? '', name: p.name ?? '', path: '',
+      })
+      return { allowed: verdict.decision === 'allow', reason: verdict.reason ?? '' }
+    },
+  }
+}
