@@ -1,6 +1,7 @@
 /** Every generated file, by its path under src/api/generated. */
 import { DISCOVERY_TS, readDiscovery, renderDiscovery } from './discovery.ts'
 import { FEATURE_GATES_TS, renderConformance, renderFeatureGates } from './gates.ts'
+import { goDefinitions } from './go-definitions.ts'
 import { readDefinitions } from './openapi.ts'
 import { readPackages } from './packages.ts'
 import { RBAC_BOOTSTRAP_TS, renderRbacBootstrap } from './rbac.ts'
@@ -15,7 +16,7 @@ export function renderAll(): Map<string, string> {
   const packages = readPackages()
   const discovery = readDiscovery()
   return new Map([
-    ...renderTypes(definitions),
+    ...renderTypes(new Map([...definitions, ...goDefinitions(packages, definitions)])),
     ['resources.ts', renderResources(discovery, definitions)],
     ['rbac-bootstrap.ts', RBAC_BOOTSTRAP_TS],
     ['rbac-bootstrap.json', renderRbacBootstrap()],

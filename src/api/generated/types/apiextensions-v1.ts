@@ -1,4 +1,5 @@
 import type { ListMeta, ObjectMeta } from '../../meta/object.ts'
+import type { Status } from './meta-v1.ts'
 
 export type CustomResourceColumnDefinition = {
   description?: string
@@ -173,4 +174,23 @@ export type WebhookClientConfig = {
 export type WebhookConversion = {
   clientConfig?: WebhookClientConfig
   conversionReviewVersions: string[]
+}
+
+export type ConversionRequest = {
+  uid: string
+  desiredAPIVersion: string
+  objects: (Record<string, unknown>)[]
+}
+
+export type ConversionResponse = {
+  uid: string
+  convertedObjects: (Record<string, unknown>)[]
+  result: Status
+}
+
+export type ConversionReview = {
+  apiVersion?: string
+  kind?: string
+  request?: ConversionRequest
+  response?: ConversionResponse
 }

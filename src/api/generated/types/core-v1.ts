@@ -1,4 +1,4 @@
-import type { ListMeta, ObjectMeta } from '../../meta/object.ts'
+import type { ListMeta, ObjectMeta, OwnerReference } from '../../meta/object.ts'
 import type { Condition, LabelSelector } from './meta-v1.ts'
 
 export type AWSElasticBlockStoreVolumeSource = {
@@ -1687,4 +1687,197 @@ export type WindowsSecurityContextOptions = {
   gmsaCredentialSpecName?: string
   hostProcess?: boolean
   runAsUserName?: string
+}
+
+export type AvoidPods = {
+  preferAvoidPods?: PreferAvoidPodsEntry[]
+}
+
+export type EphemeralContainerCommon = {
+  name: string
+  image?: string
+  command?: string[]
+  args?: string[]
+  workingDir?: string
+  ports?: ContainerPort[]
+  envFrom?: EnvFromSource[]
+  env?: EnvVar[]
+  resources?: ResourceRequirements
+  resizePolicy?: ContainerResizePolicy[]
+  restartPolicy?: string
+  restartPolicyRules?: ContainerRestartRule[]
+  volumeMounts?: VolumeMount[]
+  volumeDevices?: VolumeDevice[]
+  livenessProbe?: Probe
+  readinessProbe?: Probe
+  startupProbe?: Probe
+  lifecycle?: Lifecycle
+  terminationMessagePath?: string
+  terminationMessagePolicy?: string
+  imagePullPolicy?: string
+  securityContext?: SecurityContext
+  stdin?: boolean
+  stdinOnce?: boolean
+  tty?: boolean
+}
+
+export type NodeProxyOptions = {
+  apiVersion?: string
+  kind?: string
+  path?: string
+}
+
+export type PersistentVolumeSource = {
+  gcePersistentDisk?: GCEPersistentDiskVolumeSource
+  awsElasticBlockStore?: AWSElasticBlockStoreVolumeSource
+  hostPath?: HostPathVolumeSource
+  glusterfs?: GlusterfsPersistentVolumeSource
+  nfs?: NFSVolumeSource
+  rbd?: RBDPersistentVolumeSource
+  iscsi?: ISCSIPersistentVolumeSource
+  cinder?: CinderPersistentVolumeSource
+  cephfs?: CephFSPersistentVolumeSource
+  fc?: FCVolumeSource
+  flocker?: FlockerVolumeSource
+  flexVolume?: FlexPersistentVolumeSource
+  azureFile?: AzureFilePersistentVolumeSource
+  vsphereVolume?: VsphereVirtualDiskVolumeSource
+  quobyte?: QuobyteVolumeSource
+  azureDisk?: AzureDiskVolumeSource
+  photonPersistentDisk?: PhotonPersistentDiskVolumeSource
+  portworxVolume?: PortworxVolumeSource
+  scaleIO?: ScaleIOPersistentVolumeSource
+  local?: LocalVolumeSource
+  storageos?: StorageOSPersistentVolumeSource
+  csi?: CSIPersistentVolumeSource
+}
+
+export type PodAttachOptions = {
+  apiVersion?: string
+  kind?: string
+  stdin?: boolean
+  stdout?: boolean
+  stderr?: boolean
+  tty?: boolean
+  container?: string
+}
+
+export type PodExecOptions = {
+  apiVersion?: string
+  kind?: string
+  stdin?: boolean
+  stdout?: boolean
+  stderr?: boolean
+  tty?: boolean
+  container?: string
+  command: string[]
+}
+
+export type PodLogOptions = {
+  apiVersion?: string
+  kind?: string
+  container?: string
+  follow?: boolean
+  previous?: boolean
+  sinceSeconds?: number
+  sinceTime?: string
+  timestamps?: boolean
+  tailLines?: number
+  limitBytes?: number
+  insecureSkipTLSVerifyBackend?: boolean
+  stream?: string
+}
+
+export type PodPortForwardOptions = {
+  apiVersion?: string
+  kind?: string
+  ports?: number[]
+}
+
+export type PodProxyOptions = {
+  apiVersion?: string
+  kind?: string
+  path?: string
+}
+
+export type PodSignature = {
+  podController?: OwnerReference
+}
+
+export type PodStatusResult = {
+  apiVersion?: string
+  kind?: string
+  metadata: ObjectMeta
+  status?: PodStatus
+}
+
+export type Preconditions = {
+  uid?: string
+}
+
+export type PreferAvoidPodsEntry = {
+  podSignature: PodSignature
+  evictionTime?: string
+  reason?: string
+  message?: string
+}
+
+export type ProbeHandler = {
+  exec?: ExecAction
+  httpGet?: HTTPGetAction
+  tcpSocket?: TCPSocketAction
+  grpc?: GRPCAction
+}
+
+export type RangeAllocation = {
+  apiVersion?: string
+  kind?: string
+  metadata: ObjectMeta
+  range: string
+  data: string
+}
+
+export type SerializedReference = {
+  apiVersion?: string
+  kind?: string
+  reference?: ObjectReference
+}
+
+export type ServiceProxyOptions = {
+  apiVersion?: string
+  kind?: string
+  path?: string
+}
+
+export type VolumeSource = {
+  hostPath?: HostPathVolumeSource
+  emptyDir?: EmptyDirVolumeSource
+  gcePersistentDisk?: GCEPersistentDiskVolumeSource
+  awsElasticBlockStore?: AWSElasticBlockStoreVolumeSource
+  gitRepo?: GitRepoVolumeSource
+  secret?: SecretVolumeSource
+  nfs?: NFSVolumeSource
+  iscsi?: ISCSIVolumeSource
+  glusterfs?: GlusterfsVolumeSource
+  persistentVolumeClaim?: PersistentVolumeClaimVolumeSource
+  rbd?: RBDVolumeSource
+  flexVolume?: FlexVolumeSource
+  cinder?: CinderVolumeSource
+  cephfs?: CephFSVolumeSource
+  flocker?: FlockerVolumeSource
+  downwardAPI?: DownwardAPIVolumeSource
+  fc?: FCVolumeSource
+  azureFile?: AzureFileVolumeSource
+  configMap?: ConfigMapVolumeSource
+  vsphereVolume?: VsphereVirtualDiskVolumeSource
+  quobyte?: QuobyteVolumeSource
+  azureDisk?: AzureDiskVolumeSource
+  photonPersistentDisk?: PhotonPersistentDiskVolumeSource
+  projected?: ProjectedVolumeSource
+  portworxVolume?: PortworxVolumeSource
+  scaleIO?: ScaleIOVolumeSource
+  storageos?: StorageOSVolumeSource
+  csi?: CSIVolumeSource
+  ephemeral?: EphemeralVolumeSource
+  image?: ImageVolumeSource
 }

@@ -1,4 +1,4 @@
-import type { ListMeta } from '../../meta/object.ts'
+import type { ListMeta, ObjectMeta } from '../../meta/object.ts'
 export type { KubeList, KubeObject, ListMeta, ManagedFieldsEntry, ObjectMeta, OwnerReference, WatchEvent } from '../../meta/object.ts'
 
 export type APIGroup = {
@@ -144,4 +144,132 @@ export type VersionInfo = {
   minCompatibilityMinor?: string
   minor: string
   platform: string
+}
+
+export type CreateOptions = {
+  apiVersion?: string
+  kind?: string
+  dryRun?: string[]
+  fieldManager?: string
+  fieldValidation?: string
+}
+
+export type GetOptions = {
+  apiVersion?: string
+  kind?: string
+  resourceVersion?: string
+}
+
+export type GroupKind = {
+  group: string
+  kind: string
+}
+
+export type GroupVersion = {
+  group: string
+  version: string
+}
+
+export type GroupVersionKind = {
+  group: string
+  version: string
+  kind: string
+}
+
+export type GroupVersionResource = {
+  group: string
+  version: string
+  resource: string
+}
+
+export type List = {
+  apiVersion?: string
+  kind?: string
+  metadata: ListMeta
+  items: (Record<string, unknown>)[]
+}
+
+export type ListOptions = {
+  apiVersion?: string
+  kind?: string
+  labelSelector?: string
+  fieldSelector?: string
+  watch?: boolean
+  allowWatchBookmarks?: boolean
+  resourceVersion?: string
+  resourceVersionMatch?: string
+  timeoutSeconds?: number
+  limit?: number
+  continue?: string
+  sendInitialEvents?: boolean
+  shardSelector?: string
+}
+
+export type PartialObjectMetadata = {
+  apiVersion?: string
+  kind?: string
+  metadata: ObjectMeta
+}
+
+export type PartialObjectMetadataList = {
+  apiVersion?: string
+  kind?: string
+  metadata: ListMeta
+  items: PartialObjectMetadata[]
+}
+
+export type PatchOptions = {
+  apiVersion?: string
+  kind?: string
+  dryRun?: string[]
+  force?: boolean
+  fieldManager?: string
+  fieldValidation?: string
+}
+
+export type RootPaths = {
+  paths: string[]
+}
+
+export type Table = {
+  apiVersion?: string
+  kind?: string
+  metadata: ListMeta
+  columnDefinitions: TableColumnDefinition[]
+  rows: TableRow[]
+}
+
+export type TableColumnDefinition = {
+  name: string
+  type: string
+  format: string
+  description: string
+  priority: number
+}
+
+export type TableOptions = {
+  apiVersion?: string
+  kind?: string
+  includeObject?: string
+}
+
+export type TableRow = {
+  cells: unknown[]
+  conditions?: TableRowCondition[]
+  object?: Record<string, unknown>
+}
+
+export type TableRowCondition = {
+  type: string
+  status: string
+  reason?: string
+  message?: string
+}
+
+export type UpdateOptions = {
+  apiVersion?: string
+  kind?: string
+  dryRun?: string[]
+  fieldManager?: string
+  fieldValidation?: string
 }
