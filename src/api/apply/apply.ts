@@ -11,12 +11,11 @@ import { apiVersionOf, parseApiVersion } from '../meta/object.ts'
 import { formatTime } from '../meta/time.ts'
 import { zeroObject } from '../schema/zero.ts'
 import { compareTyped } from './compare.ts'
-import { fieldTypeOf } from './field-types.ts'
 import { difference, emptyFieldSet, hasPath, pathText } from './fieldset.ts'
 import type { FieldSet } from './fieldset.ts'
 import { decodeManaged, encodeManaged, managerIdentity, managerText } from './managers.ts'
 import type { Managed } from './managers.ts'
-import { recordUpdate, rulesOf, stripMetadata, typedObject } from './managed-fields.ts'
+import { objectType, recordUpdate, rulesOf, stripMetadata, typedObject } from './managed-fields.ts'
 import type { FieldsContext } from './managed-fields.ts'
 import { checkTyped, toFieldSet, typedErrorsText } from './typed.ts'
 import { applyConfig, ConflictsError } from './updater.ts'
@@ -49,7 +48,7 @@ export function applyPatch(context: ApplyContext): ApplyResult {
   const { patch, schema, apiVersion, now } = context
   const live = liveValue(context)
   const managed = startManaged(context, live)
-  const config: TypedValue = { value: patch, type: fieldTypeOf(schema), apiVersion }
+  const config: TypedValue = { value: patch, type: objectType(schema), apiVersion }
   const errors = checkTyped(patch, config.type)
   if (errors.length > 0) throw typedPatchError(context, typedErrorsText(errors))
   const rules = rulesOf(context)
@@ -88,7 +87,7 @@ function typedPatchError({ patch }: ApplyContext, text: string): StatusError {
 
 function liveValue({ live, schema, apiVersion, patch }: ApplyContext): TypedValue {
   if (live !== undefined) return typedObject(live, schema, apiVersion)
-  return { value: { ...zeroObject(schema), apiVersion, kind: patch.kind }, type: fieldTypeOf(schema), apiVersion }
+  return { value: { ...zeroObject(schema), apiVersion, kind: patch.kind }, type: objectType(schema), apiVersion }
 }
 
 /** The live managers; what an object without any holds is owned by "before-first-apply". */

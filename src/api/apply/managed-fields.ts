@@ -4,9 +4,11 @@
  */
 import type { KubeObject, ManagedFieldsEntry } from '../meta/object.ts'
 import { formatTime } from '../meta/time.ts'
+import { objectSchema } from '../schema/json-schema.ts'
 import type { Schema } from '../schema/schema.ts'
 import { zeroObject } from '../schema/zero.ts'
 import { fieldTypeOf } from './field-types.ts'
+import type { FieldType } from './field-types.ts'
 import { difference, fieldSetOf, union } from './fieldset.ts'
 import { capUpdateManagers, decodeManaged, encodeManaged, managerIdentity, noManaged } from './managers.ts'
 import type { Managed } from './managers.ts'
@@ -63,7 +65,12 @@ export function typedObject(object: KubeObject, schema: Schema, apiVersion: stri
       if (Object.isFrozen(object)) withoutManagedFields.set(object, value)
     }
   }
-  return { value, type: fieldTypeOf(schema), apiVersion }
+  return { value, type: objectType(schema), apiVersion }
+}
+
+/** The type of whole objects, custom ones with the fields that every object has. */
+export function objectType(schema: Schema): FieldType {
+  return fieldTypeOf(objectSchema(schema))
 }
 
 /** How sets of other versions are compared, and what a write may own. */
@@ -157,7 +164,7 @@ export function updateManagedFields(context: UpdateContext): ManagedFieldsEntry[
   if (managed.fields.size === 0 && live?.metadata.uid) return undefined
   const id = managerIdentity({ manager: manager || 'unknown', operation: 'Update', apiVersion, subresource })
   const before: TypedValue = live === undefined
-    ? { value: zeroObject(schema), type: fieldTypeOf(schema), apiVersion } : typedObject(live, schema, apiVersion)
+    ? { value: zeroObject(schema), type: objectType(schema), apiVersion } : typedObject(live, schema, apiVersion)
   const next = typedObject(newObject, schema, apiVersion)
   return encodeManaged(recordUpdate(managed, before, next, id, now, rulesOf(context)))
 }

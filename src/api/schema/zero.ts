@@ -2,10 +2,13 @@
 import { setOwn } from './decode.ts'
 import type { Schema } from './schema.ts'
 
+const nothing: Readonly<Record<string, unknown>> = Object.freeze({})
 const made = new WeakMap<Schema, Readonly<Record<string, unknown>>>()
 
 /** Structs that Go always writes as {}, scalars it always writes as zero, and null for other required fields. */
 export function zeroObject(schema: Schema): Readonly<Record<string, unknown>> {
+  // Custom objects start with nothing at all.
+  if (schema.name === undefined) return nothing
   const known = made.get(schema)
   if (known !== undefined) return known
   const out: Record<string, unknown> = {}
