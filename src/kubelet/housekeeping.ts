@@ -28,8 +28,11 @@ export interface HousekeepingEnv {
   readonly containerLogsDir: string | undefined
 }
 
-/** Call it only when all sources of pods were read: what they do not name is ended. */
-export async function cleanUp(env: HousekeepingEnv): Promise<void> {
+/**
+ * Call it only when all sources of pods were read: what they do not name is ended. `thorough`: old dead containers of
+ * living pods go too; upstream does that once a minute.
+ */
+export async function cleanUp(env: HousekeepingEnv, thorough: boolean): Promise<void> {
   const { store, workers, pleg } = env
   const wanted = new Set(store.list().map(podUid))
   workers.reconcile(wanted)
@@ -39,13 +42,14 @@ export async function cleanUp(env: HousekeepingEnv): Promise<void> {
     if (!wanted.has(ref.uid) && workers.phase(ref.uid) === undefined) workers.update({ runtime: ref, kill: {} })
   }
   for (const { uid } of workers.list()) if (!wanted.has(uid) && workers.phase(uid) === undefined) env.status.forget(uid)
-  await collect(env, wanted)
+  await collect(env, wanted, thorough)
   await removeOrphanFolders(env, wanted)
 }
 
-async function collect(env: HousekeepingEnv, wanted: ReadonlySet<string>): Promise<void> {
+async function collect(env: HousekeepingEnv, wanted: ReadonlySet<string>, thorough: boolean): Promise<void> {
   const [containers, sandboxes] = await Promise.all([env.runtime.listContainers(), env.runtime.listPodSandbox()])
   const busy = new Set(env.workers.list().filter(({ uid }) => isBusy(env, uid, wanted)).map(({ uid }) => uid))
+  if (!thorough) for (const uid of wanted) busy.add(uid)
   const garbage = findGarbage(containers, sandboxes, wanted, busy)
   for (const { id, podUid: uid } of garbage.containers) {
     const status = wanted.has(uid) ? await env.runtime.containerStatus(id).catch(() => undefined) : undefined

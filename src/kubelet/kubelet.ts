@@ -10,7 +10,6 @@ import { createEventRecorder } from '../client/events.ts'
 import { SharedInformer } from '../client/informer.ts'
 import { BackOff } from './back-off.ts'
 import { type CgroupManager, cleanCgroupRoot, createCgroupManager } from './cgroups/manager.ts'
-import type { Cri } from './cri/contract.ts'
 import { connectCri } from './cri/grpc.ts'
 import type { Host } from './host/contract.ts'
 import { systemHost } from './host/system.ts'
@@ -40,6 +39,8 @@ import { type IssuedToken, createTokenCache } from './volumes/tokens.ts'
 export const kubeletVersion = 'v1.36.3'
 
 const housekeepingMs = 2000
+/** Every so many rounds dead containers of living pods are looked at. */
+const thoroughRounds = 30
 
 /** A kubelet. `ready` resolves when its node is Ready in the API server. */
 export function createKubelet(env: Env, client: Client, given: KubeletOptions): Component & { readonly port: () => number } {
@@ -74,9 +75,8 @@ function createEmitters(env: Env, client: Client, nodeName: string) {
   }
   return {
     pod: (pod: Pod, type: 'Normal' | 'Warning', reason: string, message: string) => recorder.event(podReference(pod), type, reason, message),
-    container(pod: Pod, name: string, type: 'Normal' | 'Warning', reason: string, message: string) {
-      recorder.event({ ...podReference(pod), fieldPath: containerFieldPath(pod, name) }, type, reason, message)
-    },
+    container: (pod: Pod, name: string, type: 'Normal' | 'Warning', reason: string, message: string) =>
+      recorder.event({ ...podReference(pod), fieldPath: containerFieldPath(pod, name) }, type, reason, message),
     node: (type: 'Normal' | 'Warning', reason: string, message: string) =>
       recorder.event({ kind: 'Node', name: nodeName, uid: nodeName, apiVersion: 'v1' }, type, reason, message),
   }
@@ -165,11 +165,11 @@ async function startKubelet(outer: Env, client: Client, options: ResolvedOptions
   const staticRead = followStaticPods(env, host, options, (found) => source.setStatic(found))
   tasks.go('housekeeping', async (signal) => {
     await Promise.all([informers.own.synced, staticRead])
-    while (!signal.aborted) {
+    for (let round = 1; !signal.aborted; round++) {
       await clock.sleep(housekeepingMs, signal)
       if (pleg!.lastRelist() === undefined) continue
       try {
-        await cleanUp(housekeeping)
+        await cleanUp(housekeeping, round % thoroughRounds === 0)
         await cgroups?.updateQos(store.list())
       } catch (error) {
         log.warn('housekeeping failed', { error })

@@ -100,7 +100,8 @@ export function createPleg(env: PlegEnv): Pleg {
       const states = new Map<string, string>()
       for (const { id, state } of pod.sandboxes) states.set(id, state)
       for (const { id, state } of pod.containers) states.set(id, `CONTAINER_${state.toUpperCase()}`)
-      known.set(pod.uid, states)
+      if (states.size > 0) known.set(pod.uid, states)
+      else known.delete(pod.uid)
     },
     runtimePods: () => pods,
     lastRelist: () => last,

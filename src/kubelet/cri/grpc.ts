@@ -12,9 +12,9 @@ import protocol from './generated/api.json' with { type: 'json' }
 type Call = (request: object, options: { timeoutMs?: number; signal?: AbortSignal }) => Promise<unknown>
 
 interface Service {
-  call<R>(method: string, request: object, options?: { timeoutMs?: number; signal?: AbortSignal }): Promise<R>
-  stream(method: string, request: object, signal: AbortSignal): AsyncIterable<unknown>
-  close(): void
+  readonly call: <R>(method: string, request: object, options?: { timeoutMs?: number; signal?: AbortSignal }) => Promise<R>
+  readonly stream: (method: string, request: object, signal: AbortSignal) => AsyncIterable<unknown>
+  readonly close: () => void
 }
 
 const maxMessage = 16 * 1024 * 1024

@@ -48,7 +48,7 @@ export function resourceValue(selector: ResourceFieldSelector, pod: Pod, contain
   if (asked === undefined) throw new Error(`container ${name} not found`)
   const [list, resource] = splitOnce(selector.resource)
   if (list !== 'limits' && list !== 'requests') throw new Error(`unsupported container resource : ${selector.resource}`)
-  let amount = asked.resources?.[list]?.[resource]
+  let amount: string | number | undefined = asked.resources?.[list]?.[resource]
   if (list === 'limits' && (amount === undefined || quantityValue(amount) === 0)) amount = context.allocatable[resource] ?? amount
   const divisor = selector.divisor === undefined || quantityMilliValue(selector.divisor) === 0 ? '1' : selector.divisor
   if (resource === 'cpu') return String(Math.ceil(quantityMilliValue(amount ?? 0) / quantityMilliValue(divisor)))

@@ -133,6 +133,6 @@ function turnOf(pod: Pod | undefined, { name }: RuntimeContainer, ended: (name: 
   const sidecars = initContainers(pod).filter(isRestartableInit)
   const at = sidecars.findIndex((container) => container.name === name)
   if (at < 0) return undefined
-  const before = [...pod.spec!.containers, ...sidecars.slice(at + 1)].map((container) => ended(container.name))
+  const before = [...pod.spec!.containers, ...sidecars.slice(at + 1)].map(async (container) => ended(container.name))
   return Promise.all(before).then(() => undefined)
 }

@@ -3,7 +3,7 @@ import type { Clock, Logger, Random } from '../../base/env.ts'
 import type { Pod, Secret, Service } from '../../api/generated/types/core-v1.ts'
 import { type PodActions, type ProbeVerdicts, computePodActions } from '../actions.ts'
 import type { BackOff } from '../back-off.ts'
-import { type Cri, type SandboxConfig, type SandboxFilter, errorDetails, isCriNotFound } from '../cri/contract.ts'
+import { type Cri, type SandboxConfig, errorDetails, isCriNotFound } from '../cri/contract.ts'
 import type { Host } from '../host/contract.ts'
 import { type ImageManager, StartError, imageUser } from '../images/manager.ts'
 import { type AnyContainer, formatPod, isHostNetwork, isRestartableInit, podUid } from '../pod.ts'
@@ -294,7 +294,7 @@ export function createPodRuntime(env: PodRuntimeEnv, settings: PodRuntimeSetting
       return { changed: changed || actions.createSandbox || outcome.started.length > 0, error, ...outcome }
     },
     async read(identity) {
-      const filter: SandboxFilter = { labelSelector: { [podUidLabel]: identity.uid } }
+      const filter = { labelSelector: { [podUidLabel]: identity.uid } }
       const [sandboxes, containers] = await Promise.all([runtime.listPodSandbox(filter), runtime.listContainers(filter)])
       return readRuntimePod(runtime, identity, {
         sandboxes: sandboxes.map(({ id }) => id),

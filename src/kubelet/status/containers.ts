@@ -77,7 +77,8 @@ function unseenStatus(pod: Pod, container: AnyContainer, old: ContainerStatus | 
 function convertContainer(container: AnyContainer, c: RuntimeContainer, old: ContainerStatus | undefined): ContainerStatus {
   const containerID = containerIdText(c.id)
   const status: ContainerStatus = {
-    name: c.name, image: c.image, imageID: c.imageRef, containerID, restartCount: c.restartCount, ready: false, lastState: {},
+    name: c.name, image: c.image, imageID: c.imageRef, containerID, restartCount: Math.max(c.restartCount, old?.restartCount ?? 0),
+    ready: false, lastState: lastEnd(containerID, old),
     state: convertState(c, containerID, old), resources: container.resources ?? {}, ...volumeMounts(container),
   }
   if (container.resources?.requests !== undefined) status.allocatedResources = container.resources.requests
@@ -85,6 +86,12 @@ function convertContainer(container: AnyContainer, c: RuntimeContainer, old: Con
   if (c.state === 'running' && old?.started !== undefined && old.containerID === containerID) status.started = old.started
   if (c.user !== undefined) status.user = { linux: c.user }
   return status
+}
+
+/** How it ended before, also when the runtime no longer has that container. */
+function lastEnd(containerID: string, old: ContainerStatus | undefined): ContainerState {
+  const ended = old?.containerID !== containerID ? (old?.state?.terminated ?? old?.lastState?.terminated) : old.lastState?.terminated
+  return ended === undefined ? {} : { terminated: ended }
 }
 
 function convertState(c: RuntimeContainer, containerID: string, old: ContainerStatus | undefined): ContainerState {

@@ -8,7 +8,7 @@ import { pods } from '../../api/generated/resources.ts'
 import { isStatus } from '../../api/meta/errors.ts'
 import { formatTime } from '../../api/meta/time.ts'
 import type { Client } from '../../client/client.ts'
-import { containerShouldRestart, isMirrorPod, isStaticPod, isTerminalPhase, podUid, statusOf } from '../pod.ts'
+import { type AnyContainer, containerShouldRestart, isMirrorPod, isStaticPod, isTerminalPhase, podUid, statusOf } from '../pod.ts'
 import { isOwnedByKubelet, terminalConditions } from './conditions.ts'
 import { diffStatus, sameStatus } from './patch.ts'
 
@@ -187,7 +187,8 @@ function limitMessages(pod: Pod, status: PodStatus): PodStatus {
 function illegalTransition(pod: Pod, old: PodStatus, next: PodStatus): string | undefined {
   const spec = pod.spec!
   if (spec.restartPolicy === 'Always') return undefined
-  const check = (what: string, containers: Pod['spec'] extends infer S ? NonNullable<S>['containers'] : never, before: PodStatus['containerStatuses'], after: PodStatus['containerStatuses']) => {
+  type Statuses = PodStatus['containerStatuses']
+  const check = (what: string, containers: readonly AnyContainer[], before: Statuses, after: Statuses) => {
     for (const status of before ?? []) {
       const ended = status.state?.terminated
       const container = containers.find(({ name }) => name === status.name)

@@ -61,7 +61,8 @@ export function createVolumeManager(env: VolumeEnv): VolumeManager {
     if (volume.configMap === undefined) await ensureTmpfs(folder, undefined)
     else await files.makeDir(folder, 0o777)
     const stamp = folderStamp(env.clock.now(), env.random.int(1_000_000_000))
-    await writePayload(files, folder, payload, { fsGroup, stamp })
+    const changed = await writePayload(files, folder, payload, { fsGroup, stamp })
+    if (changed && fsGroup !== undefined) await giveToGroup(folder, fsGroup)
     return { path: folder, readOnly: true }
   }
 
@@ -81,10 +82,13 @@ export function createVolumeManager(env: VolumeEnv): VolumeManager {
     else throw new Error(`unknown storage medium "${medium}"`)
     if (!fresh) return
     await files.chmod(folder, 0o777)
-    if (fsGroup !== undefined) {
-      await files.chown(folder, -1, fsGroup)
-      await files.chmod(folder, 0o2777)
-    }
+    if (fsGroup !== undefined) await giveToGroup(folder, fsGroup)
+  }
+
+  /** New files of the folder are the group's too. */
+  async function giveToGroup(folder: string, group: number): Promise<void> {
+    await files.chown(folder, -1, group)
+    await files.chmod(folder, 0o2777)
   }
 
   return {
