@@ -18,5 +18,5 @@ test('paths', () => {
 })
 
 test('rules are printed as upstream prints them', () => {
-  expect(compactRule({ verbs: ['get'], apiGroups: [''], resources: ['pods'] })).toBe('{Resources:["pods"], APIGroups:[""], Verbs:["get"]}')
+  expect(compactRule({ verbs: ['get'], apiGroups: [''], resources: ['pods'] })).toBe('{APIGroups:[""], Resources:["pods"], Verbs:["get"]}')
 })

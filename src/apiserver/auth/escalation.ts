@@ -60,10 +60,10 @@ function urlCovers(own: string, asked: string): boolean {
 export function compactRule(rule: PolicyRule): string {
   const list = (values: readonly string[]) => `[${values.map((value) => JSON.stringify(value)).join(' ')}]`
   const fields: string[] = []
+  if ((rule.apiGroups ?? []).length > 0) fields.push(`APIGroups:${list(rule.apiGroups!)}`)
   if ((rule.resources ?? []).length > 0) fields.push(`Resources:${list(rule.resources!)}`)
   if ((rule.nonResourceURLs ?? []).length > 0) fields.push(`NonResourceURLs:${list(rule.nonResourceURLs!)}`)
   if ((rule.resourceNames ?? []).length > 0) fields.push(`ResourceNames:${list(rule.resourceNames!)}`)
-  if ((rule.apiGroups ?? []).length > 0) fields.push(`APIGroups:${list(rule.apiGroups!)}`)
   if (rule.verbs.length > 0) fields.push(`Verbs:${list(rule.verbs)}`)
   return `{${fields.join(', ')}}`
 }

@@ -16,27 +16,39 @@ export interface PostStartHook {
   readonly name: string
   /** Resolves when the server may be called ready. Work that goes on is started with env.tasks. */
   run(context: HookContext): Promise<void>
+  /** The others wait for it: it makes what they need. */
+  readonly first?: boolean
 }
 
 const retryMs = 500
 
-/** Runs hooks beside each other; one that fails is tried again, so that a slow store delays readiness and no more. */
+/**
+ * Runs hooks beside each other, behind those that must be first. One that fails is tried again, so that a slow store
+ * delays readiness and no more.
+ */
 export function runHooks(hooks: readonly PostStartHook[], context: HookContext): { done: ReadonlySet<string>; all: Promise<void> } {
   const done = new Set<string>()
-  const all = Promise.all(hooks.map(async (hook) => {
-    while (!context.signal.aborted) {
-      try {
-        await hook.run(context)
-        done.add(hook.name)
-        return
-      } catch (error) {
-        if (context.signal.aborted) return
-        context.env.log.warn('a post-start hook failed and is tried again', { hook: hook.name, error })
-        await context.env.clock.sleep(retryMs, context.signal).catch(() => undefined)
-      }
-    }
-  })).then(() => undefined)
+  const runAll = (list: readonly PostStartHook[]) => Promise.all(list.map(async (hook) => {
+    await runUntilDone(hook, context)
+    if (!context.signal.aborted) done.add(hook.name)
+  }))
+  const all = runAll(hooks.filter((hook) => hook.first === true)).then(async () => {
+    await runAll(hooks.filter((hook) => hook.first !== true))
+  })
   return { done, all }
+}
+
+async function runUntilDone(hook: PostStartHook, context: HookContext): Promise<void> {
+  while (!context.signal.aborted) {
+    try {
+      await hook.run(context)
+      return
+    } catch (error) {
+      if (context.signal.aborted) return
+      context.env.log.warn('a post-start hook failed and is tried again', { hook: hook.name, error })
+      await context.env.clock.sleep(retryMs, context.signal).catch(() => undefined)
+    }
+  }
 }
 
 /** Creates the object unless it is there. Answers the stored one. */

@@ -7,6 +7,7 @@ const checkMs = 60_000
 /** The namespaces that every cluster has; they are looked after as long as the server runs. */
 export const systemNamespacesHook: PostStartHook = {
   name: 'start-system-namespaces-controller',
+  first: true,
   async run({ env, client }) {
     const ensure = () => Promise.all(systemNamespaces.map((name) => ensureObject(client, namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } })))
     await ensure()
