@@ -116,7 +116,7 @@ export const tooOldResourceVersion = (requested: number, oldest: number): Status
   resourceExpired(`too old resource version: ${requested} (${oldest})`)
 
 export const tooLargeResourceVersion = (requested: number, current: number, retryAfterSeconds = 1): StatusError =>
-  failure(504, 'Timeout', `Too large resource version: ${requested}, current: ${current}`, {
+  failure(504, 'Timeout', `Timeout: Too large resource version: ${requested}, current: ${current}`, {
     causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }], retryAfterSeconds,
   })
 

@@ -1,5 +1,7 @@
 /** Continue tokens of lists, byte for byte as upstream's. Upstream: apiserver/pkg/storage/continue.go. */
+import { decodeJson } from '../../api/codec/json.ts'
 import { badRequest } from '../../api/meta/errors.ts'
+import { jsonKind } from '../../api/schema/go-decode.ts'
 
 export interface ContinueToken {
   /** Negative: continue at whatever is the latest. */
@@ -14,7 +16,7 @@ export function encodeContinue({ revision, start }: ContinueToken): string {
 
 const prefix = 'invalid continue token: continue key is not valid'
 
-/** Throws 400. */
+/** Throws 400. A key may begin with a slash. */
 export function decodeContinue(text: string): ContinueToken {
   const token = read(text)
   if (token.v !== 'meta.k8s.io/v1') throw badRequest(`${prefix}: server does not recognize this encoded version ${typeof token.v === 'string' ? token.v : ''}`)
@@ -32,11 +34,12 @@ function read(text: string): Record<string, unknown> {
   if (!/^[A-Za-z0-9_-]*$/.test(text)) {
     throw badRequest(`${prefix}: illegal base64 data at input byte ${text.search(/[^A-Za-z0-9_-]/)}`)
   }
+  let value: unknown
   try {
-    const value: unknown = JSON.parse(Buffer.from(text, 'base64url').toString())
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
-  } catch {
-    // Falls through to the refusal.
+    value = decodeJson(Buffer.from(text, 'base64url')).value
+  } catch (error) {
+    throw badRequest(`${prefix}: ${error instanceof Error ? error.message : ''}`)
   }
-  throw badRequest(`${prefix}: the token is no JSON object`)
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
+  throw badRequest(`${prefix}: json: cannot unmarshal ${jsonKind(value)} into Go value of type storage.continueToken`)
 }

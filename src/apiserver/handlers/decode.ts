@@ -9,7 +9,7 @@ import { parseApiVersion } from '../../api/meta/object.ts'
 import { schemaOf } from '../../api/schema/builtin.ts'
 import { decodeObject, decodeValue } from '../../api/schema/decode.ts'
 import { applyDefaults } from '../../api/schema/default.ts'
-import { strictDecodingText, unknownFieldTexts } from '../../api/schema/go-decode.ts'
+import { jsonKind, strictDecodingText, unknownFieldTexts } from '../../api/schema/go-decode.ts'
 import { pruneNulls, pruneUnknown } from '../../api/schema/prune.ts'
 import type { Schema } from '../../api/schema/schema.ts'
 import type { RequestBody } from '../handler.ts'
@@ -17,8 +17,7 @@ import type { ResourceRegistry, Served } from '../registry/resource-registry.ts'
 import type { RequestContext } from './context.ts'
 import { warn } from './context.ts'
 import type { FieldValidation } from './options.ts'
-
-const scheme = 'pkg/api/legacyscheme/scheme.go:30'
+import { scheme } from './scheme.ts'
 
 /** The kind that a body is read as: the resource's own, or the one that a subresource takes (Scale, Binding). */
 export interface BodyKind extends GroupVersionKind {
@@ -67,14 +66,18 @@ function withMetadata(object: KubeObject, kind: GroupVersionKind): KubeObject {
 }
 
 function checkKind(body: RequestBody, expected: BodyKind, registry: ResourceRegistry): KubeObject {
-  const { value } = body
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    const what = value === null ? 'null' : Array.isArray(value) ? 'array' : typeof value
-    throw badRequest(`the object provided is unrecognized (must be of type ${expected.kind}): couldn't get version/kind; `
-      + `json parse error: json: cannot unmarshal ${what} into Go value of type struct { APIVersion string "json:\\"apiVersion,omitempty\\""; `
+  const value = body.value ?? {}
+  const unrecognized = (why: string) =>
+    badRequest(`the object provided is unrecognized (must be of type ${expected.kind}): ${why} (${summary(value)})`)
+  if (typeof value !== 'object' || Array.isArray(value)) {
+    throw unrecognized("couldn't get version/kind; "
+      + `json parse error: json: cannot unmarshal ${jsonKind(value)} into Go value of type struct { APIVersion string "json:\\"apiVersion,omitempty\\""; `
       + 'Kind string "json:\\"kind,omitempty\\"" }')
   }
   const object = value as Record<string, unknown>
+  if (typeof object.apiVersion === 'string' && object.apiVersion.split('/').length > 2) {
+    throw unrecognized(`unexpected GroupVersion string: ${object.apiVersion}`)
+  }
   const wanted = apiVersion(expected)
   const given = typeof object.apiVersion === 'string' && object.apiVersion !== '' ? object.apiVersion : wanted
   const kind = typeof object.kind === 'string' && object.kind !== '' ? object.kind : expected.kind
@@ -90,7 +93,15 @@ function checkKind(body: RequestBody, expected: BodyKind, registry: ResourceRegi
   return value as KubeObject
 }
 
-function wrongKind(kind: string, given: string, expected: BodyKind, registry: ResourceRegistry): Error {
+/** The beginning of a body in messages: as text when it is an object, in hex otherwise. */
+function summary(value: unknown): string {
+  const text = Buffer.from(JSON.stringify(value))
+  const start = text.subarray(0, 30)
+  const shown = text[0] === 0x7b ? start.toString() : start.toString('hex')
+  return text.length > 30 ? `${shown} ...` : shown
+}
+
+export function wrongKind(kind: string, given: string, expected: BodyKind, registry: ResourceRegistry): Error {
   const { group, version } = parseApiVersion(given)
   if (expected.schema.name === undefined && given !== apiVersion(expected)) {
     return badRequest(`the API version in the data (${given}) does not match the expected API version (${apiVersion(expected)})`)
@@ -112,7 +123,13 @@ export function report(context: RequestContext, kind: GroupVersionKind, errors: 
   if (validation === 'Strict') {
     throw badRequest(`${kind.kind} in version ${goQuote(kind.version)} cannot be handled as a ${kind.kind}: ${strictDecodingText(errors)}`)
   }
-  for (const error of errors) warn(context.request, error)
+  for (const error of errors) for (const line of warningLines(error)) warn(context.request, line)
+}
+
+/** Errors of the YAML decoder come together and are told one by one. */
+function warningLines(error: string): string[] {
+  const together = /^(?:error unmarshaling JSON: while decoding JSON: |error converting YAML to JSON: )?yaml: unmarshal errors:\n/.exec(error)
+  return together === null ? [error] : error.slice(together[0].length).split('\n').map((line) => line.trim())
 }
 
 /** Completes a decoded object with the defaults of its version, and converts it to the stored one. Owns the object. */

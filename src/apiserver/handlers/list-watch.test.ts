@@ -90,10 +90,10 @@ describe('list', () => {
     expect([exact.items.length, exact.metadata.resourceVersion]).toEqual([2, '3'])
     expect((await s.list(`${maps}?resourceVersion=2&limit=1`)).metadata.resourceVersion).toBe('2')
     expect(await status(s.list(`${maps}?resourceVersion=x`))).toEqual({
-      code: 400, message: 'invalid resource version: strconv.ParseUint: parsing "x": invalid syntax',
+      code: 400, message: 'invalid resource version: resourceVersion: Invalid value: "x": strconv.ParseUint: parsing "x": invalid syntax',
     })
     expect(await status(s.list(`${maps}?resourceVersion=99&resourceVersionMatch=Exact`))).toMatchObject({
-      code: 504, message: 'Too large resource version: 99, current: 4',
+      code: 504, message: 'Timeout: Too large resource version: 99, current: 4',
     })
     const late = status(s.list(`${maps}?resourceVersion=99`))
     await Promise.resolve()

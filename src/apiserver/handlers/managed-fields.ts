@@ -1,4 +1,5 @@
 /** Who owns which fields, after each write. The rules themselves are api/apply's. */
+import { goShape } from '../../api/codec/go-shape.ts'
 import type { FieldsContext } from '../../api/apply/managed-fields.ts'
 import { managerOfUserAgent, updateManagedFields } from '../../api/apply/managed-fields.ts'
 import type { KubeObject } from '../../api/meta/object.ts'
@@ -51,15 +52,17 @@ function computeUntouched(definition: ResourceDefinition, subresource: string): 
   return Object.keys(definition.schema.properties ?? {}).filter((field) => !always.includes(field))
 }
 
-/** Sets the managed fields that this write leaves, in place. Both objects are in the stored version. */
+/** The object with the managed fields that this write leaves; it may be changed in place. Both are in the stored version. */
 export function trackWrite(context: RequestContext, live: KubeObject | undefined, next: KubeObject, manager: string): KubeObject {
   const { served } = context
+  // Owners own what is written, zero values and nulls included.
+  const shaped = goShape(next)
   const managedFields = updateManagedFields({
     ...fieldsContext(context, manager),
     ...(live === undefined ? {} : { live: served.fromStored(live) }),
-    newObject: served.fromStored(next),
+    newObject: served.fromStored(shaped),
   })
-  if (managedFields === undefined) delete next.metadata.managedFields
-  else next.metadata.managedFields = managedFields
-  return next
+  if (managedFields === undefined) delete shaped.metadata.managedFields
+  else shaped.metadata.managedFields = managedFields
+  return shaped
 }

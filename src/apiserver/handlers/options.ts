@@ -4,8 +4,11 @@ import type { FieldError } from '../../api/meta/errors.ts'
 import { fieldForbidden, fieldInvalid, fieldNotSupported, fieldRequired } from '../../api/meta/field-errors.ts'
 import { goQuote } from '../../api/meta/go-text.ts'
 import { validateFieldManager } from '../../api/meta/metadata-validation.ts'
+import { schemaOf } from '../../api/schema/builtin.ts'
+import { decodeValue } from '../../api/schema/decode.ts'
 import type { ApiRequest } from '../handler.ts'
 import type { DeleteOptions } from '../registry/deletion.ts'
+import { scheme } from './scheme.ts'
 
 export type FieldValidation = 'Ignore' | 'Warn' | 'Strict'
 
@@ -147,10 +150,15 @@ function* watchErrors(o: ListOptions): Iterable<FieldError> {
   if (o.continue !== '') yield fieldForbidden(path, 'resourceVersionMatch is forbidden when continue is provided')
 }
 
+/** What upstream says of a resourceVersion that is no number. */
+export function resourceVersionText(text: string): string {
+  return `resourceVersion: Invalid value: ${goQuote(text)}: strconv.ParseUint: parsing ${goQuote(text)}: invalid syntax`
+}
+
 /** A resourceVersion as a number; throws 400 for anything else. */
 export function parseResourceVersion(text: string): number {
   if (text === '') return 0
-  if (!/^\d+$/.test(text)) throw badRequest(`invalid resource version: strconv.ParseUint: parsing ${goQuote(text)}: invalid syntax`)
+  if (!/^\d+$/.test(text)) throw badRequest(`invalid resource version: ${resourceVersionText(text)}`)
   const value = Number(text)
   // Larger than any revision this store will see; comparing is all that is done with it.
   return Number.isSafeInteger(value) ? value : Number.MAX_SAFE_INTEGER
@@ -203,21 +211,19 @@ function fromQuery(query: URLSearchParams): RawDeleteOptions {
   }
 }
 
-const deleteOptionsVersions = /^(?:[a-z0-9.-]+\/)?v\d+(?:(?:alpha|beta)\d+)?$/
-
 function fromBody(value: unknown): RawDeleteOptions {
-  if (typeof value !== 'object' || Array.isArray(value)) throw badRequest('decoded object cannot be converted to DeleteOptions')
-  const body = value as Record<string, unknown>
-  if (body.kind !== undefined && body.kind !== 'DeleteOptions') throw badRequest('decoded object cannot be converted to DeleteOptions')
-  if (typeof body.apiVersion === 'string' && !deleteOptionsVersions.test(body.apiVersion)) {
-    throw badRequest(`no kind "DeleteOptions" is registered for version ${goQuote(body.apiVersion)}`)
+  const kind = (value as { kind?: unknown }).kind
+  if (kind !== undefined && kind !== '' && kind !== 'DeleteOptions') {
+    throw badRequest(`no kind ${goQuote(String(kind as string))} is registered for version "meta.k8s.io/v1" in scheme ${goQuote(scheme)}`)
   }
-  const preconditions = body.preconditions as { uid?: string; resourceVersion?: string } | null | undefined
+  const { value: read, error } = decodeValue(value, schemaOf('io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions'))
+  if (error !== undefined) throw badRequest(error)
+  const { gracePeriodSeconds, propagationPolicy, orphanDependents, preconditions, dryRun } = read as RawDeleteOptions
   return {
-    ...(typeof body.gracePeriodSeconds === 'number' ? { gracePeriodSeconds: body.gracePeriodSeconds } : {}),
-    ...(typeof body.propagationPolicy === 'string' ? { propagationPolicy: body.propagationPolicy } : {}),
-    ...(typeof body.orphanDependents === 'boolean' ? { orphanDependents: body.orphanDependents } : {}),
-    ...(preconditions === undefined || preconditions === null ? {} : { preconditions }),
-    ...(Array.isArray(body.dryRun) && body.dryRun.length > 0 ? { dryRun: body.dryRun.map(String) } : {}),
+    ...(gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds }),
+    ...(propagationPolicy === undefined ? {} : { propagationPolicy }),
+    ...(orphanDependents === undefined ? {} : { orphanDependents }),
+    ...(preconditions === undefined ? {} : { preconditions }),
+    ...(dryRun === undefined || dryRun.length === 0 ? {} : { dryRun }),
   }
 }

@@ -3,12 +3,13 @@ import { badRequest, resourceExpired, tooLargeResourceVersion } from '../../api/
 import type { ApiResponse, ListResponse } from '../handler.ts'
 import type { Cached } from '../registry/cached.ts'
 import type { ResourceStorage } from '../registry/resource-storage.ts'
+import { plainError } from '../registry/resource-store.ts'
 import { notFound } from '../../api/meta/errors.ts'
 import { decodeContinue, encodeContinue } from './continue-token.ts'
 import type { RequestContext } from './context.ts'
 import { storeOf } from './context.ts'
 import type { ListOptions } from './options.ts'
-import { listOptions, parseBoolean, parseResourceVersion } from './options.ts'
+import { listOptions, parseBoolean, parseResourceVersion, resourceVersionText } from './options.ts'
 import { selectionOf } from './selection.ts'
 
 export async function handleGet(context: RequestContext): Promise<ApiResponse> {
@@ -18,7 +19,10 @@ export async function handleGet(context: RequestContext): Promise<ApiResponse> {
   const store = storeOf(context)
   const key = store.keyOf(info.namespace, info.name)
   const resourceVersion = query.get('resourceVersion') ?? ''
-  if (resourceVersion !== '' && resourceVersion !== '0') await store.storage.waitFor(parseResourceVersion(resourceVersion), request.signal)
+  if (resourceVersion !== '' && resourceVersion !== '0') {
+    if (!/^\d+$/.test(resourceVersion)) throw plainError(resourceVersionText(resourceVersion))
+    await store.storage.waitFor(parseResourceVersion(resourceVersion), request.signal)
+  }
   const cached = resourceVersion === '' ? await store.storage.read(key) : store.storage.get(key)
   if (cached === undefined) throw notFound(served, info.name)
   const entry = served.view(cached)
@@ -54,7 +58,7 @@ export async function handleList(context: RequestContext): Promise<ListResponse>
     type: 'list', apiVersion: served.apiVersion, kind: served.listKind,
     metadata: {
       resourceVersion: String(page.revision),
-      ...(more ? { continue: encodeContinue({ revision: page.revision, start: `${found.last!.slice(base.length)}\0` }) } : {}),
+      ...(more ? { continue: encodeContinue({ revision: page.revision, start: `/${found.last!.slice(base.length)}\0` }) } : {}),
       ...(more && plain ? { remainingItemCount: found.remaining } : {}),
     },
     items: found.items.map((cached: Cached) => served.view(cached)),

@@ -22,7 +22,7 @@ export async function handleUpdate(context: RequestContext): Promise<ApiResponse
   checkName(decoded, info.name)
   dedupOwnerReferences(request, decoded, false)
   const written = await storeOf(context).update(info.namespace, info.name, {
-    transform: updateTransform(context, toStored(served, decoded), options),
+    transform: updateTransform(context, toStored(served, decoded), options), uidIsPrecondition: true,
   }, updateContext(context, options))
   return objectResponse(context, written.entry, written.created ? 201 : 200)
 }

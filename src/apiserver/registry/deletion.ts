@@ -47,7 +47,7 @@ export function planDeletion(definition: ResourceDefinition, object: KubeObject,
   const finalizers = finalizersFor(definition, object.metadata, o)
   const changedFinalizers = !sameSet(finalizers, object.metadata.finalizers ?? [])
   if (changedFinalizers) metadata.finalizers = finalizers
-  const held = finalizers.length > 0 || (definition.deletionFinalizers?.(object).length ?? 0) > 0
+  const held = finalizers.length > 0
   if (grace.graceful) {
     const seconds = metadata.deletionGracePeriodSeconds ?? 0
     return { step: 'mark', object: { ...object, metadata }, remove: !held && seconds === 0 }

@@ -4,6 +4,7 @@
  */
 import type { Env } from '../../base/env.ts'
 import type { KubeObject } from '../../api/meta/object.ts'
+import { goShape } from '../../api/codec/go-shape.ts'
 import { apiVersionOf } from '../../api/meta/object.ts'
 import type { Schema } from '../../api/schema/schema.ts'
 import type { Entry } from '../handler.ts'
@@ -91,6 +92,12 @@ export class ResourceRegistry {
   /** The stored kind of a group's resource, whatever the version. */
   store(group: string, resource: string): ResourceStore | undefined {
     return this.#stores.get(`${group}/${resource}`)
+  }
+
+  /** Whether anything is served in this group and version. */
+  hasVersion(group: string, version: string): boolean {
+    for (const served of this.#served.values()) if (served.group === group && served.version === version) return true
+    return false
   }
 
   /** Whether any served resource has this kind. */
@@ -227,6 +234,6 @@ function served(
       return holder.schema
     },
     namespaced: definition.scope === 'Namespaced', toStored, fromStored,
-    view: fromStored === same ? (cached) => cached : (cached) => cached.view(apiVersion, (o) => ({ ...fromStored(o), kind, apiVersion })),
+    view: fromStored === same ? (cached) => cached : (cached) => cached.view(apiVersion, (o) => goShape({ ...fromStored(o), kind, apiVersion })),
   }
 }

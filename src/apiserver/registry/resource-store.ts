@@ -8,13 +8,14 @@ import {
 } from '../../api/meta/errors.ts'
 import type { Status } from '../../api/meta/errors.ts'
 import { fieldInvalid } from '../../api/meta/field-errors.ts'
+import { goQuote } from '../../api/meta/go-text.ts'
 import type { KubeObject } from '../../api/meta/object.ts'
 import { formatTime } from '../../api/meta/time.ts'
 import type { UserInfo } from '../handler.ts'
 import type { HookContext, ResourceDefinition, Rollback, StrategyContext } from '../resources/define.ts'
 import { Cached, deepCopy, deepFreeze } from './cached.ts'
 import type { DeleteOptions } from './deletion.ts'
-import { completesDeletion, planDeletion } from './deletion.ts'
+import { checkPreconditions, completesDeletion, finalizersFor, planDeletion } from './deletion.ts'
 import { sameStored } from './equal.ts'
 import { canonicalObject, generateName } from './metadata.ts'
 import type { ResourceStorage } from './resource-storage.ts'
@@ -38,6 +39,8 @@ export interface UpdateRequest {
    * the store's to change. Its resourceVersion is the client's expectation, '' or absent for none.
    */
   transform(old: KubeObject | undefined): Promise<KubeObject>
+  /** A uid in the object is an expectation of its own (PUT); otherwise only a field that may not change. */
+  readonly uidIsPrecondition?: boolean
   /** Create it when it is missing, though the kind does not say so (apply). */
   readonly allowCreate?: boolean
 }
@@ -120,7 +123,7 @@ export class ResourceStore {
     const { metadata } = object
     for (let attempt = 1; ; attempt++) {
       const key = this.#keyOfObject(object)
-      if (metadata.resourceVersion) throw versionOnCreate()
+      if (metadata.resourceVersion) throw plainError('resourceVersion should not be set on objects to be created')
       if (this.storage.get(key) === undefined) {
         if (context.dryRun) return this.#unstored(object, key)
         const result = await this.storage.create(key, object, this.definition.ttlSeconds?.(object))
@@ -167,7 +170,7 @@ export class ResourceStore {
     const old = current.object
     const name = old.metadata.name ?? ''
     const object = await request.transform(old)
-    this.#checkUid(key, object, old)
+    if (request.uidIsPrecondition === true) this.#checkUid(key, object, old)
     this.#checkVersion(object, old, name)
     const hooks = this.#hookContext(context)
     const rollback = await this.definition.hooks?.beforeUpdate?.(object, old, hooks)
@@ -210,6 +213,8 @@ export class ResourceStore {
           [fieldInvalid('metadata.resourceVersion', 0, 'must be specified for an update')])
       }
       object.metadata.resourceVersion = old.metadata.resourceVersion
+    } else if (!/^\d+$/.test(given)) {
+      throw plainError(`strconv.ParseUint: parsing ${goQuote(given)}: invalid syntax`)
     } else if (given !== old.metadata.resourceVersion) {
       throw conflict(this.definition, name, optimisticLockText)
     }
@@ -261,27 +266,31 @@ export class ResourceStore {
 
   async #deleteOnce(key: string, current: Cached, options: DeleteOptions, context: WriteContext): Promise<Deleted | undefined> {
     const { definition } = this
+    if (definition.prepareForDelete !== undefined) {
+      checkPreconditions(definition, current.object, options)
+      if (!current.object.metadata.deletionTimestamp) return this.#begin(key, current, options, context)
+      if ((definition.deletionFinalizers?.(current.object).length ?? 0) > 0) return { result: current, removed: false }
+    }
     const plan = planDeletion(definition, current.object, options, this.#o.clock.now())
     if (plan.step === 'pending') return this.#answer(current, false)
     await context.validate(current.object, current.object)
-    if (plan.step === 'remove' && definition.prepareForDelete === undefined) return this.#remove(key, current, context)
-    const begins = definition.prepareForDelete !== undefined && !current.object.metadata.deletionTimestamp
-    if (plan.step === 'remove' && !begins) return this.#remove(key, current, context)
-    const object = plan.step === 'mark' ? plan.object : { ...current.object, metadata: { ...current.object.metadata } }
-    if (begins) this.#begin(object, context)
-    const marked = await this.#mark(key, current, object, context)
+    if (plan.step === 'remove') return this.#remove(key, current, context)
+    const marked = await this.#mark(key, current, plan.object, context)
     if (marked === undefined) return undefined
-    if (plan.step === 'mark' && plan.remove && !begins) {
-      return context.dryRun ? { result: marked, removed: true } : this.#remove(key, marked, context)
-    }
-    return { result: marked, removed: false }
+    if (!plan.remove) return { result: marked, removed: false }
+    return context.dryRun ? { result: marked, removed: true } : this.#remove(key, marked, context)
   }
 
-  #begin(object: KubeObject, context: WriteContext): void {
-    object.metadata.deletionTimestamp ??= formatTime(this.#o.clock.now())
-    const copy = deepCopy(object)
-    this.definition.prepareForDelete!(copy, this.#strategyContext(context))
-    Object.assign(object, copy)
+  /** The first request to delete a kind that prepares for it: namespaces, CRDs. */
+  async #begin(key: string, current: Cached, options: DeleteOptions, context: WriteContext): Promise<Deleted | undefined> {
+    const { definition } = this
+    await context.validate(current.object, current.object)
+    const object = deepCopy(current.object)
+    object.metadata.deletionTimestamp = formatTime(this.#o.clock.now())
+    object.metadata.finalizers = finalizersFor(definition, current.object.metadata, options)
+    definition.prepareForDelete!(object, this.#strategyContext(context))
+    const marked = await this.#mark(key, current, object, context)
+    return marked === undefined ? undefined : { result: marked, removed: false }
   }
 
   async #mark(key: string, current: Cached, object: KubeObject, context: WriteContext): Promise<Cached | undefined> {
@@ -329,12 +338,9 @@ export class ResourceStore {
   }
 }
 
-/** Upstream has no better status for it. */
-function versionOnCreate(): StatusError {
-  return new StatusError({
-    kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', code: 500,
-    message: 'resourceVersion should not be set on objects to be created',
-  })
+/** Upstream has no better status for these. */
+export function plainError(message: string): StatusError {
+  return new StatusError({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', code: 500, message })
 }
 
 async function undo(rollback: Rollback | void): Promise<void> {

@@ -1,6 +1,7 @@
 /** The synchronous steps between a decoded object and its storage. Upstream: registry/rest/{create,update}.go. */
 import { invalid } from '../../api/meta/errors.ts'
 import type { FieldError } from '../../api/meta/errors.ts'
+import { fieldInvalid } from '../../api/meta/field-errors.ts'
 import { validateObjectMeta, validateObjectMetaUpdate } from '../../api/meta/metadata-validation.ts'
 import { nameIsDNS1035Label, nameIsDNSLabel, nameIsDNSSubdomain, nameIsPathSegment } from '../../api/meta/names.ts'
 import type { NameCheck } from '../../api/meta/names.ts'
@@ -42,14 +43,24 @@ export function resetFieldsOf(definition: ResourceDefinition): readonly string[]
 export function beforeCreate(definition: ResourceDefinition, object: KubeObject, context: StrategyContext): void {
   for (const field of definition.createResetFields ?? resetFieldsOf(definition)) delete object[field]
   if (generationFieldsOf(definition).length > 0) object.metadata.generation = 1
-  else delete object.metadata.generation
   definition.prepareForCreate?.(object, context)
   const errors: FieldError[] = [
     ...validateObjectMeta(object.metadata, definition.scope === 'Namespaced', nameCheckOf(definition)),
+    ...(definition.schema.name === undefined ? [] : validateFinalizerNames(object.metadata.finalizers ?? [])),
     ...(definition.validate?.(object, context) ?? []),
   ]
   if (errors.length > 0) throw invalid(definition, object.metadata.name ?? '', errors)
   for (const warning of definition.warnings?.(object, undefined) ?? []) context.warn(warning)
+}
+
+const standardFinalizers = ['kubernetes', 'orphan', 'foregroundDeletion']
+
+/** Built-in kinds take only well-known finalizers and those with a domain. */
+function* validateFinalizerNames(finalizers: readonly string[]): Iterable<FieldError> {
+  for (const [i, finalizer] of finalizers.entries()) {
+    if (finalizer.includes('/') || standardFinalizers.includes(finalizer)) continue
+    yield fieldInvalid(`metadata.finalizers[${i}]`, finalizer, 'name is neither a standard finalizer name nor is it fully qualified')
+  }
 }
 
 /** Completes an updated object in place and checks the change. `old` is the stored one. Throws 422. */
@@ -78,6 +89,8 @@ function updateErrors(definition: ResourceDefinition, object: KubeObject, old: K
     : subresource?.validateUpdate?.(object, old, context)
   return [
     ...validateObjectMeta(object.metadata, definition.scope === 'Namespaced', nameIsPathSegment),
+    ...validateObjectMetaUpdate(object.metadata, old.metadata),
+    // Upstream's kinds check it once more, and its answers list each cause as often.
     ...validateObjectMetaUpdate(object.metadata, old.metadata),
     ...(own ?? []),
   ]
