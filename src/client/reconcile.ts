@@ -4,6 +4,7 @@
  * upstream's expectations are for.
  */
 import type { Random } from '../base/env.ts'
+import { isStatus } from '../api/meta/errors.ts'
 import type { KubeObject, Resource } from '../api/meta/object.ts'
 import type { KeyedContext, KeyedController, SyncResult, Watch } from './controller.ts'
 import type { ObjectKey } from './client.ts'
@@ -68,7 +69,9 @@ async function reconcile<S>(
   }
   const outcome = await execute(plan.steps, steps)
   const status = plan.status === undefined ? undefined : await execute(plan.status(outcome), steps)
-  const errors = [...outcome.errors, ...(status?.errors ?? [])].filter((error) => !isNamespaceTerminating(error))
+  // An object that is gone needs no status.
+  const statusErrors = (status?.errors ?? []).filter((error) => !isStatus(error, 'NotFound'))
+  const errors = [...outcome.errors, ...statusErrors].filter((error) => !isNamespaceTerminating(error))
   if (plan.error !== undefined) errors.push(plan.error)
   if (errors.length === 1) throw errors[0]
   if (errors.length > 1) throw new AggregateError(errors, errors.map((error) => error.message).join('; '))

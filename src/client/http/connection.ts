@@ -39,6 +39,7 @@ export class ConnectionError extends Error {
 }
 
 const windowBytes = 16 * 1024 * 1024
+const maxHeldChunks = 64
 /** As in client-go: a silent connection is probed, and given up when the probe is not answered. */
 const pingAfterMs = 30_000
 const pingTimeoutMs = 15_000
@@ -102,17 +103,20 @@ function openStream(session: http2.ClientHttp2Session, request: WireRequest): Pr
     const fail = (error: unknown) => reject(request.signal?.aborted ? (request.signal.reason as Error) : asConnectionError(error))
     let stream: http2.ClientHttp2Stream
     try {
-      stream = session.request({ ':method': request.method, ':path': request.path, ...request.headers }, { signal: request.signal })
+      stream = session.request({ ':method': request.method, ':path': request.path, ...request.headers }, {
+        // Node takes a DELETE for one without a body unless it is told.
+        endStream: request.body === undefined, signal: request.signal,
+      })
     } catch (error) {
       return fail(error)
     }
     stream.once('response', (headers) => {
       const { ':status': code = 0, ...rest } = headers
-      resolve({ code, headers: rest as WireResponse['headers'], body: bodyOf(stream, request.signal) })
+      resolve({ code, headers: rest as WireResponse['headers'], body: streamBody(stream, request.signal) })
     })
     stream.on('error', fail)
     stream.once('close', () => fail(new ConnectionError('the stream was closed without an answer')))
-    stream.end(request.body)
+    if (request.body !== undefined) stream.end(request.body)
   })
 }
 
@@ -136,6 +140,46 @@ function http1Connection(url: URL, tls: TlsMaterial): Connection {
       agent.destroy()
     },
   }
+}
+
+/**
+ * The body of an HTTP/2 stream, taken as it comes: a server that answers before it has read the request ends the
+ * stream at once, and what Node still holds of the answer would be lost to a reader that comes later.
+ */
+function streamBody(stream: http2.ClientHttp2Stream, signal: AbortSignal | undefined): AsyncIterable<Buffer> {
+  const chunks: Buffer[] = []
+  let ended = false
+  let failure: unknown
+  let wake = (): void => {}
+  stream.on('data', (chunk: Buffer) => {
+    chunks.push(chunk)
+    if (chunks.length > maxHeldChunks) stream.pause()
+    wake()
+  })
+  const end = (error?: unknown): void => {
+    failure ??= error
+    ended = true
+    wake()
+  }
+  stream.once('end', () => end())
+  stream.once('error', end)
+  stream.once('close', () => end(stream.rstCode === http2.constants.NGHTTP2_NO_ERROR ? undefined : new ConnectionError(`the stream was reset with code ${stream.rstCode}`)))
+  return (async function* () {
+    try {
+      for (;;) {
+        const chunk = chunks.shift()
+        if (chunk !== undefined) {
+          if (chunks.length === 0 && stream.isPaused()) stream.resume()
+          yield chunk
+        } else if (!ended) await new Promise<void>((resolve) => (wake = resolve))
+        else if (signal?.aborted) throw signal.reason
+        else if (failure !== undefined) throw asConnectionError(failure)
+        else return
+      }
+    } finally {
+      if (!stream.closed) stream.close(http2.constants.NGHTTP2_CANCEL)
+    }
+  })()
 }
 
 async function* bodyOf(stream: AsyncIterable<Buffer>, signal: AbortSignal | undefined): AsyncGenerator<Buffer> {
