@@ -57,15 +57,20 @@ function decoderSource(type: WireType): Source {
   for (const { field, v } of fields) lines.push(field.inline ? `let ${v} = -1, ${v}e = -1` : `let ${v}`)
   lines.push('while (reader.position < end) {', 'const tag = reader.uint32()', 'switch (tag) {')
   for (const { field, v } of fields) {
-    lines.push(`case ${tagOf(field)}: ${caseText(source, field, v)}; break`)
+    lines.push(`case ${tagOf(field)}: { ${caseText(source, field, v)}; break }`)
     if (field.repeated && wireTypeOf(field) !== 2) {
       // proto2 lists are not packed, but every reader must take packed ones.
       const loop = `while (reader.position < e) ${v}.push(${readOne(source, field)})`
       lines.push(`case ${field.number * 8 + 2}: { const e = reader.end(); ${v} ??= []; ${loop}; break }`)
     }
   }
-  lines.push('default: reader.skip(tag)', '}', '}', 'reader.close(end)', 'const o = into === undefined ? {} : into')
-  for (const { field, v } of fields) lines.push(assignText(source, field, v))
+  lines.push('default: reader.skip(tag)', '}', '}', 'reader.close(end)')
+  const parts = fields.map(({ field, v }) => assignText(source, field, v))
+  const always = parts.filter((part) => part.when === undefined).length
+  lines.push(`let n = ${always}`)
+  for (const { when } of parts) if (when !== undefined) lines.push(`if (${when}) n++`)
+  lines.push('const o = into === undefined ? objectOf(n) : into')
+  for (const { when, set } of parts) lines.push(when === undefined ? set : `if (${when}) ${set}`)
   lines.push('return o')
   return source
 }
@@ -78,32 +83,58 @@ function caseText(source: Source, field: WireField, v: string): string {
     const zero = source.hoist(`(reader) => ${zeroOf(source, field)}`)
     return `${v} = readEntry(reader, ${v}, ${16 + wireTypeOf(field)}, ${read}, ${zero})`
   }
-  if (field.repeated) return `(${v} ??= []).push(${readOne(source, field)})`
+  if (field.repeated) return `const e = ${readOne(source, field)}; if (${v} === undefined) ${v} = [e]; else ${v}.push(e)`
   return `${v} = ${readOne(source, field)}`
 }
 
+interface Assignment {
+  /** The condition; absent when the field is always there. */
+  when?: string
+  set: string
+}
+
 /** Go leaves a field out when its tag says omitempty and it is nil, zero, or an empty list or map; structs stay. */
-function assignText(source: Source, field: WireField, v: string): string {
+function assignText(source: Source, field: WireField, v: string): Assignment {
   const target = `o${property(field.json)}`
   if (field.inline) {
     const decode = source.use(field.type as string)
-    return `if (${v} < 0) ${decode}(reader, reader.position, o)\n`
+    const set = `if (${v} < 0) ${decode}(reader, reader.position, o)\n`
       + `else { reader.position = ${v}; ${decode}(reader, ${v}e, o); reader.position = end }`
+    return { set }
   }
   if (field.pointer || field.map || field.repeated) {
-    return field.omitEmpty ? `if (${v} !== undefined) ${target} = ${v}` : `${target} = ${v} === undefined ? null : ${v}`
+    // push() leaves room for sixteen more, which stays with the object as long as it lives.
+    const value = field.repeated ? `${v}.length > 1 ? ${v}.slice() : ${v}` : v
+    if (field.omitEmpty) return { when: `${v} !== undefined`, set: `${target} = ${value}` }
+    return { set: `${target} = ${v} === undefined ? null : ${value}` }
   }
-  if (field.omitZero) return `if (${v} !== undefined && ${v} !== null) ${target} = ${v}`
-  if (field.omitEmpty) {
-    switch (field.kind) {
-      case 's': case 'y': return `if (${v} !== undefined && ${v} !== '') ${target} = ${v}`
-      case 'b': return `if (${v} === true) ${target} = true`
-      case 'i': case 'l': case 'd': return `if (${v} !== undefined && ${v} !== 0) ${target} = ${v}`
-      case 'w': return `if (${v} !== undefined && ${v}.length > 0) ${target} = ${v}`
-      default: break
-    }
-  }
-  return `${target} = ${v} === undefined ? ${zeroOf(source, field)} : ${v}`
+  if (field.omitZero) return { when: `${v} !== undefined && ${v} !== null`, set: `${target} = ${v}` }
+  const zero = field.omitEmpty ? ZERO[field.kind] : undefined
+  if (zero !== undefined) return { when: `${v} !== undefined && ${v}${zero}`, set: `${target} = ${v}` }
+  return { set: `${target} = ${v} === undefined ? ${zeroOf(source, field)} : ${v}` }
+}
+
+/** What a value that is not Go's zero passes. */
+const ZERO: Readonly<Partial<Record<string, string>>> = {
+  s: ` !== ''`, y: ` !== ''`, b: '', i: ' !== 0', l: ' !== 0', d: ' !== 0', w: '.length > 0',
+}
+
+const LARGEST = 64
+
+/**
+ * Empty objects with room for exactly n fields, as JSON.parse makes them: an object that grows field by field takes twice
+ * the memory. The engine sizes what a constructor makes by the assignments in its text, and trims it by its first uses.
+ */
+const constructors = Array.from({ length: LARGEST + 1 }, (_, n) => {
+  const body = Array.from({ length: n }, (_each, i) => `this.f${i} = 0`).join(';')
+  // oxlint-disable-next-line typescript/no-implied-eval -- see compile.ts
+  const make = new Function('fill', `if (fill === true) { ${body} }`) as unknown as { new (): Record<string, unknown>; prototype: unknown }
+  make.prototype = Object.prototype
+  return make
+})
+
+function objectOf(n: number): Record<string, unknown> {
+  return n > LARGEST ? {} : new (constructors[n] as new () => Record<string, unknown>)()
 }
 
 function readTextEntry(reader: Reader, map: Record<string, unknown> | undefined): Record<string, unknown> {
@@ -172,4 +203,4 @@ function readText(reader: Reader): string {
   return reader.string()
 }
 
-const TOOLS = { readTextEntry, readEntry, readPropsOr, readProps, readText }
+const TOOLS = { objectOf, readTextEntry, readEntry, readPropsOr, readProps, readText }

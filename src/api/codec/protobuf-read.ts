@@ -11,7 +11,7 @@ export class ProtobufError extends Error {
 }
 
 /** Longest text that is looked up before it is made. */
-const CACHED_LENGTH = 24
+const CACHED_LENGTH = 48
 const CACHE_SIZE = 4096
 /** Field values and label keys repeat over all objects: one string each saves memory and half of the decoding time. */
 const cache = Array.from({ length: CACHE_SIZE }, () => '')

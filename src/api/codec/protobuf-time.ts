@@ -29,9 +29,18 @@ function clockText(seconds: number): string {
   return `${dayText(day)}T${two(hour)}:${two(minute)}:${two(rest % 60)}`
 }
 
-/** "2026-01-02T03:04:05Z" */
+const RECENT = 256
+const recentSeconds = new Float64Array(RECENT).fill(Number.NaN)
+const recentTexts = Array.from({ length: RECENT }, () => '')
+
+/** "2026-01-02T03:04:05Z". The times of one object are few and near each other, so they share their texts. */
 export function timeText(seconds: number): string {
-  return `${clockText(seconds)}Z`
+  const slot = seconds & (RECENT - 1)
+  if (recentSeconds[slot] !== seconds) {
+    recentSeconds[slot] = seconds
+    recentTexts[slot] = `${clockText(seconds)}Z`
+  }
+  return recentTexts[slot] as string
 }
 
 /** "2026-01-02T03:04:05.000006Z" */
