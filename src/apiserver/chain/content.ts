@@ -2,7 +2,8 @@
  * The HTTP road's own last filter: settles the format of the answer, then reads and decodes the body. It runs behind
  * authorization, so nobody without the right to write can make the server parse anything.
  */
-import type { ApiRequest, Filter, RequestBody } from '../handler.ts'
+import { methodNotAllowed } from '../../api/meta/errors.ts'
+import type { ApiRequest, Filter, RequestBody, RequestInfo } from '../handler.ts'
 import { decodeBody, maxBodyBytes, readBody } from '../http/body.ts'
 import { type HttpExchange, exchangeOf } from '../http/exchange.ts'
 import { type MediaType, type Offer, jsonType, negotiate, yamlType } from '../http/negotiate.ts'
@@ -26,12 +27,19 @@ export function contentFilter(kinds: Kinds): Filter {
       const { info } = request
       const definition = kinds.get(info.apiGroup, info.apiVersion, info.resource)?.definition
       if (definition === undefined) return next(request)
+      if (!fitsPath(info)) throw methodNotAllowed()
       exchange.negotiated = negotiate(exchange.headers.accept, request.query, request.userAgent, offerFor(definition, request))
       if (!bodyVerbs.has(info.verb)) return next(request)
       const body = await bodyOf(exchange, request, definition)
       return next(body === undefined ? request : { ...request, body })
     },
   }
+}
+
+/** Collections are not replaced or patched, and objects are not created under a name that is in the path. */
+function fitsPath({ verb, name, subresource }: RequestInfo): boolean {
+  if (name === '') return verb !== 'update' && verb !== 'patch'
+  return verb !== 'create' || subresource !== ''
 }
 
 function offerFor(definition: ResourceDefinition, request: ApiRequest): Offer {
