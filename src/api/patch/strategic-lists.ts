@@ -86,7 +86,33 @@ function mergeElements(original: List, patch: readonly Fields[], mergeKey: strin
 export function orderedList(merged: List, original: List, patch: List, order: List, mergeKey: string): List {
   const kind = elementKind(original, patch)
   return kind === 'scalar' || mergeKey === '' ? inOrder(merged, order, original, (item) => item)
-    : orderByKey(merged, order, original, mergeKey)
+    : orderByKey(merged, order, orderLeftBehind(original, patch, mergeKey), mergeKey)
+}
+
+/**
+ * The server's order as upstream has it once it has merged: deletions close up in the same memory and new elements are
+ * written where deleted ones made room, so that they count as standing there. Clients see that order.
+ */
+function orderLeftBehind(original: List, patch: List, mergeKey: string): List {
+  const slots = [...original] as Fields[]
+  let used = slots.length
+  const elements = patch as readonly Fields[]
+  for (const element of elements) {
+    if (element['$patch'] !== 'delete') continue
+    for (let at = 0; at < used; at++) {
+      if (slots[at]![mergeKey] !== element[mergeKey]) continue
+      slots.copyWithin(at, at + 1, used)
+      used--
+      at--
+    }
+  }
+  if (elements.some((element) => element['$patch'] === 'replace')) return slots
+  for (const element of elements) {
+    if (Object.hasOwn(element, '$patch') || slots.slice(0, used).some((item) => item[mergeKey] === element[mergeKey])) continue
+    if (used === slots.length) break
+    slots[used++] = element
+  }
+  return slots
 }
 
 function orderByKey(merged: List, order: List, original: List, mergeKey: string): List {

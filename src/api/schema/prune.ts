@@ -4,6 +4,7 @@
  */
 import { compareText } from '../meta/go-text.ts'
 import { setOwn } from './decode.ts'
+import { decodeMetadata } from './embedded.ts'
 import type { Schema } from './schema.ts'
 
 export interface Pruned<T = unknown> {
@@ -40,7 +41,7 @@ function prune(value: unknown, schema: Schema | null, path: string, unknown: str
     return next === undefined ? value : mapList(value, (item, i) => prune(item, next, `${path}[${i}]`, unknown))
   }
   return mapFields(value as Record<string, unknown>, (key, item) => {
-    if (schema?.embeddedResource && isMeta(key)) return item
+    if (schema?.embeddedResource && isMeta(key)) return key === 'metadata' && path !== '' ? readMetadata(item, path, unknown) : item
     const property = schema?.properties !== undefined && Object.hasOwn(schema.properties, key) ? schema.properties[key]! : undefined
     const next = property ?? (schema === null ? undefined : valuesOf(schema))
     if (next !== undefined) return prune(item, next, under(path, key), unknown)
@@ -48,6 +49,14 @@ function prune(value: unknown, schema: Schema | null, path: string, unknown: str
     if (!isMeta(key) || path !== '') unknown.push(under(path, key))
     return undefined
   })
+}
+
+/** The metadata of an embedded object as every kind has it; validation tells what cannot be read. */
+function readMetadata(metadata: unknown, path: string, unknown: string[]): unknown {
+  const { value, unknownFields, error } = decodeMetadata(metadata)
+  if (error !== undefined) return metadata
+  for (const field of unknownFields) unknown.push(`${path}.metadata.${field}`)
+  return value
 }
 
 function mapList(list: readonly unknown[], change: (item: unknown, index: number) => unknown): readonly unknown[] {

@@ -199,7 +199,7 @@ function isMultiple(value: number, factor: number): boolean {
 function checkRange(value: number, schema: Schema, path: string, result: Result): void {
   if (schema.type !== 'integer') return
   const format = formatOf(schema)
-  const within = format === 'int32' ? value <= 2147483647 && value >= -2147483648 : value < 2 ** 63 && value >= -(2 ** 63)
+  const within = !Number.isInteger(value) ? false : format === 'int32' ? value <= 2147483647 && value >= -2147483648 : value < 2 ** 63 && value >= -(2 ** 63)
   if (within) return
   result.addPlain(`Checked value must be of type integer ${format === '' ? '(default format)' : `with format ${format}`} in ${path}`)
 }
