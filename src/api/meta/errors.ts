@@ -62,7 +62,7 @@ interface Named {
 
 function failure(code: number, reason: StatusReason, message: string, details?: StatusDetails): StatusError {
   return new StatusError({
-    kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message, reason,
+    kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message, ...(reason === '' ? {} : { reason }),
     ...(details === undefined ? {} : { details: dropEmpty(details) }), code,
   })
 }

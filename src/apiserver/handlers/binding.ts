@@ -1,12 +1,13 @@
 /** pods/binding and bindings: a pod gets its node. Upstream: pkg/registry/core/pod/storage/storage.go. */
-import { badRequest, conflict, internalError, notFound } from '../../api/meta/errors.ts'
+import { badRequest, conflict, notFound } from '../../api/meta/errors.ts'
 import type { FieldError, Status } from '../../api/meta/errors.ts'
-import { fieldNotSupported, fieldRequired } from '../../api/meta/field-errors.ts'
+import { aggregateText, fieldNotSupported, fieldRequired } from '../../api/meta/field-errors.ts'
 import { goQuote } from '../../api/meta/go-text.ts'
 import type { KubeObject } from '../../api/meta/object.ts'
 import { formatTime } from '../../api/meta/time.ts'
 import { schemaOf } from '../../api/schema/builtin.ts'
 import type { ApiResponse } from '../handler.ts'
+import { plainError } from '../registry/resource-store.ts'
 import type { RequestContext } from './context.ts'
 import { admit, attributesOf } from './context.ts'
 import type { BodyKind } from './decode.ts'
@@ -46,7 +47,7 @@ export async function handleBinding(context: RequestContext): Promise<ApiRespons
   }
   const binding = await admit(context, attributesOf(context, { ...input, object: sent })) as Binding
   const errors = [...validateBinding(binding)]
-  if (errors.length > 0) throw internalError(errors.map((e) => `${e.field}: ${e.message}`).join(', '))
+  if (errors.length > 0) throw plainError(aggregateText(errors))
   await deps.admission.validate(attributesOf(context, { ...input, object: binding }))
   const pods = deps.registry.store('', 'pods')
   if (pods === undefined) throw notFound({ resource: 'pods' }, name)

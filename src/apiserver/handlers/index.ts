@@ -4,7 +4,8 @@
  */
 import { handleBinding } from './binding.ts'
 import { methodNotAllowed, methodNotSupported, pathNotFound } from '../../api/meta/errors.ts'
-import type { ApiHandler, ApiResponse } from '../handler.ts'
+import type { ApiHandler, ApiRequest, ApiResponse, RequestInfo } from '../handler.ts'
+import type { Served } from '../registry/resource-registry.ts'
 import type { ResourceDefinition } from '../resources/define.ts'
 import type { HandlerDeps, RequestContext } from './context.ts'
 import { resourceKey } from './context.ts'
@@ -31,7 +32,8 @@ export function createResourceHandler(deps: HandlerDeps): ApiHandler {
   return async (request) => {
     const { info } = request
     const served = deps.registry.get(info.apiGroup, info.apiVersion, info.resource)
-    if (!info.isResourceRequest || served === undefined) throw pathNotFound()
+    if (!info.isResourceRequest || served === undefined) return unserved(deps, request)
+    checkRoute(served, info)
     const context: RequestContext = { deps, request, served }
     if (info.subresource !== '') return handleSubresource(context)
     const { definition } = served
@@ -46,6 +48,29 @@ export function createResourceHandler(deps: HandlerDeps): ApiHandler {
     if (handle === undefined || !serves(definition, info.verb)) throw methodNotSupported(served, info.verb)
     return handle(context)
   }
+}
+
+/** A group and version that nobody serves is a path that upstream's router does not know. */
+function unserved(deps: HandlerDeps, { info }: ApiRequest): ApiResponse {
+  if (deps.registry.hasVersion(info.apiGroup, info.apiVersion)) throw pathNotFound()
+  return {
+    type: 'raw', code: 404, body: '404 page not found\n',
+    headers: { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff' },
+  }
+}
+
+const objectVerbs = ['get', 'update', 'patch', 'delete']
+
+/** Which paths there are: throws 404 and 405 as upstream's router does. */
+function checkRoute(served: Served, { namespace, name, verb, subresource }: RequestInfo): void {
+  const ofObject = objectVerbs.includes(verb) || subresource !== ''
+  // A namespace's own path reads as one within it.
+  if (!served.namespaced && namespace !== '' && served.resource !== 'namespaces') throw pathNotFound()
+  if (served.namespaced && namespace === '') {
+    if (name !== '' && (ofObject || verb === 'create')) throw pathNotFound()
+    if (verb !== 'list' && verb !== 'watch') throw methodNotAllowed()
+  }
+  if (subresource === '' && (ofObject ? name === '' : verb === 'create' && name !== '')) throw methodNotAllowed()
 }
 
 function serves(definition: ResourceDefinition, verb: string): boolean {

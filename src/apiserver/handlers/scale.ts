@@ -1,8 +1,9 @@
 /** The scale subresource: an autoscaling/v1 Scale that stands for the replica count of an object. */
+import { applyPatch } from '../../api/apply/apply.ts'
 import { invalid, pathNotFound } from '../../api/meta/errors.ts'
 import { fieldInvalid } from '../../api/meta/field-errors.ts'
 import { notNegative } from '../../api/meta/metadata-validation.ts'
-import type { KubeObject } from '../../api/meta/object.ts'
+import type { KubeObject, ManagedFieldsEntry } from '../../api/meta/object.ts'
 import { schemaOf } from '../../api/schema/builtin.ts'
 import { applyDefaults } from '../../api/schema/default.ts'
 import { withValueAt } from '../../api/schema/walk.ts'
@@ -18,7 +19,8 @@ import { managerOf, trackWrite } from './managed-fields.ts'
 import { checkName, checkNamespace } from './names.ts'
 import type { WriteOptions } from './options.ts'
 import { optionsAs, writeOptions } from './options.ts'
-import { checkedPatch, checkPatched, patchedObject } from './patch.ts'
+import { applyType, checkedPatch, checkPatched, patchedObject } from './patch.ts'
+import { fromScaleFields, toScaleFields } from './scale-fields.ts'
 
 interface Scale extends KubeObject {
   spec?: { replicas?: number }
@@ -63,6 +65,7 @@ export async function handleScale(context: RequestContext): Promise<ApiResponse>
     case 'patch': {
       const body = checkedPatch(context, bodyKind())
       const options = writeOptions(request, 'PatchOptions')
+      if (body.mediaType === applyType) return applyScale(context, definition, options, body.value as KubeObject)
       return writeScale(context, definition, options, (current) => {
         const patched = patchedObject(context, bodyKind(), body, current, options)
         checkPatched(context, patched)
@@ -73,8 +76,30 @@ export async function handleScale(context: RequestContext): Promise<ApiResponse>
   }
 }
 
+/** Applies a Scale: its owners are those of the object's replica count. */
+function applyScale(context: RequestContext, definition: ScaleDefinition, options: WriteOptions, patch: KubeObject): Promise<ApiResponse> {
+  let owners: readonly ManagedFieldsEntry[] = []
+  return writeScale(context, definition, options, (current, old) => {
+    const managedFields = toScaleFields(old.metadata.managedFields ?? [], definition.specReplicas)
+    const result = applyPatch({
+      schema: bodyKind().schema, apiVersion: 'autoscaling/v1', kind: 'Scale', subresource: 'scale', patch,
+      manager: options.fieldManager, force: options.force, now: new Date(context.deps.env.clock.now()),
+      live: { ...current, metadata: { ...current.metadata, managedFields } },
+    })
+    owners = result.managedFields ?? []
+    checkPatched(context, { ...result.object, metadata: { ...result.object.metadata } })
+    return deepCopy(result.object)
+  }, (next, old) => {
+    const entries = fromScaleFields(old.metadata.managedFields ?? [], owners, definition.specReplicas, context.served.apiVersion)
+    return { ...next, metadata: { ...next.metadata, managedFields: entries } }
+  })
+}
+
 async function writeScale(
-  context: RequestContext, definition: ScaleDefinition, options: WriteOptions, change: (current: KubeObject) => KubeObject,
+  context: RequestContext, definition: ScaleDefinition, options: WriteOptions,
+  change: (current: KubeObject, old: KubeObject) => KubeObject,
+  track: (next: KubeObject, old: KubeObject) => KubeObject =
+    (next, old) => trackWrite(context, old, next, managerOf(context.request, options)),
 ): Promise<ApiResponse> {
   const { info } = context.request
   const input = (object: KubeObject, old: KubeObject) => ({
@@ -86,9 +111,9 @@ async function writeScale(
   const written = await storeOf(context).update(info.namespace, info.name, {
     async transform(old) {
       const current = scaleOf(definition, old!)
-      const attributes = attributesOf(context, input(change(current), current))
+      const attributes = attributesOf(context, input(change(current, old!), current))
       const scale = await admit(context, attributes) as Scale
-      return trackWrite(context, old, scaled(definition, old!, scale, current), managerOf(context.request, options))
+      return track(scaled(definition, old!, scale, current), old!)
     },
   }, write)
   return scaleResponse(definition, written.entry.object)
