@@ -52,7 +52,8 @@ function json<T>(file: string): T {
 export function readDiscovery(): ServedGroup[] {
   const files = new Set(moduleFiles('k8s.io/kubernetes', FOLDER))
   const groups: ServedGroup[] = [{ group: '', versions: [versionOf('', 'v1', 'api__v1.json')] }]
-  const aggregated = json<{ items: { metadata: { name: string }; versions: { version: string }[] }[] }>('aggregated_v2.json')
+  type Aggregated = { items: { metadata: { name: string }; versions: { version: string }[] }[] }
+  const aggregated = json<Aggregated>('aggregated_v2.json')
   for (const item of aggregated.items) {
     const group = item.metadata.name
     const versions = item.versions.flatMap(({ version }) => {
@@ -98,7 +99,8 @@ function resourceOf(r: ApiResource): ServedResource {
 export function renderDiscovery(groups: ServedGroup[]): string {
   const version = (v: ServedVersion): string =>
     `{"version":"${v.version}","resources":[\n${v.resources.map((r) => JSON.stringify(r)).join(',\n')}\n]}`
-  return `[\n${groups.map((g) => `{"group":"${g.group}","versions":[${g.versions.map(version).join(',')}]}`).join(',\n')}\n]\n`
+  const lines = groups.map((g) => `{"group":"${g.group}","versions":[${g.versions.map(version).join(',')}]}`)
+  return `[\n${lines.join(',\n')}\n]\n`
 }
 
 /** The typed door to discovery.json. */

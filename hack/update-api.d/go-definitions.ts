@@ -14,7 +14,9 @@ const PACKAGES = new Set([
 ])
 
 /** Types of Go's side only. */
-const NOT_WIRE = new Set(['TypeMeta', 'InternalEvent', 'Timestamp', 'ApplyOptions', 'FieldsV1', 'Time', 'MicroTime', 'Duration'])
+const NOT_WIRE = new Set([
+  'TypeMeta', 'InternalEvent', 'Timestamp', 'ApplyOptions', 'FieldsV1', 'Time', 'MicroTime', 'Duration',
+])
 
 const PLAIN: Record<string, OpenApiSchema> = {
   string: { type: 'string' },

@@ -32,7 +32,8 @@ export interface GoPackage {
 }
 
 const BUILTIN = new Set([
-  'string', 'bool', 'int', 'int32', 'int64', 'uint32', 'uint64', 'uint16', 'uint8', 'byte', 'float64', 'interface{}', 'any',
+  'string', 'bool', 'int', 'int32', 'int64', 'uint32', 'uint64', 'uint16', 'uint8', 'byte', 'float64',
+  'interface{}', 'any',
 ])
 
 /** Reads the type declarations in a package's folder; generated and test files are left out. */

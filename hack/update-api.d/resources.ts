@@ -19,11 +19,12 @@ interface Constant {
   type: { file: string; type: string }
 }
 
-/** The text of resources.ts. The preferred version has the plain name, others carry theirs: horizontalPodAutoscalersV1. */
+/** The text of resources.ts. The preferred version has the plain name; others carry theirs, as jobsV1Beta1 would. */
 export function renderResources(groups: ServedGroup[], definitions: Definitions): string {
   const byKind = new Map<string, string>()
   for (const [name, schema] of definitions) {
-    for (const k of schema['x-kubernetes-group-version-kind'] ?? []) byKind.set(`${k.group}/${k.version}/${k.kind}`, name)
+    const kinds = schema['x-kubernetes-group-version-kind'] ?? []
+    for (const k of kinds) byKind.set(`${k.group}/${k.version}/${k.kind}`, name)
   }
   const constants: Constant[] = []
   const names = new Set<string>()
@@ -33,7 +34,7 @@ export function renderResources(groups: ServedGroup[], definitions: Definitions)
         const definition = byKind.get(`${group}/${version}/${served.kind}`)
         if (definition === undefined) throw new Error(`no definition of ${group}/${version} ${served.kind}`)
         const plain = camelPlural(served.resource, served.kind)
-        const name = names.has(plain) ? `${plain}V${version.slice(1).replace(/^\d+[ab]/, (s) => s.toUpperCase())}` : plain
+        const name = names.has(plain) ? plain + version.replace(/^v\d+[ab]?/, (s) => s.toUpperCase()) : plain
         if (names.has(name)) throw new Error(`two constants named ${name}`)
         names.add(name)
         constants.push({ name, group, version, served, type: homeOf(definition) })

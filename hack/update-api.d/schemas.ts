@@ -25,7 +25,7 @@ function compact(schema: OpenApiSchema): Compact {
   const out: { [key: string]: unknown } = {}
   const ref = refOf(schema)
   if (ref !== undefined) out['r'] = shortName(ref)
-  if (schema.type !== undefined) out['t'] = schema.format === undefined ? schema.type : `${schema.type}:${schema.format}`
+  if (schema.type !== undefined) out['t'] = schema.type + (schema.format === undefined ? '' : `:${schema.format}`)
   if (schema.items) out['a'] = compact(schema.items)
   if (schema.additionalProperties) out['v'] = compact(schema.additionalProperties)
   if (schema.properties) {

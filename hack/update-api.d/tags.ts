@@ -11,7 +11,7 @@ function shortName(pack: ApiPackage, type: GoType): string {
 }
 
 /** Tags for other generators than validation's. */
-const OTHERS = /^(?:deepcopy-gen|prerelease-lifecycle-gen|protobuf-gen|openapi-|conversion-gen|validation-gen|defaulter-gen|deprecated)/
+const OTHERS = /^(?:(?:deepcopy|prerelease-lifecycle|protobuf|conversion|validation|defaulter)-gen|openapi-|deprecated)/
 
 /**
  * "maxItems=16", or with what it hangs on before it: "alpha:maxItems=16", "beta:...", "ifEnabled(Gate):required",
@@ -35,25 +35,28 @@ export function renderValidationTags(packages: ApiPackages): string {
         if (tags.length > 0) fields[field] = tags
       }
       add('', type.comments)
-      for (const field of type.fields ?? []) add((field.tags['json'] ?? field.name).split(',')[0] || field.name, field.comments)
+      for (const { name, tags, comments } of type.fields ?? []) add(tags['json']?.split(',')[0] || name, comments)
       if (Object.keys(fields).length > 0) lines.push(`"${shortName(pack, type)}":${JSON.stringify(fields)}`)
     }
   }
   return `{\n${lines.sort().join(',\n')}\n}\n`
 }
 
-const FUNCTION = /func \(in \*(\w+)\) APILifecycle(Introduced|Deprecated|Removed|Replacement)\(\)[^{]*\{\s*return ([^\n]+)\n\}/g
+const FUNCTION =
+  /func \(in \*(\w+)\) APILifecycle(Introduced|Deprecated|Removed|Replacement)\(\)[^{]*\{\s*return ([^\n]+)\n\}/g
+const GVK = /Group: "([^"]*)", Version: "([^"]*)", Kind: "([^"]*)"/
 
 /** What the functions in a package's lifecycle files return, by kind. */
 function readLifecycle(pack: ApiPackage): Map<string, Record<string, string>> {
   const found = new Map<string, Record<string, string>>()
   for (const file of moduleFiles(pack.module, pack.folder).filter((name) => name.endsWith('lifecycle.go'))) {
-    for (const [, kind = '', what = '', result = ''] of moduleText(pack.module, `${pack.folder}/${file}`).matchAll(FUNCTION)) {
+    const text = moduleText(pack.module, `${pack.folder}/${file}`)
+    for (const [, kind = '', what = '', result = ''] of text.matchAll(FUNCTION)) {
       const facts = found.get(kind) ?? {}
       found.set(kind, facts)
       if (what !== 'Replacement') facts[what.toLowerCase()] = result.replace(', ', '.')
       else {
-        const [, group = '', version, other] = /Group: "([^"]*)", Version: "([^"]*)", Kind: "([^"]*)"/.exec(result) ?? []
+        const [, group = '', version, other] = GVK.exec(result) ?? []
         facts['replacement'] = `${group === '' ? '' : `${group}/`}${version} ${other}`
       }
     }
@@ -93,8 +96,8 @@ export const lifecycles = data as Readonly<Record<string, Lifecycle>>
 export const VALIDATION_TAGS_TS = `import data from './validation-tags.json' with { type: 'json' }
 
 /**
- * Tags by definition (without "io.k8s.api.") and field; the type's own under "". "maxItems=16", or with what it hangs on:
- * "alpha:maxItems=16", "ifEnabled(Gate):required", "eachKey:format=k8s-short-name".
+ * Tags by definition (without "io.k8s.api.") and field; the type's own under "". "maxItems=16", or with what it hangs
+ * on: "alpha:maxItems=16", "ifEnabled(Gate):required", "eachKey:format=k8s-short-name".
  */
 export const validationTags = data as unknown as Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>
 `

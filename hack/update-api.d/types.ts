@@ -21,7 +21,10 @@ const SIMPLE: Record<string, string> = {
 const META = 'io.k8s.apimachinery.pkg.apis.meta.v1.'
 
 /** Written by hand in src/api/meta/object.ts. */
-const BY_HAND = ['KubeList', 'KubeObject', 'ListMeta', 'ManagedFieldsEntry', 'ObjectMeta', 'OwnerReference', 'WatchEvent']
+const BY_HAND = [
+  'KubeList', 'KubeObject', 'ListMeta', 'ManagedFieldsEntry', 'ObjectMeta', 'OwnerReference', 'WatchEvent',
+]
+const META_FILE = '../../meta/object.ts'
 
 const FILES: Record<string, string> = { apiserverinternal: 'internal' }
 
@@ -78,7 +81,8 @@ class TypesFile {
 
   private use(definition: string): string {
     const home = homeOf(definition)
-    const path = definition.startsWith(META) && BY_HAND.includes(home.type) ? '../../meta/object.ts' : `./${home.file}.ts`
+    const byHand = definition.startsWith(META) && BY_HAND.includes(home.type)
+    const path = byHand ? META_FILE : `./${home.file}.ts`
     if (home.file !== this.name || path.startsWith('..')) {
       const names = this.imports.get(path) ?? new Set()
       this.imports.set(path, names.add(home.type))
@@ -90,7 +94,7 @@ class TypesFile {
   text(): string {
     const imports = [...this.imports].sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([path, names]) => `import type { ${[...names].sort().join(', ')} } from '${path}'`)
-    const reexport = this.name === 'meta-v1' ? [`export type { ${BY_HAND.join(', ')} } from '../../meta/object.ts'`] : []
+    const reexport = this.name === 'meta-v1' ? [`export type { ${BY_HAND.join(', ')} } from '${META_FILE}'`] : []
     return [...imports, ...reexport, '', this.bodies.join('\n\n'), ''].join('\n')
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Upstream's wire fixtures: every kind of k8s.io/api filled in completely, as JSON, YAML and protobuf (testdata/HEAD), and
- * what older releases wrote (testdata/v1.x.0). Each must be read and written byte for byte.
+ * Upstream's wire fixtures: every kind of k8s.io/api filled in completely, as JSON, YAML and protobuf (testdata/HEAD),
+ * and what older releases wrote (testdata/v1.x.0). Each must be read and written byte for byte.
  */
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -61,7 +61,8 @@ describe.skipIf(!go)(`fixtures of the current release${without}`, () => {
     }
     expect(JSON.stringify(fromPb, null, 2)).toBe(json)
     // RawExtensions are the client's own text, whose order stays.
-    if (!json.includes('example.com/v1')) expect(JSON.stringify(goShape(turned(fromPb) as object, gvk), null, 2)).toBe(json)
+    if (json.includes('example.com/v1')) return
+    expect(JSON.stringify(goShape(turned(fromPb) as object, gvk), null, 2)).toBe(json)
   })
 })
 

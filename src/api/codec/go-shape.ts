@@ -1,7 +1,8 @@
 /**
- * A built-in object as upstream would show it after reading it into its Go type and writing it again: fields in the order
- * of the struct, maps sorted, empty things left out where the tag says omitempty, zero values filled in where it does not
- * (`status: {}`, `resources: {}`, `rules: null`). Values themselves are not changed: schema/decode.ts reads those.
+ * A built-in object as upstream would show it after reading it into its Go type and writing it again: fields in the
+ * order of the struct, maps sorted, empty things left out where the tag says omitempty, zero values filled in where it
+ * does not (`status: {}`, `resources: {}`, `rules: null`). Values
+ * themselves are not changed: schema/decode.ts reads those.
  */
 import { goJsonText } from './json.ts'
 import { perType, property, Source } from './compile.ts'
@@ -20,7 +21,8 @@ function shapeSource(type: WireType): Source {
   const source = new Source()
   source.lines.push('const o = into === undefined ? {} : into')
   if (type.typeMeta) {
-    source.lines.push('if (object.kind) o.kind = object.kind', 'if (object.apiVersion) o.apiVersion = object.apiVersion')
+    source.lines.push('if (object.kind) o.kind = object.kind')
+    source.lines.push('if (object.apiVersion) o.apiVersion = object.apiVersion')
   }
   for (const field of type.fields) source.lines.push(fieldText(source, field))
   source.lines.push('return o')
@@ -36,7 +38,8 @@ function fieldText(source: Source, field: WireField): string {
   if (field.map || field.repeated) {
     const full = field.map ? mapText(one) : one === undefined ? 'v' : `v.map((e) => ${one}(e ?? NONE))`
     const size = field.map ? 'Object.keys(v).length' : 'v.length'
-    return field.omitEmpty ? `{ ${get}; if (${some} && ${size} > 0) ${set(full)} }` : `{ ${get}; ${set(`${some} ? ${full} : null`)} }`
+    if (field.omitEmpty) return `{ ${get}; if (${some} && ${size} > 0) ${set(full)} }`
+    return `{ ${get}; ${set(`${some} ? ${full} : null`)} }`
   }
   if (field.pointer) {
     const full = one === undefined ? 'v' : `${one}(v)`

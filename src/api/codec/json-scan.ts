@@ -1,6 +1,6 @@
 /**
- * One pass over JSON text that finds what JSON.parse does not tell: keys that are given twice, with their paths, and the
- * error that Go's decoder reports for malformed text. The states are those of JSON's grammar; the texts are Go's.
+ * One pass over JSON text that finds what JSON.parse does not tell: keys that are given twice, with their paths, and
+ * the error that Go's decoder reports for malformed text. The states are those of JSON's grammar; the texts are Go's.
  */
 
 /** A malformed document, in the words of Go's encoding/json. */
@@ -193,7 +193,8 @@ class Scanner {
 }
 
 const ESCAPES: Readonly<Record<string, string>> = {
-  '\'': '\\\'', '\u0007': '\\a', '\b': '\\b', '\f': '\\f', '\n': '\\n', '\r': '\\r', '\t': '\\t', '\v': '\\v', '\\': '\\\\',
+  '\'': '\\\'', '\u0007': '\\a', '\b': '\\b', '\f': '\\f', '\n': '\\n', '\r': '\\r', '\t': '\\t', '\v': '\\v',
+  '\\': '\\\\',
 }
 
 /** The first byte of a character, as Go quotes it: Go reads bytes, so a letter beyond ASCII shows as its first byte. */

@@ -13,8 +13,8 @@ export interface Decoded {
 const LONG_NUMBER = /\d{16}/
 
 /**
- * A document's value. Keys that are given twice are looked for only when `strict`; the last one counts, as in Go. Throws
- * JsonSyntaxError in the words of Go's decoder.
+ * A document's value. Keys that are given twice are looked for only when `strict`; the last one counts, as in Go.
+ * Throws JsonSyntaxError in the words of Go's decoder.
  */
 export function decodeJson(source: string | Uint8Array, strict = false): Decoded {
   const text = typeof source === 'string' ? source : asText(source)

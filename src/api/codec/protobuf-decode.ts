@@ -4,7 +4,7 @@ import { type Reader } from './protobuf-read.ts'
 import { setOwn } from './set-own.ts'
 import type { WireField, WireType } from './wire.ts'
 
-/** Reads a message that ends at `end`. `into` already holds kind and apiVersion, or is what an inlined struct adds to. */
+/** Reads a message that ends at `end`. `into` has kind and apiVersion already, or is what an inlined struct adds to. */
 export type Decode = (reader: Reader, end: number, into?: Record<string, unknown>) => Record<string, unknown>
 
 /** The decoder of a type, by its definition name. */
@@ -83,7 +83,9 @@ function caseText(source: Source, field: WireField, v: string): string {
     const zero = source.hoist(`(reader) => ${zeroOf(source, field)}`)
     return `${v} = readEntry(reader, ${v}, ${16 + wireTypeOf(field)}, ${read}, ${zero})`
   }
-  if (field.repeated) return `const e = ${readOne(source, field)}; if (${v} === undefined) ${v} = [e]; else ${v}.push(e)`
+  if (field.repeated) {
+    return `const e = ${readOne(source, field)}; if (${v} === undefined) ${v} = [e]; else ${v}.push(e)`
+  }
   return `${v} = ${readOne(source, field)}`
 }
 
@@ -121,20 +123,26 @@ const ZERO: Readonly<Partial<Record<string, string>>> = {
 
 const LARGEST = 64
 
+interface Constructor {
+  new (): Record<string, unknown>
+  prototype: unknown
+}
+
 /**
- * Empty objects with room for exactly n fields, as JSON.parse makes them: an object that grows field by field takes twice
- * the memory. The engine sizes what a constructor makes by the assignments in its text, and trims it by its first uses.
+ * Empty objects with room for exactly n fields, as JSON.parse makes them: an object that grows field by field takes
+ * twice the memory. The engine sizes what a constructor makes by the assignments in its text, and trims it by its
+ * first uses.
  */
 const constructors = Array.from({ length: LARGEST + 1 }, (_, n) => {
   const body = Array.from({ length: n }, (_each, i) => `this.f${i} = 0`).join(';')
   // oxlint-disable-next-line typescript/no-implied-eval -- see compile.ts
-  const make = new Function('fill', `if (fill === true) { ${body} }`) as unknown as { new (): Record<string, unknown>; prototype: unknown }
+  const make = new Function('fill', `if (fill === true) { ${body} }`) as unknown as Constructor
   make.prototype = Object.prototype
   return make
 })
 
 function objectOf(n: number): Record<string, unknown> {
-  return n > LARGEST ? {} : new (constructors[n] as new () => Record<string, unknown>)()
+  return n > LARGEST ? {} : new (constructors[n] as Constructor)()
 }
 
 function readTextEntry(reader: Reader, map: Record<string, unknown> | undefined): Record<string, unknown> {

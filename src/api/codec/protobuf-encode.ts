@@ -1,6 +1,6 @@
 /**
- * Encoders: from JSON-shaped objects to the bytes that upstream's Go writes. Strings, numbers, bools and structs that are
- * not pointers are written even when they are zero; maps are sorted by key.
+ * Encoders: from JSON-shaped objects to the bytes that upstream's Go writes. Strings, numbers, bools and structs that
+ * are not pointers are written even when they are zero; maps are sorted by key.
  */
 import { perType, property, Source, tagOf, wireTypeOf } from './compile.ts'
 import { type Writer } from './protobuf-write.ts'
@@ -36,7 +36,8 @@ function fieldText(source: Source, field: WireField): string {
     return `{ ${get}; if (${some}) { const k = sortedKeys(v); for (let i = k.length - 1; i >= 0; i--) { ${entry} } } }`
   }
   if (field.repeated) {
-    return `{ ${get}; if (${some}) for (let i = v.length - 1; i >= 0; i--) { ${writeText(source, field, 'v[i]', tag)} } }`
+    const write = writeText(source, field, 'v[i]', tag)
+    return `{ ${get}; if (${some}) for (let i = v.length - 1; i >= 0; i--) { ${write} } }`
   }
   const write = writeText(source, field, 'v', tag)
   // []byte and named lists are nil or not; other things are absent only when they are pointers.

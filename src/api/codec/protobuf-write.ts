@@ -1,6 +1,6 @@
 /**
- * Writes protobuf's primitives from the end of a buffer to its start, as gogo-protobuf does: when a message's content is
- * written its length is known, so nothing is measured twice. Callers write fields in falling order of their numbers.
+ * Writes protobuf's primitives from the end of a buffer to its start, as gogo-protobuf does: when a message's content
+ * is written its length is known, so nothing is measured twice. Callers write fields in falling order of their numbers.
  */
 import { parseDuration } from '../meta/time.ts'
 import { microsOf, secondsOf } from './protobuf-time.ts'

@@ -42,8 +42,10 @@ describe('documents', () => {
 
   it('carry schemas of CRDs', () => {
     const schema = {
-      type: 'object', default: { a: [1, null] }, enum: ['x', 1, { y: 2 }], items: { type: 'string' }, not: { minimum: 0.5 },
-      additionalProperties: false, properties: { z: { items: [{ type: 'integer' }] }, b: { additionalProperties: { type: 'x' } } },
+      type: 'object', default: { a: [1, null] }, enum: ['x', 1, { y: 2 }], items: { type: 'string' },
+      not: { minimum: 0.5 },
+      additionalProperties: false,
+      properties: { z: { items: [{ type: 'integer' }] }, b: { additionalProperties: { type: 'x' } } },
       dependencies: { p: ['q'], r: { type: 's' } }, 'x-kubernetes-int-or-string': true,
     }
     const crd = { apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomResourceDefinition',
@@ -55,17 +57,20 @@ describe('documents', () => {
     fc.assert(fc.property(
       fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }), fc.maxSafeInteger(), fc.string({ unit: 'grapheme' }),
       fc.date({ min: new Date('0001-01-01T00:00:00Z'), max: new Date('9999-12-31T23:59:59Z'), noInvalidDate: true }),
-      fc.dictionary(fc.string({ minLength: 1 }), fc.string({ unit: 'grapheme' }), { minKeys: 1 }), fc.uint8Array({ minLength: 1 }),
+      fc.dictionary(fc.string({ minLength: 1 }), fc.string({ unit: 'grapheme' }), { minKeys: 1 }),
+      fc.uint8Array({ minLength: 1 }),
       (int32, int64, text, date, map, data) => {
         const object = {
           kind: 'Pod', apiVersion: 'v1',
           metadata: {
-            name: `n${text}`, generation: int64 || 1, creationTimestamp: `${date.toISOString().slice(0, 19)}Z`, annotations: map,
+            name: `n${text}`, generation: int64 || 1, annotations: map,
+            creationTimestamp: `${date.toISOString().slice(0, 19)}Z`,
           },
           spec: { containers: [{ name: text, resources: {} }], priority: int32 }, status: {},
         }
         expect(decodeProtobuf(encodeProtobuf(object))).toEqual(object)
-        const secret = { kind: 'Secret', apiVersion: 'v1', metadata: {}, data: { [`k${text}`]: Buffer.from(data).toString('base64') } }
+        const base64 = Buffer.from(data).toString('base64')
+        const secret = { kind: 'Secret', apiVersion: 'v1', metadata: {}, data: { [`k${text}`]: base64 } }
         expect(decodeProtobuf(encodeProtobuf(secret))).toEqual(secret)
       },
     ), { numRuns: 300 })
@@ -93,7 +98,8 @@ describe('bytes from outside', () => {
   })
 
   it('that are broken are refused, never worse', () => {
-    const good = encodeProtobuf({ ...pod, spec: { containers: [{ name: 'c', ports: [{ containerPort: 80 }] }], priority: -1 } })
+    const containers = [{ name: 'c', ports: [{ containerPort: 80 }] }]
+    const good = encodeProtobuf({ ...pod, spec: { containers, priority: -1 } })
     expect(() => decodeProtobuf(Buffer.from('{}'))).toThrow('expected prefix')
     const orRefused = (bytes: Buffer): string => {
       try {

@@ -5,12 +5,13 @@
 import data from '../generated/wire.json' with { type: 'json' }
 
 /**
- * What a field holds: s string, b bool, i int32, l int64, d double, y bytes, t Time, u MicroTime, D Duration, q Quantity,
- * n IntOrString, r RawExtension, f FieldsV1, j JSON of apiextensions, A/O/S JSONSchemaProps or array/bool/strings,
- * w a list of strings that is a message, m a message, x anything (JSON only).
+ * What a field holds: s string, b bool, i int32, l int64, d double, y bytes, t Time, u MicroTime, D Duration,
+ * q Quantity, n IntOrString, r RawExtension, f FieldsV1, j JSON of apiextensions, A/O/S JSONSchemaProps or an array, a
+ * bool or strings, w a list of strings that is a message, m a message, x anything (JSON only).
  */
 export type WireKind =
-  | 's' | 'b' | 'i' | 'l' | 'd' | 'y' | 't' | 'u' | 'D' | 'q' | 'n' | 'r' | 'f' | 'j' | 'A' | 'O' | 'S' | 'w' | 'm' | 'x'
+  | 's' | 'b' | 'i' | 'l' | 'd' | 'y' | 't' | 'u' | 'D' | 'q' | 'n' | 'r' | 'f' | 'j' | 'A' | 'O' | 'S' | 'w' | 'm'
+  | 'x'
 
 export interface WireField {
   /** Empty for an inlined struct. */

@@ -46,7 +46,8 @@ function integer(plain: string): Resolved | undefined {
   const match = INTEGER.exec(plain)
   if (!match) return undefined
   const [, sign, hex, binary, octal, decimal] = match
-  const digits = hex !== undefined ? `0x${hex}` : binary !== undefined ? `0b${binary}` : octal !== undefined ? `0o${octal}` : decimal ?? ''
+  const based = hex !== undefined ? `0x${hex}` : binary !== undefined ? `0b${binary}` : `0o${octal}`
+  const digits = decimal ?? based
   const magnitude = Number(digits)
   if (magnitude < Number.MAX_SAFE_INTEGER) return { tag: 'int', value: sign === '-' ? 0 - magnitude : magnitude }
   const exact = BigInt(digits)
@@ -61,8 +62,9 @@ function toInt64(exact: bigint): number {
   return inside && Math.abs(value) >= 2 ** 63 ? Math.sign(value) * 9_223_372_036_854_774_784 : value
 }
 
-const TIMESTAMP =
-  /^(\d{4})-(\d\d?)-(\d\d?)(?:(?:[Tt](\d\d?):(\d\d?):(\d\d?)(?:\.\d+)?(?:Z|[+-]\d\d:\d\d))|(?: (\d\d?):(\d\d?):(\d\d?)(?:\.\d+)?))?$/
+const DATE = String.raw`(\d{4})-(\d\d?)-(\d\d?)`
+const CLOCK = String.raw`(\d\d?):(\d\d?):(\d\d?)(?:\.\d+)?`
+const TIMESTAMP = new RegExp(String.raw`^${DATE}(?:[Tt]${CLOCK}(?:Z|[+-]\d\d:\d\d)| ${CLOCK})?$`)
 
 function isTimestamp(text: string): boolean {
   const match = TIMESTAMP.exec(text)

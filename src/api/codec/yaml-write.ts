@@ -1,6 +1,7 @@
 /**
  * YAML as upstream prints it (sigs.k8s.io/yaml over go-yaml v2): keys sorted with numbers in order of size, lists not
- * indented under their key, long lines folded at 80 columns, texts quoted only where they would be read as something else.
+ * indented under their key, long lines folded at 80 columns, texts quoted only where they would be read as something
+ * else.
  */
 import { resolveScalar } from './yaml-resolve.ts'
 
@@ -49,7 +50,7 @@ function isPlainText(text: string): boolean {
   return resolveScalar(text).tag === 'str' && !BASE_60.test(text)
 }
 
-/** Writes one document. The state is what the format turns on: the column, and whether a line has only indents so far. */
+/** Writes one document. The format turns on the column and on whether a line has only indents and marks so far. */
 class Emitter {
   private out = ''
   private column = 0

@@ -8,7 +8,8 @@ const scalars: [string, unknown][] = [
   ['yes', true], ['n', false], ['Off', false], ['~', null], ['', null], ['null', null],
   ['012', 10], ['0o17', 15], ['08', 8], ['1e3', 1000], ['1_000', 1000], ['0x1f', 31], ['-0x1f', -31], ['0b11', 3],
   ['+5', 5], ['.5', 0.5], ['5.', 5], ['1.e3', 1000], ['1:30', '1:30'], ['0b12', '0b12'], ['1e', '1e'], ['_1', '_1'],
-  ['2024-01-01', '2024-01-01'], ['2024-01-01T1:2:3Z', '2024-01-01T1:2:3Z'], ['!!str 5', '5'], ['"5"', '5'], ['!!int "5"', 5],
+  ['2024-01-01', '2024-01-01'], ['2024-01-01T1:2:3Z', '2024-01-01T1:2:3Z'], ['!!str 5', '5'], ['"5"', '5'],
+  ['!!int "5"', 5],
   ['!!float 5', 5], [`'it''s'`, `it's`], ['|\n  a\n  b', 'a\nb\n'], ['>-\n  a\n\n  b', 'a\nb'], ['!foo bar', 'bar'],
   ['!!binary aGk=', 'hi'], ['a #c', 'a'], ['[a, b]', ['a', 'b']], ['{a: 1}', { a: 1 }], ['<<', '<<'],
 ]
@@ -18,7 +19,8 @@ describe('decodeYaml', () => {
     expect(decodeYaml(`k: ${text}\n`).value).toEqual({ k: value })
   })
 
-  it.each([['n', 'false'], ['1', '1'], ['0x10', '16'], ['1.5', '1.5'], ['"n"', 'n']])('the key %s is %s', (key, name) => {
+  const keys = [['n', 'false'], ['1', '1'], ['0x10', '16'], ['1.5', '1.5'], ['"n"', 'n']]
+  it.each(keys)('the key %s is %s', (key, name) => {
     expect(decodeYaml(`${key}: a\n`).value).toEqual({ [name]: 'a' })
   })
 
@@ -65,7 +67,9 @@ describe('decodeYaml', () => {
 
   it('refuses bombs of aliases', () => {
     const lines = ['a0: &a0 [x, x, x, x, x, x, x, x, x, x]']
-    for (let i = 1; i < 9; i++) lines.push(`a${i}: &a${i} [${Array.from({ length: 10 }, () => `*a${i - 1}`).join(', ')}]`)
+    for (let i = 1; i < 9; i++) {
+      lines.push(`a${i}: &a${i} [${Array.from({ length: 10 }, () => `*a${i - 1}`).join(', ')}]`)
+    }
     expect(() => decodeYaml(lines.join('\n'))).toThrow('excessive aliasing')
   })
 
@@ -80,9 +84,11 @@ describe('encodeYaml', () => {
   // What Go writes for each.
   it.each([
     ['', '""\n'], ['true', '"true"\n'], ['10:30', '"10:30"\n'], ['2020-01-02', '"2020-01-02"\n'], ['1e312', '1e312\n'],
-    [' a', `' a'\n`], [`'a`, `'''a'\n`], ['a: b', `'a: b'\n`], ['a\nb\n', '|\n  a\n  b\n'], ['\n a\n\n', '|2+\n\n   a\n\n'],
+    [' a', `' a'\n`], [`'a`, `'''a'\n`], ['a: b', `'a: b'\n`], ['a\nb\n', '|\n  a\n  b\n'],
+    ['\n a\n\n', '|2+\n\n   a\n\n'],
     ['a \nb', '"a \\nb"\n'], ['😀', '"\\U0001F600"\n'], ['中', '中\n'], ['\u0007"\\', '"\\a\\"\\\\"\n'],
-    [1234567.25, '1.23456725e+06\n'], [1e21, '1e+21\n'], [9007199254740991, '9007199254740991\n'], [1.5e-7, '1.5e-07\n'],
+    [1234567.25, '1.23456725e+06\n'], [1e21, '1e+21\n'], [9007199254740991, '9007199254740991\n'],
+    [1.5e-7, '1.5e-07\n'],
     [null, 'null\n'], [[], '[]\n'], [{}, '{}\n'], [[[1], { a: [2] }], '- - 1\n- a:\n  - 2\n'],
   ])('%j', (value, text) => {
     expect(encodeYaml(value)).toBe(text)

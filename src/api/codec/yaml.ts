@@ -32,7 +32,8 @@ export function decodeYamlStream(source: string | Uint8Array, strict = false): u
 }
 
 function asText(source: string | Uint8Array): string {
-  return typeof source === 'string' ? source : Buffer.from(source.buffer, source.byteOffset, source.byteLength).toString()
+  if (typeof source === 'string') return source
+  return Buffer.from(source.buffer, source.byteOffset, source.byteLength).toString()
 }
 
 function strictErrors(duplicates: readonly string[]): string[] {
