@@ -16,7 +16,7 @@ describe('managed fields of a scale', () => {
   it('take the count from its old owners and give it to the new one', () => {
     const scaler = entry('hpa', replicas, { operation: 'Apply', subresource: 'scale', apiVersion: 'autoscaling/v1' })
     expect(fromScaleFields([entry('a', both), entry('b', replicas)], [scaler], 'spec.replicas', 'apps/v1')).toEqual([
-      entry('a', { 'f:spec': { 'f:paused': {} } }), { ...scaler, apiVersion: 'apps/v1', fieldsV1: replicas },
+      { ...scaler, apiVersion: 'apps/v1', fieldsV1: replicas }, entry('a', { 'f:spec': { 'f:paused': {} } }),
     ])
   })
 

@@ -33,8 +33,9 @@ export function fromScaleFields(
       if (fieldsV1 !== undefined) out.push({ ...entry, fieldsV1 })
     }
   }
-  for (const owner of left.values()) out.push({ ...owner, apiVersion, fieldsV1: nested(path) })
-  return out
+  for (const { time: _, ...owner } of left.values()) out.push({ ...owner, apiVersion, fieldsV1: nested(path) })
+  // Applies first, as everywhere; a new owner has no time, as upstream.
+  return out.toSorted((a, b) => Number(b.operation === 'Apply') - Number(a.operation === 'Apply'))
 }
 
 function identity({ manager = '', operation, subresource = '' }: ManagedFieldsEntry): string {
