@@ -7,7 +7,7 @@
 import { goJsonText } from './json.ts'
 import { perType, property, Source } from './compile.ts'
 import { setOwn } from './set-own.ts'
-import { wireType, wireTypeOfKind, type WireField, type WireType } from './wire.ts'
+import { wireTypeOfKind, type WireField, type WireType } from './wire.ts'
 
 type Shape = (object: unknown, into?: Record<string, unknown>) => Record<string, unknown>
 
@@ -98,12 +98,7 @@ export function goShape<T extends object>(object: T, gvk: { apiVersion?: string;
   return type ? (shapeOf(type.name)(object) as T) : object
 }
 
-/** A value of any Go type of the API, such as "io.k8s.api.core.v1.PodSpec", as upstream shows it. */
-export function goShapeOf(value: unknown, definition: string): unknown {
-  return wireType(definition) ? shapeOf(definition)(value ?? NONE) : value
-}
-
 /** The JSON text that upstream's encoder writes for an object, without the newline. */
-export function toGoJson(object: object, indent?: number): string {
-  return goJsonText(goShape(object), indent)
+export function toGoJson(object: object, indent?: number, gvk?: { apiVersion?: string; kind?: string }): string {
+  return goJsonText(goShape(object, gvk), indent)
 }

@@ -2,8 +2,10 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
   canEncodeProtobuf, decodeProtobuf, decodeProtobufRaw, decodeWatchEventProtobuf, encodeProtobuf, encodeProtobufList,
-  encodeProtobufRaw, encodeWatchEventProtobuf, isProtobuf, ProtobufError, protobufKind,
+  encodeProtobufRaw, encodeWatchEventProtobuf, isProtobuf, ProtobufError, protobufKind, protobufMessage,
 } from './protobuf.ts'
+import { goShape } from './go-shape.ts'
+import { wireKinds } from './wire.ts'
 
 const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'a', labels: { b: '2', a: '1' } } }
 const podKind = { apiVersion: 'v1', kind: 'Pod' }
@@ -16,12 +18,22 @@ describe('documents', () => {
     })
   })
 
+  it('are there for every kind, and empty ones show what their Go shape says', () => {
+    const kinds = wireKinds().filter(([apiVersion, kind]) => canEncodeProtobuf({ apiVersion, kind }))
+    expect(kinds.length).toBeGreaterThan(300)
+    for (const [apiVersion, kind] of kinds) {
+      const empty = { kind, apiVersion }
+      expect(decodeProtobuf(encodeProtobuf(empty)), kind).toEqual(goShape(empty))
+    }
+  })
+
   it('tell their kind', () => {
     const bytes = encodeProtobuf(pod)
     expect(isProtobuf(bytes)).toBe(true)
     expect(isProtobuf(Buffer.from('{"k":1}'))).toBe(false)
     expect(protobufKind(bytes)).toEqual(podKind)
     expect(protobufKind(Uint8Array.from(bytes))).toEqual(podKind)
+    expect(protobufMessage(bytes).equals(encodeProtobufRaw(pod, podKind))).toBe(true)
   })
 
   it('of meta kinds belong to every group-version', () => {

@@ -162,15 +162,10 @@ export function encodeProtobufRaw(object: unknown, gvk: Gvk): Buffer {
   return writer.copy()
 }
 
-/** The document around an already encoded message. */
-export function wrapProtobuf(raw: Uint8Array, gvk: Gvk): Buffer {
-  writer.reset()
-  writer.raw(NO_CONTENT)
-  const mark = writer.size()
-  writer.raw(raw)
-  writer.message(mark, 18)
-  writeHead(gvk)
-  return writer.copy()
+/** The bare message inside a document: a view of its bytes, no copy. */
+export function protobufMessage(document: Buffer): Buffer {
+  const { start, end } = readEnvelope(document)
+  return document.subarray(start, end)
 }
 
 const LIST_META = 'io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta'
