@@ -1,0 +1,17 @@
+import type { Flag } from '../command.ts'
+
+export const controllerManagerFlags: readonly Flag[] = [
+  { name: 'controllers', type: 'list', default: ['*'], help: 'Names, * for all that are on by default, -name to leave one out' },
+  { name: 'root-ca-file', type: 'string', help: 'Certificate authority that kube-root-ca.crt shows to pods' },
+  { name: 'cluster-cidr', type: 'list', default: [], help: 'Range of pod addresses; one of each family', group: 'Node IPAM controller' },
+  { name: 'service-cluster-ip-range', type: 'list', default: [], help: 'Range of service addresses, kept out of the pod ranges', group: 'Node IPAM controller' },
+  { name: 'allocate-node-cidrs', type: 'bool', default: false, help: 'Gives every node a part of the cluster CIDR', group: 'Node IPAM controller' },
+  { name: 'node-cidr-mask-size-ipv4', type: 'int', default: 24, help: 'Size of a node\'s IPv4 range', group: 'Node IPAM controller' },
+  { name: 'node-cidr-mask-size-ipv6', type: 'int', default: 64, help: 'Size of a node\'s IPv6 range', group: 'Node IPAM controller' },
+  { name: 'cluster-signing-cert-file', type: 'string', help: 'Authority that signs certificate requests', group: 'CSR signing controller' },
+  { name: 'cluster-signing-key-file', type: 'string', help: 'Its key', group: 'CSR signing controller' },
+  { name: 'node-monitor-grace-period', type: 'duration', default: 50_000, help: 'How long a silent node counts as healthy', group: 'Node lifecycle controller' },
+  { name: 'node-monitor-period', type: 'duration', default: 5_000, help: 'How often nodes are looked at', group: 'Node lifecycle controller' },
+  { name: 'node-startup-grace-period', type: 'duration', default: 60_000, help: 'The same for a node that has just been registered', group: 'Node lifecycle controller' },
+  { name: 'terminated-pod-gc-threshold', type: 'int', default: 12_500, help: 'Ended pods that are kept before the oldest are deleted', group: 'Pod GC controller' },
+]
