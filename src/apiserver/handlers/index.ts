@@ -96,7 +96,9 @@ async function handleSubresource(context: RequestContext): Promise<ApiResponse> 
   }
   const { definition } = served
   if (info.subresource === 'scale' && definition.scale !== undefined) return handleScale(context)
-  if (definition.subresources?.[info.subresource] === undefined) throw pathNotFound()
+  const subresource = definition.subresources?.[info.subresource]
+  if (subresource === undefined) throw pathNotFound()
+  if (subresource.verbs?.includes(info.verb) === false) throw methodNotAllowed()
   switch (info.verb) {
     case 'get': return handleGet(context)
     case 'update': return handleUpdate(context)

@@ -14,13 +14,16 @@ export class Cached implements Entry {
   readonly revision: number
   /** Size of the stored value. */
   readonly bytes: number
+  /** What is stored is older than this: it lacks defaults, or is of another version. The next write stores it. */
+  readonly stale: boolean
   #views: Map<string, Entry> | undefined
 
-  constructor(object: KubeObject, key: string, revision: number, bytes: number) {
+  constructor(object: KubeObject, key: string, revision: number, bytes: number, stale = false) {
     this.object = object
     this.key = key
     this.revision = revision
     this.bytes = bytes
+    this.stale = stale
   }
 
   /** The object in another served version, converted once. `convert` must not change its argument. */

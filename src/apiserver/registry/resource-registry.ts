@@ -135,6 +135,7 @@ export class ResourceRegistry {
     this.#nextFloor = await this.#o.store.revision()
     if (floor <= this.#listFloor) return
     this.#listFloor = floor
+    for (const store of this.#stores.values()) store.storage.cache.forgetPast(floor)
     try {
       await this.#o.store.compact(floor)
     } catch (error) {

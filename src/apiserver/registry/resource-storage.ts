@@ -11,8 +11,9 @@ import { parseApiVersion } from '../../api/meta/object.ts'
 import type { ResourceDefinition } from '../resources/define.ts'
 import type { KVStore, KeyValue, StoreEvent, WriteResult } from '../storage/store.ts'
 import { CompactedError } from '../storage/store.ts'
-import { Cached, deepFreeze } from './cached.ts'
+import { Cached, deepCopy, deepFreeze } from './cached.ts'
 import type { StorageCodec } from './codec.ts'
+import { sameStored } from './equal.ts'
 import { canonicalObject } from './metadata.ts'
 import { withDefaults } from './strategy.ts'
 import type { HistoryLimits } from './watch-cache.ts'
@@ -238,10 +239,11 @@ export class ResourceStorage {
   #decode(key: string, bytes: Uint8Array, revision: number): Cached | undefined {
     const { codec, definition, log } = this.#o
     try {
-      const object = withDefaults(definition, inStoredVersion(definition, codec.decode(definition, bytes)))
+      const stored = codec.decode(definition, bytes)
+      const object = withDefaults(definition, deepCopy(inStoredVersion(definition, stored)))
       const wire = canonicalObject(definition, object)
       wire.metadata.resourceVersion = String(revision)
-      return new Cached(deepFreeze(wire), key, revision, bytes.length)
+      return new Cached(deepFreeze(wire), key, revision, bytes.length, !sameStored(wire, stored))
     } catch (error) {
       log.error('stored value cannot be decoded', { resource: definition.resource, key, error })
       return undefined

@@ -183,7 +183,7 @@ export class ResourceStore {
         return await this.#finishDeletion(key, current, object, context)
       }
       const next = canonicalObject(this.definition, object)
-      if (sameStored(next, old)) return current
+      if (!current.stale && sameStored(next, old)) return current
       if (context.dryRun) return this.#unstored(object, key)
       const result = await this.storage.update(key, object, current.revision, this.definition.ttlSeconds?.(object))
       if (!result.ok) return undefined

@@ -21,9 +21,12 @@ export interface HistoryLimits {
   readonly maxBytes: number
 }
 
-/** Ten minutes and more, so that a client which comes back with an old list still finds its place. */
+/**
+ * Ten minutes and more, so that a client which comes back with an old list still finds its place; the bound in bytes is
+ * that of the stored values, a few times of which the objects take in memory.
+ */
 export const defaultHistory: HistoryLimits = {
-  minAgeMs: 15 * 60_000, minEvents: 100, maxEvents: 500_000, maxBytes: 256 * 1024 * 1024,
+  minAgeMs: 11 * 60_000, minEvents: 100, maxEvents: 100_000, maxBytes: 32 * 1024 * 1024,
 }
 
 /** Converts an entry to the version that a watcher asked for. */
@@ -207,6 +210,11 @@ export class WatchCache {
     return tree
   }
 
+  /** Lists of revisions before this one are no longer asked for. */
+  forgetPast(revision: number): void {
+    for (const known of this.#past.keys()) if (known < revision) this.#past.delete(known)
+  }
+
   /**
    * Starts a watch at `from`: the changes behind it, then those to come. Throws 410 when it is older than the history.
    * `prelude` is delivered first.
@@ -271,7 +279,7 @@ export class WatchCache {
     this.#oldest = this.#changes[drop - 1]!.revision
     this.#changes = this.#changes.slice(drop)
     this.#changeBytes = bytes
-    for (const revision of this.#past.keys()) if (revision < this.#oldest) this.#past.delete(revision)
+    this.forgetPast(this.#oldest)
   }
 }
 

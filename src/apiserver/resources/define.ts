@@ -63,6 +63,8 @@ export interface HookContext extends StrategyContext {
 }
 
 export interface SubresourceDefinition<T> {
+  /** Default: get, patch and update. */
+  readonly verbs?: readonly string[]
   /** Which top-level fields a write to it may change (metadata is always merged as upstream does). Status: ['status']. */
   readonly writes?: readonly string[]
   prepareForUpdate?(object: T, old: T, context: StrategyContext): void

@@ -36,7 +36,7 @@ export const namespaces = builtin<Namespace>({
     namespace.status = { ...namespace.status, phase: 'Terminating' }
   },
   deletionFinalizers: (namespace) => namespace.spec?.finalizers ?? [],
-  subresources: { status: statusSubresource(), finalize: { writes: ['spec'] } },
+  subresources: { status: statusSubresource(), finalize: { verbs: ['update'], writes: ['spec'] } },
   selectableFields: { 'status.phase': (o) => o.status?.phase ?? '' },
   columns: [nameColumn(), text('Status', (o) => o.status?.phase), ageColumn()],
 })
