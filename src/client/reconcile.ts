@@ -25,6 +25,8 @@ export interface Plan {
   readonly requeueAfterMs?: number
   /** Something was amiss that another look may mend: the steps are done, then the key comes back as after a failure. */
   readonly error?: Error
+  /** Called when everything has been written: for what a controller remembers between two looks. */
+  readonly committed?: () => void
 }
 
 export interface ControllerDefinition<S> {
@@ -75,6 +77,7 @@ async function reconcile<S>(
   if (plan.error !== undefined) errors.push(plan.error)
   if (errors.length === 1) throw errors[0]
   if (errors.length > 1) throw new AggregateError(errors, errors.map((error) => error.message).join('; '))
+  plan.committed?.()
   return { requeueAfterMs: plan.requeueAfterMs }
 }
 

@@ -3,6 +3,7 @@ import type { Client } from '../client/client.ts'
 import { type ControllerContext, type KeyedController, runController } from '../client/controller.ts'
 import { type ControllerDefinition, reconciler } from '../client/reconcile.ts'
 import { deploymentController } from './deployment/index.ts'
+import { jobController } from './job/index.ts'
 import { namespaceController } from './namespace/index.ts'
 import { endpointsController } from './endpoints/index.ts'
 import { endpointSliceController } from './endpointslice/index.ts'
@@ -50,6 +51,7 @@ export const controllers: readonly ControllerEntry[] = [
   { name: podGarbageCollectorName, start: (context, options) => startPodGarbageCollector(context, options.terminatedPodGCThreshold) },
   keyed(namespaceController),
   planned(serviceAccountController),
+  configured('job-controller', () => reconciler(jobController())),
   planned(deploymentController),
   planned(replicaSetController),
   { name: nodeIpamName, start: startNodeIpam },

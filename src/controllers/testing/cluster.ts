@@ -39,6 +39,8 @@ export interface TestClusterOptions extends ControllerManagerOptions {
   readonly kubelet?: boolean
   /** Whether a pod becomes ready; default all do. */
   readonly readiness?: (pod: Pod) => boolean
+  /** How a running pod ends, and with which code; undefined: it goes on. */
+  readonly finish?: (pod: Pod) => number | undefined
   /** More kinds than the built-in ones. */
   readonly definitions?: readonly ResourceDefinition[]
   /** Around the API, for failures on purpose. */
@@ -61,7 +63,7 @@ export async function createTestCluster(options: TestClusterOptions = {}): Promi
     await client.create(namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } })
   }
   const manager = createControllerManager(env, client, options)
-  const kubelet = options.kubelet === false ? undefined : startKubelet(env, client, options.readiness ?? (() => true))
+  const kubelet = options.kubelet === false ? undefined : startKubelet(env, client, options)
   await manager.start()
   await settle()
 
@@ -96,12 +98,12 @@ export async function createTestCluster(options: TestClusterOptions = {}): Promi
 }
 
 /** Creates a ready node and plays its part. Failures are tried again: a status write may meet another one. */
-function startKubelet(env: ManualEnv, client: Client, readiness: (pod: Pod) => boolean): { stop(): Promise<void> } {
+function startKubelet(env: ManualEnv, client: Client, options: TestClusterOptions): { stop(): Promise<void> } {
   const informer = new SharedInformer(env, pods as Resource<KubeObject>)
   const handle = (object: KubeObject): void => {
     env.tasks.go('test kubelet', async () => {
       try {
-        await runPod(env, client, object as unknown as Pod, readiness)
+        await runPod(env, client, object as unknown as Pod, options)
       } catch (error) {
         if (!isStatus(error, 'NotFound') && !isStatus(error, 'Conflict')) throw error
       }
@@ -120,7 +122,7 @@ function startKubelet(env: ManualEnv, client: Client, readiness: (pod: Pod) => b
 
 let addresses = 0
 
-async function runPod(env: ManualEnv, client: Client, pod: Pod, readiness: (pod: Pod) => boolean): Promise<void> {
+async function runPod(env: ManualEnv, client: Client, pod: Pod, options: TestClusterOptions): Promise<void> {
   const { namespace, name = '', uid } = pod.metadata
   if (pod.metadata.deletionTimestamp !== undefined) {
     await client.delete(pods, { namespace, name }, { gracePeriodSeconds: 0, preconditions: { uid } })
@@ -132,8 +134,13 @@ async function runPod(env: ManualEnv, client: Client, pod: Pod, readiness: (pod:
     })
     return
   }
+  if (pod.status?.phase === 'Running') {
+    const code = options.finish?.(pod)
+    if (code !== undefined) await endPod(env, client, pod, code)
+    return
+  }
   if (pod.status?.phase !== 'Pending') return
-  const ready = readiness(pod) ? 'True' : 'False'
+  const ready = options.readiness?.(pod) === false ? 'False' : 'True'
   const podIP = `10.244.0.${++addresses}`
   await client.update(pods, {
     ...pod,
@@ -143,6 +150,20 @@ async function runPod(env: ManualEnv, client: Client, pod: Pod, readiness: (pod:
         { type: 'Ready', status: ready, lastTransitionTime: formatTime(env.clock.now()) },
         { type: 'ContainersReady', status: ready, lastTransitionTime: formatTime(env.clock.now()) },
       ],
+    },
+  }, { subresource: 'status' })
+}
+
+async function endPod(env: ManualEnv, client: Client, pod: Pod, exitCode: number): Promise<void> {
+  const finishedAt = formatTime(env.clock.now())
+  await client.update(pods, {
+    ...pod,
+    status: {
+      ...pod.status, phase: exitCode === 0 ? 'Succeeded' : 'Failed',
+      conditions: pod.status!.conditions!.map((condition) => ({ ...condition, status: 'False', lastTransitionTime: finishedAt })),
+      containerStatuses: pod.spec!.containers.map(({ name, image = '' }) => ({
+        name, image, imageID: '', ready: false, restartCount: 0, state: { terminated: { exitCode, finishedAt } },
+      })),
     },
   }, { subresource: 'status' })
 }
