@@ -30,8 +30,8 @@ export class Draft {
   }
 
   /** The revision that the new set has or is to have. */
-  get revision(): number {
-    return maxRevision(this.old) + 1
+  get revision(): bigint {
+    return maxRevision(this.old) + 1n
   }
 
   /** Gives the new set the deployment's annotations, its revision and minReadySeconds. */

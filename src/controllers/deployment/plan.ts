@@ -189,7 +189,7 @@ function cleanUp(draft: Draft): void {
   if (surplus <= 0) return
   candidates.sort((a, b) => {
     const [left, right] = [revisionOf(a), revisionOf(b)]
-    return left === undefined || right === undefined || left === right ? byCreation(a, b) : left - right
+    return left === undefined || right === undefined || left === right ? byCreation(a, b) : left < right ? -1 : 1
   })
   for (const set of candidates.slice(0, surplus)) {
     const { replicas = 0, observedGeneration = 0 } = set.status ?? {}

@@ -66,15 +66,15 @@ export function findNew(deployment: Deployment, sets: readonly ReplicaSet[]): Re
   return [...sets].sort(byCreation).find((set) => equalTemplates(set.spec?.template, deployment.spec?.template))
 }
 
-/** The revision in the annotation; 0 without one, undefined when it is no number. */
-export function revisionOf(set: ReplicaSet): number | undefined {
+/** The revision in the annotation (an int64); 0 without one, undefined when it is no number. */
+export function revisionOf(set: ReplicaSet): bigint | undefined {
   const text = set.metadata.annotations?.[revisionAnnotation]
-  if (text === undefined) return 0
-  return /^-?\d+$/.test(text) ? Number(text) : undefined
+  if (text === undefined) return 0n
+  return /^-?\d+$/.test(text) ? BigInt(text) : undefined
 }
 
-export function maxRevision(sets: readonly ReplicaSet[]): number {
-  return sets.reduce((max, set) => Math.max(max, revisionOf(set) ?? 0), 0)
+export function maxRevision(sets: readonly ReplicaSet[]): bigint {
+  return sets.map((set) => revisionOf(set) ?? 0n).reduce((max, revision) => (revision > max ? revision : max), 0n)
 }
 
 /** How many replicas the new set may have now, given all sets (itself among them). */

@@ -14,14 +14,14 @@ const maxHistoryLength = 2000
 export type Annotations = Record<string, string>
 
 /** The new set's annotations: the deployment's, its revision, and the revisions that it had before. */
-export function newSetAnnotations(deployment: Deployment, current: Readonly<Annotations>, revision: number): Annotations {
+export function newSetAnnotations(deployment: Deployment, current: Readonly<Annotations>, revision: bigint): Annotations {
   const next: Annotations = { ...current }
   for (const [key, value] of Object.entries(deployment.metadata.annotations ?? {})) {
     if (!ownAnnotations.has(key)) next[key] = value
   }
   const old = current[revisionAnnotation]
   if (old !== undefined && old !== '' && !/^-?\d+$/.test(old)) return next
-  const oldNumber = old === undefined || old === '' ? 0 : Number(old)
+  const oldNumber = old === undefined || old === '' ? 0n : BigInt(old)
   if (oldNumber >= revision) return next
   next[revisionAnnotation] = String(revision)
   if (old === undefined) return next
