@@ -38,7 +38,10 @@ export function decodeBody(context: RequestContext, kind: BodyKind, validation: 
   }
   const value = checkKind(body, kind, deps.registry)
   const { object, unknown } = shape(value, kind)
-  report(context, kind, [...body.strictErrors, ...unknownFieldTexts(unknown)], validation)
+  // Upstream's YAML reader finds duplicates before the fields are read; its JSON reader tells them behind unknown fields.
+  const yaml = body.mediaType === 'application/yaml'
+  const unknownFields = unknownFieldTexts(unknown)
+  report(context, kind, yaml ? [...body.strictErrors, ...unknownFields] : [...unknownFields, ...body.strictErrors], validation)
   return object
 }
 

@@ -3,7 +3,7 @@
  * What is not a matter of objects alone (exec, token requests, reviews) is registered by name.
  */
 import { handleBinding } from './binding.ts'
-import { methodNotAllowed, methodNotSupported, pathNotFound } from '../../api/meta/errors.ts'
+import { methodNotAllowed, pathNotFound } from '../../api/meta/errors.ts'
 import type { ApiHandler, ApiRequest, ApiResponse, RequestInfo } from '../handler.ts'
 import type { Served } from '../registry/resource-registry.ts'
 import type { ResourceDefinition } from '../resources/define.ts'
@@ -45,7 +45,7 @@ export function createResourceHandler(deps: HandlerDeps): ApiHandler {
       return handler(request, context)
     }
     const handle = verbs[info.verb]
-    if (handle === undefined || !serves(definition, info.verb)) throw methodNotSupported(served, info.verb)
+    if (handle === undefined || !serves(definition, info.verb)) throw methodNotAllowed()
     return handle(context)
   }
 }

@@ -57,6 +57,8 @@ export function trackWrite(context: RequestContext, live: KubeObject | undefined
   const { served } = context
   // Owners own what is written, zero values and nulls included.
   const shaped = goShape(next)
+  // An empty list says that nobody shall own anything; it is no field left out.
+  if (next.metadata.managedFields !== undefined) shaped.metadata.managedFields = next.metadata.managedFields
   const managedFields = updateManagedFields({
     ...fieldsContext(context, manager),
     ...(live === undefined ? {} : { live: served.fromStored(live) }),

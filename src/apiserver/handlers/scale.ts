@@ -1,6 +1,6 @@
 /** The scale subresource: an autoscaling/v1 Scale that stands for the replica count of an object. */
 import { applyPatch } from '../../api/apply/apply.ts'
-import { invalid, pathNotFound } from '../../api/meta/errors.ts'
+import { invalid, methodNotAllowed, pathNotFound } from '../../api/meta/errors.ts'
 import { fieldInvalid } from '../../api/meta/field-errors.ts'
 import { notNegative } from '../../api/meta/metadata-validation.ts'
 import type { KubeObject, ManagedFieldsEntry } from '../../api/meta/object.ts'
@@ -72,7 +72,7 @@ export async function handleScale(context: RequestContext): Promise<ApiResponse>
         return patched
       })
     }
-    default: throw pathNotFound()
+    default: throw methodNotAllowed()
   }
 }
 

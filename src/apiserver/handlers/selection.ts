@@ -53,10 +53,16 @@ function parse<T>(read: () => T): T {
   }
 }
 
+/** Versions of custom kinds may each have their own. */
+function selectableFieldsOf({ definition, version }: Served): Readonly<Record<string, (object: KubeObject) => string>> {
+  return definition.versions?.[version]?.selectableFields ?? definition.selectableFields ?? {}
+}
+
 function checkField(served: Served, field: string): void {
   if (field === 'metadata.name' || (field === 'metadata.namespace' && served.namespaced)) return
-  if (served.definition.selectableFields?.[field] !== undefined) return
-  if (served.definition.selectableFields === undefined || Object.keys(served.definition.selectableFields).length === 0) {
+  const selectable = selectableFieldsOf(served)
+  if (selectable[field] !== undefined) return
+  if (Object.keys(selectable).length === 0) {
     throw badRequest(`${goQuote(field)} is not a known field selector: only "metadata.name", "metadata.namespace"`)
   }
   throw badRequest(`field label not supported: ${field}`)
@@ -65,10 +71,11 @@ function checkField(served: Served, field: string): void {
 function matcher(served: Served, labels: LabelSelector, fields: FieldSelector): Selection['matches'] {
   const others = fields.requirements.filter((r) => !(r.field === 'metadata.name' && r.operator === '='))
   if (labels.empty && others.length === 0) return undefined
+  const selectable = selectableFieldsOf(served)
   const valueOf = (object: KubeObject, field: string): string => {
     if (field === 'metadata.name') return object.metadata.name ?? ''
     if (field === 'metadata.namespace') return object.metadata.namespace ?? ''
-    return served.definition.selectableFields?.[field]?.(object) ?? ''
+    return selectable[field]?.(object) ?? ''
   }
   return (object) => {
     if (!labels.empty && !labels.matches(object.metadata.labels)) return false

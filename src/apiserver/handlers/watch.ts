@@ -5,11 +5,12 @@ import type { KubeObject } from '../../api/meta/object.ts'
 import type { WatchResponse, WatchResponseEvent } from '../handler.ts'
 import type { ResourceStorage } from '../registry/resource-storage.ts'
 import type { Served } from '../registry/resource-registry.ts'
+import { plainError } from '../registry/resource-store.ts'
 import type { Watcher } from '../registry/watcher.ts'
 import type { RequestContext } from './context.ts'
 import { storeOf } from './context.ts'
 import type { ListOptions } from './options.ts'
-import { listOptions, parseResourceVersion } from './options.ts'
+import { listOptions, parseResourceVersion, resourceVersionText } from './options.ts'
 import { selectionOf } from './selection.ts'
 
 const initialEventsEnd = 'k8s.io/initial-events-end'
@@ -23,6 +24,7 @@ export async function handleWatch(context: RequestContext): Promise<WatchRespons
   const options = listOptions(request.query, true)
   const { selection } = selectionOf(served, request.info.namespace, request.info.name, options)
   const { storage } = storeOf(context)
+  if (!/^\d*$/.test(options.resourceVersion)) throw plainError(resourceVersionText(options.resourceVersion))
   const timeoutMs = options.timeoutSeconds !== undefined && options.timeoutSeconds > 0
     ? options.timeoutSeconds * 1000
     : (deps.minRequestTimeoutMs ?? defaultMinTimeoutMs) * (1 + deps.env.random.next())
@@ -33,8 +35,8 @@ export async function handleWatch(context: RequestContext): Promise<WatchRespons
     limitLife(watcher, context, timeoutMs, options.allowWatchBookmarks ? () => bookmark(served, storage.revision()) : undefined)
     return { type: 'watch', events: watcher }
   } catch (error) {
-    // A version that is too old is told in the stream, where watchers look for it.
-    if (!(error instanceof StatusError) || error.code !== 410) throw error
+    // A version that is too old or yet to come is told in the stream, where watchers look for it.
+    if (!(error instanceof StatusError) || (error.code !== 410 && error.code !== 504)) throw error
     return { type: 'watch', events: one({ type: 'ERROR', object: error.status }) }
   }
 }
