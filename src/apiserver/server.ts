@@ -16,6 +16,7 @@ import { type Access, createAccess } from './access.ts'
 import { objectsOf } from './auth/objects.ts'
 import { createStreamHandlers } from './streams/index.ts'
 import { defaultAddressTypes } from './streams/locate.ts'
+import { createCustomResources } from './extend/crds/controller.ts'
 import { createEndpoints } from './extend/endpoints.ts'
 import { createDiscovery } from './extend/discovery.ts'
 import { enabledVersions, servedVersionsOf } from './extend/discovery-model.ts'
@@ -86,6 +87,7 @@ function assemble({ env, options, store, registry, services }: Parts): ApiServer
   const admission: Admission = options.admission?.(parts)
     ?? createAdmission(pluginContext({ ...parts, feature: options.feature ?? featureDefault }), options.admissionPlugins)
 
+  const customResources = createCustomResources(env, { client, informers, registry })
   const discovery = createDiscovery({ definitions: () => registry.definitions(), serverAddress: address })
   const openapi = createOpenApi({ definitions: () => registry.definitions(), groups: () => discovery.groups() })
   registry.onChange(() => {
@@ -97,7 +99,7 @@ function assemble({ env, options, store, registry, services }: Parts): ApiServer
     virtualHandlers: access.virtualHandlers, subresourceHandlers: new Map([...access.subresourceHandlers, ...streamHandlers(env, options, client, access), ...(options.subresourceHandlers ?? [])]),
     ...(options.minRequestTimeoutMs === undefined ? {} : { minRequestTimeoutMs: options.minRequestTimeoutMs }),
   })
-  const state: HookState = { hooks: postStartHooks(options, address, onceDone(() => allocators.start())), done: new Set(), synced: false, stopping: stopping.signal }
+  const state: HookState = { hooks: [...postStartHooks(options, address, onceDone(() => allocators.start())), { name: 'crd-informer-synced', run: () => customResources.start() }], done: new Set(), synced: false, stopping: stopping.signal }
   const endpoints = createEndpoints({
     metrics: env.metrics, checks: () => healthChecks(store, state), openapi, ...(access.openid === undefined ? {} : { openid: access.openid }),
   })
@@ -127,7 +129,8 @@ function assemble({ env, options, store, registry, services }: Parts): ApiServer
           now: () => new Date(env.clock.now()),
           columnsFor: ({ info }: ApiRequest) => {
             const definition = registry.get(info.apiGroup, info.apiVersion, info.resource)?.definition
-            return info.subresource === '' || info.subresource === 'status' ? definition?.columns : undefined
+            if (info.subresource !== '' && info.subresource !== 'status') return undefined
+            return definition?.versions?.[info.apiVersion]?.columns ?? definition?.columns
           },
         })
         http = await startHttpServer(env, {

@@ -5,7 +5,7 @@ import type { KubeObject } from '../../api/meta/object.ts'
 import { splitPath } from '../chain/request-info.ts'
 import type { ApiRequest, ApiResponse } from '../handler.ts'
 import { exchangeOf } from '../http/exchange.ts'
-import { type MediaType, jsonType, negotiate } from '../http/negotiate.ts'
+import { type MediaType, jsonType, negotiate, protobufType } from '../http/negotiate.ts'
 import { encodeObject } from '../http/encode.ts'
 import { canEncodeProtobuf } from '../../api/codec/protobuf.ts'
 import type { ResourceDefinition } from '../resources/define.ts'
@@ -71,8 +71,9 @@ export function createDiscovery(options: DiscoveryOptions): Discovery {
     const object = make() as unknown as KubeObject
     if (exchange === undefined) return { type: 'object', code: 200, object }
     const { mediaType, pretty } = negotiate(exchange.headers.accept, request.query, request.userAgent)
-    const used: MediaType = mediaType === 'application/vnd.kubernetes.protobuf' && !encodable(object) ? jsonType : mediaType
-    const body = used === jsonType && !pretty ? document(key, () => object).body : encodeObject(object, used, pretty)
+    const used: MediaType = mediaType === protobufType && !canEncodeProtobuf(versioned(object)) ? jsonType : mediaType
+    const body = used === jsonType && !pretty ? document(key, () => object).body
+      : encodeObject(used === protobufType ? versioned(object) : object, used, pretty)
     return { type: 'raw', code: 200, headers: { 'content-type': used }, body }
   }
 
@@ -111,6 +112,7 @@ export function createDiscovery(options: DiscoveryOptions): Discovery {
   }
 }
 
-function encodable(object: KubeObject): boolean {
-  return canEncodeProtobuf({ apiVersion: object.apiVersion ?? 'v1', kind: object.kind ?? '' })
+/** The oldest documents carry no apiVersion in JSON; protobuf wants one. */
+function versioned(object: KubeObject): KubeObject & { apiVersion: string; kind: string } {
+  return { ...object, apiVersion: object.apiVersion ?? 'v1', kind: object.kind ?? '' }
 }

@@ -35,6 +35,9 @@ export interface VersionConversion {
   readonly schema: Schema
   toStored(object: KubeObject): KubeObject
   fromStored(object: KubeObject): KubeObject
+  /** This version's own columns and field selectors, where they differ from the stored one's. */
+  readonly columns?: readonly Column<KubeObject>[]
+  readonly selectableFields?: Readonly<Record<string, (object: KubeObject) => string>>
 }
 
 export interface ScaleDefinition {

@@ -1,7 +1,11 @@
 import type { CustomResourceDefinition } from '../../../api/generated/types/apiextensions-v1.ts'
+import { formatTime } from '../../../api/meta/time.ts'
 import { builtin, statusSubresource } from '../builtin.ts'
 
 type Definition = CustomResourceDefinition
+
+/** The instances go first; the server's own controller takes it away when they are gone. */
+const cleanupFinalizer = 'customresourcecleanup.apiextensions.k8s.io'
 
 function defaultSpec({ spec }: Definition): void {
   const { names } = spec
@@ -36,6 +40,16 @@ export const customResourceDefinitions = builtin<Definition>({
   prepareForUpdate(definition, old) {
     definition.status = { ...old.status }
     addStoredVersion(definition)
+  },
+  prepareForDelete(definition, { now }) {
+    const finalizers = (definition.metadata.finalizers ??= [])
+    if (!finalizers.includes(cleanupFinalizer)) finalizers.push(cleanupFinalizer)
+    const status = (definition.status ??= {})
+    const others = (status.conditions ?? []).filter((condition) => condition.type !== 'Terminating')
+    status.conditions = [...others, {
+      type: 'Terminating', status: 'True', reason: 'InstanceDeletionPending', lastTransitionTime: formatTime(now),
+      message: 'CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon',
+    }]
   },
   resetFields: [],
   subresources: { status: statusSubresource() },

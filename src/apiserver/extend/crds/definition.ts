@@ -1,0 +1,101 @@
+/** A CustomResourceDefinition as the kind that it describes: the same value that built-in kinds are. */
+import type {
+  CustomResourceDefinition, CustomResourceDefinitionVersion,
+} from '../../../api/generated/types/apiextensions-v1.ts'
+import type { FieldError } from '../../../api/meta/errors.ts'
+import { apiVersionOf, type KubeObject } from '../../../api/meta/object.ts'
+import { validateEmbedded } from '../../../api/schema/embedded.ts'
+import { type JSONSchemaProps, schemaFromJSON } from '../../../api/schema/json-schema.ts'
+import { validateListTypes } from '../../../api/schema/list-types.ts'
+import type { Schema } from '../../../api/schema/schema.ts'
+import { validateValue } from '../../../api/schema/validate.ts'
+import { atPath } from '../../registry/equal.ts'
+import type { ResourceDefinition, ScaleDefinition, VersionConversion } from '../../resources/define.ts'
+import { customColumns } from './columns.ts'
+import { parseJsonPath } from './json-path.ts'
+
+/** Anything goes: a version without a schema, as only old objects have it. */
+const openSchema: Schema = { type: 'object', preserveUnknownFields: true }
+
+/** The kind. Names are the accepted ones. Throws on a definition without a stored version. */
+export function definitionOf(crd: CustomResourceDefinition): ResourceDefinition {
+  const { spec, status } = crd
+  const names = { ...spec.names, ...status?.acceptedNames }
+  const stored = spec.versions.find((version) => version.storage)
+  if (stored === undefined) throw new Error(`${crd.metadata?.name} has no stored version`)
+  const schema = schemaOfVersion(crd, stored)
+  const scale = scaleOf(stored)
+  return {
+    group: spec.group, version: stored.name, resource: names.plural ?? spec.names.plural,
+    singular: names.singular ?? names.kind.toLowerCase(), kind: names.kind, listKind: names.listKind ?? `${names.kind}List`,
+    shortNames: names.shortNames ?? [], categories: names.categories ?? [],
+    scope: spec.scope === 'Cluster' ? 'Cluster' : 'Namespaced', schema, custom: true, storagePrefix: `${spec.group}/${names.plural}`,
+    versions: Object.fromEntries(spec.versions.filter((version) => version !== stored).map((version) => [version.name, conversionOf(crd, stored, version)])),
+    servedVersions: spec.versions.filter((version) => version.served).map((version) => version.name),
+    nameFormat: 'dns-subdomain', unconditionalUpdate: false, createOnUpdate: false, generationFields: generationFields(schema, stored),
+    columns: customColumns(stored.additionalPrinterColumns),
+    selectableFields: selectableFields(stored),
+    ...(stored.subresources?.status === undefined ? {} : {
+      subresources: { status: { writes: ['status'], validateUpdate: (object, old) => validateObject(object, schema, old) } },
+    }),
+    ...(scale === undefined ? {} : { scale }),
+    validate: (object) => validateObject(object, schema, undefined),
+    validateUpdate: (object, old) => validateObject(object, schema, old),
+    ...(stored.deprecated === true ? { warnings: () => [deprecation(crd, stored)] } : {}),
+  }
+}
+
+/** With a status subresource all but metadata and status counts as a new generation, else all but metadata. */
+function generationFields(schema: Schema, { subresources }: CustomResourceDefinitionVersion): readonly string[] {
+  const known = Object.keys(schema.properties ?? { spec: {} })
+  const fields = known.filter((field) => !['apiVersion', 'kind', 'metadata'].includes(field) && (subresources?.status === undefined || field !== 'status'))
+  return fields.length === 0 ? ['spec'] : fields
+}
+
+function schemaOfVersion(crd: CustomResourceDefinition, version: CustomResourceDefinitionVersion): Schema {
+  const props = version.schema?.openAPIV3Schema as JSONSchemaProps | undefined
+  if (props === undefined) return openSchema
+  const schema = schemaFromJSON(props)
+  return crd.spec.preserveUnknownFields === true ? { ...schema, preserveUnknownFields: true } : schema
+}
+
+/** Strategy None: the versions differ in nothing but their name. */
+function conversionOf(crd: CustomResourceDefinition, stored: CustomResourceDefinitionVersion, version: CustomResourceDefinitionVersion): VersionConversion {
+  const { group } = crd.spec
+  const named = (name: string) => (object: KubeObject): KubeObject => ({ ...object, apiVersion: apiVersionOf({ group, version: name }) })
+  return {
+    schema: schemaOfVersion(crd, version), toStored: named(stored.name), fromStored: named(version.name),
+    columns: customColumns(version.additionalPrinterColumns), selectableFields: selectableFields(version),
+  }
+}
+
+function scaleOf({ subresources }: CustomResourceDefinitionVersion): ScaleDefinition | undefined {
+  const scale = subresources?.scale
+  if (scale === undefined) return undefined
+  const plain = (path: string) => path.replace(/^\./, '')
+  return {
+    specReplicas: plain(scale.specReplicasPath), statusReplicas: plain(scale.statusReplicasPath),
+    selector: (object) => (scale.labelSelectorPath === undefined ? '' : String(atPath(object, plain(scale.labelSelectorPath)) ?? '')),
+  }
+}
+
+function selectableFields({ selectableFields: wanted = [] }: CustomResourceDefinitionVersion): Record<string, (object: KubeObject) => string> {
+  return Object.fromEntries(wanted.map(({ jsonPath }) => {
+    const path = parseJsonPath(jsonPath)
+    return [jsonPath.replace(/^\./, ''), (object: KubeObject) => fieldText(path(object)[0])]
+  }))
+}
+
+function fieldText(value: unknown): string {
+  return value === undefined || value === null ? '' : typeof value === 'string' ? value : JSON.stringify(value)
+}
+
+function* validateObject(object: KubeObject, schema: Schema, old: KubeObject | undefined): Iterable<FieldError> {
+  yield* validateValue(object, schema, old === undefined ? {} : { old })
+  yield* validateListTypes(object, schema)
+  yield* validateEmbedded(object, schema)
+}
+
+function deprecation(crd: CustomResourceDefinition, version: CustomResourceDefinitionVersion): string {
+  return version.deprecationWarning ?? `${crd.spec.group}/${version.name} ${crd.spec.names.kind} is deprecated`
+}
