@@ -68,19 +68,10 @@ function checkField(served: Served, field: string): void {
   throw badRequest(`field label not supported: ${field}`)
 }
 
-type SelectableFields = Readonly<Record<string, (object: KubeObject) => string>>
-
-/** What the kind can be selected by; a version may have fields of its own, which are read from its own shape. */
-function selectable(served: Served): { fields: SelectableFields; own: boolean } {
-  const own = served.definition.versions?.[served.version]?.selectableFields
-  return own === undefined ? { fields: served.definition.selectableFields ?? {}, own: false } : { fields: own, own: true }
-}
-
 function matcher(served: Served, labels: LabelSelector, fields: FieldSelector): Selection['matches'] {
   const others = fields.requirements.filter((r) => !(r.field === 'metadata.name' && r.operator === '='))
   if (labels.empty && others.length === 0) return undefined
   const selectable = selectableFieldsOf(served)
-  const { fields: known, own } = selectable(served)
   const valueOf = (object: KubeObject, field: string): string => {
     if (field === 'metadata.name') return object.metadata.name ?? ''
     if (field === 'metadata.namespace') return object.metadata.namespace ?? ''
