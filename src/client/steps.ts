@@ -75,9 +75,16 @@ export interface Outcome {
   readonly skipped: number
   /** The steps of the plan, not of its batches, that failed. */
   readonly failed: readonly Step[]
+  /** What the server answered to the plan's own writes, those in batches left out. */
+  readonly made: readonly KubeObject[]
 }
 
-type StepOutcome = Omit<Outcome, 'failed'>
+interface StepOutcome {
+  readonly errors: readonly Error[]
+  readonly done: number
+  readonly skipped: number
+  readonly made?: KubeObject
+}
 
 export interface StepContext {
   readonly client: Client
@@ -110,18 +117,20 @@ export const batch = (steps: readonly Step[], slowStart = false, tolerate = fals
 export async function execute(steps: readonly Step[], context: StepContext): Promise<Outcome> {
   const errors: Error[] = []
   const failed: Step[] = []
+  const made: KubeObject[] = []
   let done = 0
   for (const [at, step] of steps.entries()) {
     context.signal.throwIfAborted()
     const outcome = await executeOne(step, context)
     errors.push(...outcome.errors)
     done += outcome.done
+    if (outcome.made !== undefined) made.push(outcome.made)
     if (outcome.errors.length === 0) continue
     failed.push(step)
     if ('tolerate' in step && step.tolerate === true) continue
-    return { errors, failed, done, skipped: outcome.skipped + count(steps.slice(at + 1)) }
+    return { errors, failed, made, done, skipped: outcome.skipped + count(steps.slice(at + 1)) }
   }
-  return { errors, failed, done, skipped: 0 }
+  return { errors, failed, made, done, skipped: 0 }
 }
 
 function count(steps: readonly Step[]): number {
@@ -138,7 +147,7 @@ async function executeOne(step: Step, context: StepContext): Promise<StepOutcome
   try {
     const made = await write(step, context)
     emit(step.onDone?.(made) ?? [], context)
-    return { errors: [], done: 1, skipped: 0 }
+    return { errors: [], done: 1, skipped: 0, made }
   } catch (thrown) {
     context.signal.throwIfAborted()
     const error = thrown instanceof Error ? thrown : new Error(String(thrown))

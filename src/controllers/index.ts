@@ -2,6 +2,8 @@
 import type { Client } from '../client/client.ts'
 import { type ControllerContext, type KeyedController, runController } from '../client/controller.ts'
 import { type ControllerDefinition, reconciler } from '../client/reconcile.ts'
+import { clusterRoleAggregationController } from './clusterrole-aggregation/index.ts'
+import { cronJobController } from './cronjob/index.ts'
 import { deploymentController } from './deployment/index.ts'
 import { jobController } from './job/index.ts'
 import { namespaceController } from './namespace/index.ts'
@@ -20,6 +22,7 @@ import type { Running } from './running.ts'
 import { serviceAccountController } from './serviceaccount/index.ts'
 import { serviceAccountTokenController } from './serviceaccount-token/index.ts'
 import { taintEvictionController } from './taint-eviction/index.ts'
+import { ttlAfterFinishedController } from './ttl-after-finished/index.ts'
 
 export interface ControllerEntry {
   readonly name: string
@@ -54,6 +57,9 @@ export const controllers: readonly ControllerEntry[] = [
   configured('job-controller', () => reconciler(jobController())),
   planned(deploymentController),
   planned(replicaSetController),
+  planned(cronJobController),
+  planned(clusterRoleAggregationController),
+  planned(ttlAfterFinishedController),
   { name: nodeIpamName, start: startNodeIpam },
   { name: nodeLifecycleName, start: startNodeLifecycle },
   configured('taint-eviction-controller', () => taintEvictionController()),
