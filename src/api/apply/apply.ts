@@ -9,13 +9,12 @@ import { annotationsLimit } from '../meta/metadata-validation.ts'
 import type { KubeObject, ManagedFieldsEntry } from '../meta/object.ts'
 import { apiVersionOf, parseApiVersion } from '../meta/object.ts'
 import { formatTime } from '../meta/time.ts'
-import { zeroObject } from '../schema/zero.ts'
 import { compareTyped } from './compare.ts'
 import { difference, emptyFieldSet, hasPath, pathText } from './fieldset.ts'
 import type { FieldSet } from './fieldset.ts'
 import { decodeManaged, encodeManaged, managerIdentity, managerText } from './managers.ts'
 import type { Managed } from './managers.ts'
-import { objectType, recordUpdate, rulesOf, stripMetadata, typedObject } from './managed-fields.ts'
+import { emptyObject, objectType, recordUpdate, rulesOf, stripMetadata, typedObject } from './managed-fields.ts'
 import type { FieldsContext } from './managed-fields.ts'
 import { checkTyped, toFieldSet, typedErrorsText } from './typed.ts'
 import { applyConfig, ConflictsError } from './updater.ts'
@@ -87,7 +86,8 @@ function typedPatchError({ patch }: ApplyContext, text: string): StatusError {
 
 function liveValue({ live, schema, apiVersion, patch }: ApplyContext): TypedValue {
   if (live !== undefined) return typedObject(live, schema, apiVersion)
-  return { value: { ...zeroObject(schema), apiVersion, kind: patch.kind }, type: objectType(schema), apiVersion }
+  const empty = emptyObject(schema, apiVersion, patch.kind)
+  return { ...empty, value: { ...(empty.value as object), apiVersion, kind: patch.kind } }
 }
 
 /** The live managers; what an object without any holds is owned by "before-first-apply". */
@@ -99,9 +99,9 @@ function startManaged(context: ApplyContext, live: TypedValue): Managed {
     throw unknownError(`failed to decode managed fields: ${(error as Error).message}`)
   }
   if (managed.fields.size > 0 || context.live === undefined) return managed
-  const { schema, apiVersion, subresource, now } = context
+  const { schema, apiVersion, subresource, now, patch } = context
   const id = managerIdentity({ manager: beforeFirstApply, operation: 'Update', apiVersion, subresource })
-  const empty: TypedValue = { value: zeroObject(schema), type: live.type, apiVersion }
+  const empty = emptyObject(schema, apiVersion, patch.kind)
   return recordUpdate(managed, empty, live, id, now, rulesOf(context))
 }
 

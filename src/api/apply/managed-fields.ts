@@ -2,11 +2,11 @@
  * metadata.managedFields of ordinary writes (apimachinery pkg/util/managedfields): what a manager that creates, updates
  * or patches an object comes to own. Pure: the time is an argument, objects are never changed.
  */
+import { goShape } from '../codec/go-shape.ts'
 import type { KubeObject, ManagedFieldsEntry } from '../meta/object.ts'
 import { formatTime } from '../meta/time.ts'
 import { objectSchema } from '../schema/json-schema.ts'
 import type { Schema } from '../schema/schema.ts'
-import { zeroObject } from '../schema/zero.ts'
 import { fieldTypeOf } from './field-types.ts'
 import type { FieldType } from './field-types.ts'
 import { difference, fieldSetOf, union } from './fieldset.ts'
@@ -65,6 +65,16 @@ export function typedObject(object: KubeObject, schema: Schema, apiVersion: stri
       if (Object.isFrozen(object)) withoutManagedFields.set(object, value)
     }
   }
+  return { value, type: objectType(schema), apiVersion }
+}
+
+const emptyObjects = new Map<string, Readonly<Record<string, unknown>>>()
+
+/** What a new object is compared with: a kind's empty object as Go writes it, nothing for custom kinds. */
+export function emptyObject(schema: Schema, apiVersion: string, kind = ''): TypedValue {
+  const key = schema.name === undefined ? '' : `${apiVersion}/${kind}`
+  let value = emptyObjects.get(key)
+  if (value === undefined) emptyObjects.set(key, (value = Object.freeze(key === '' ? {} : goShape({}, { apiVersion, kind }))))
   return { value, type: objectType(schema), apiVersion }
 }
 
@@ -163,8 +173,7 @@ export function updateManagedFields(context: UpdateContext): ManagedFieldsEntry[
   const managed = startingManaged(context)
   if (managed.fields.size === 0 && live?.metadata.uid) return undefined
   const id = managerIdentity({ manager: manager || 'unknown', operation: 'Update', apiVersion, subresource })
-  const before: TypedValue = live === undefined
-    ? { value: zeroObject(schema), type: objectType(schema), apiVersion } : typedObject(live, schema, apiVersion)
+  const before = live === undefined ? emptyObject(schema, apiVersion, newObject.kind) : typedObject(live, schema, apiVersion)
   const next = typedObject(newObject, schema, apiVersion)
   return encodeManaged(recordUpdate(managed, before, next, id, now, rulesOf(context)))
 }

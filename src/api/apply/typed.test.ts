@@ -137,7 +137,7 @@ describe('laws', () => {
 
   test('a value does not differ from itself, and differences swap sides', () => {
     fc.assert(fc.property(object, object, (a, b) => {
-      const same = compareTyped(a, structuredClone(a), type)
+      const same = compareTyped(a, JSON.parse(JSON.stringify(a)), type)
       expect([same.added.size, same.modified.size, same.removed.size]).toEqual([0, 0, 0])
       const there = compareTyped(a, b, type)
       const back = compareTyped(b, a, type)
