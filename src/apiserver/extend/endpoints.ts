@@ -1,5 +1,5 @@
 /** Everything that is no resource: version, health, metrics, OpenAPI, the issuer's documents. Hono routes them. */
-import { Hono } from 'hono/tiny'
+import type { Hono } from 'hono/tiny'
 import type { Metrics } from '../../base/env.ts'
 import { pathNotFound } from '../../api/meta/errors.ts'
 import type { ApiHandler, ApiRequest, ApiResponse } from '../handler.ts'
@@ -23,43 +23,50 @@ export interface EndpointOptions {
 type Routes = { Bindings: { request: ApiRequest } }
 
 const plainText = { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff' }
-const healthEndpoints: readonly HealthEndpoint[] = ['healthz', 'livez', 'readyz']
 
 export function createEndpoints(options: EndpointOptions): ApiHandler {
-  const app = new Hono<Routes>()
-  app.get('/version', (c) => c.body(JSON.stringify(versionInfo, null, 2) + '\n', 200, { 'content-type': 'application/json' }))
-  app.get('/metrics', (c) => c.body(options.metrics.render(), 200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8; escaping=underscores' }))
-  for (const endpoint of healthEndpoints) {
-    app.on('GET', [`/${endpoint}`, `/${endpoint}/:check{.+}`], async (c) => {
-      const name = c.req.path.slice(endpoint.length + 2)
-      const answer = await health(options.checks(), endpoint, name, c.env.request.query)
-      if (answer === undefined) return c.body('404 page not found\n', 404, plainText)
-      return c.body(answer.body, answer.code as 200 | 500, plainText)
-    })
-  }
-  const { openid } = options
-  if (openid !== undefined) {
-    const cache = { 'cache-control': 'public, max-age=3600' }
-    app.get('/.well-known/openid-configuration', (c) =>
-      c.body(JSON.stringify(openid.configuration()), 200, { 'content-type': 'application/json', ...cache }))
-    app.get('/openid/v1/jwks', (c) =>
-      c.body(JSON.stringify(openid.keys()), 200, { 'content-type': 'application/jwk-set+json', ...cache }))
-  }
-  app.get('/', (c) => c.body(JSON.stringify({ paths: indexPaths }, null, 2), 200, { 'content-type': 'application/json' }))
-  app.notFound((c) => c.body(JSON.stringify({ paths: indexPaths }, null, 2), 404, { 'content-type': 'application/json' }))
-  app.onError((error) => {
-    throw error
-  })
-
+  let routes: Promise<Hono<Routes>> | undefined
   return async (request) => {
     const { path } = request.info
+    const checked = await healthAnswer(options, request)
+    if (checked !== undefined) return checked
     if (path.startsWith('/openapi/')) {
       const answer = await options.openapi.answer(request)
       if (answer === undefined) throw pathNotFound()
       return answer
     }
+    // Health must answer as soon as the server listens; all else can wait for the router to be loaded.
+    const app = await (routes ??= createRoutes(options))
     return rawResponse(await app.fetch(webRequest(request), { request }))
   }
+}
+
+async function healthAnswer(options: EndpointOptions, request: ApiRequest): Promise<ApiResponse | undefined> {
+  const [, endpoint, name] = /^\/(healthz|livez|readyz)(?:\/(.*))?$/.exec(request.info.path) ?? []
+  if (endpoint === undefined) return undefined
+  const answer = await health(options.checks(), endpoint as HealthEndpoint, name ?? '', request.query)
+  if (answer === undefined) return { type: 'raw', code: 404, headers: plainText, body: '404 page not found\n' }
+  return { type: 'raw', code: answer.code, headers: plainText, body: answer.body }
+}
+
+async function createRoutes({ metrics, openid }: EndpointOptions): Promise<Hono<Routes>> {
+  const { Hono } = await import('hono/tiny')
+  const app = new Hono<Routes>()
+  const json = { 'content-type': 'application/json' }
+  app.get('/version', (c) => c.body(JSON.stringify(versionInfo, null, 2) + '\n', 200, json))
+  app.get('/metrics', (c) => c.body(metrics.render(), 200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8; escaping=underscores' }))
+  if (openid !== undefined) {
+    const cache = { 'cache-control': 'public, max-age=3600' }
+    app.get('/.well-known/openid-configuration', (c) => c.body(JSON.stringify(openid.configuration()), 200, { ...json, ...cache }))
+    app.get('/openid/v1/jwks', (c) => c.body(JSON.stringify(openid.keys()), 200, { 'content-type': 'application/jwk-set+json', ...cache }))
+  }
+  const index = JSON.stringify({ paths: indexPaths }, null, 2)
+  app.get('/', (c) => c.body(index, 200, json))
+  app.notFound((c) => c.body(index, 404, json))
+  app.onError((error) => {
+    throw error
+  })
+  return app
 }
 
 const indexPaths: readonly string[] = [

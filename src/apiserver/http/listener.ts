@@ -1,6 +1,7 @@
 /** From a parsed HTTP request to the handler and back: decides from the request line and the headers alone. */
-import { type IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Env } from '../../base/env.ts'
 import { StatusError, badRequest } from '../../api/meta/errors.ts'
@@ -75,14 +76,20 @@ export function createListener(env: Env, handler: ApiHandler, context: RespondCo
     },
     upgrade: (request, socket, head) => {
       socket.on('error', () => undefined)
-      // Refusals go back as an ordinary answer on the same socket.
-      const response = new ServerResponse(request)
-      response.assignSocket(socket as Parameters<typeof response.assignSocket>[0])
-      response.shouldKeepAlive = false
-      response.on('finish', () => socket.end())
-      guarded(request, response, { socket, head })
+      answerOn(request, socket).then((response) => guarded(request, response, { socket, head }), () => socket.destroy())
     },
   }
+}
+
+/** Refusals of an upgrade go back as an ordinary answer on the same socket. */
+async function answerOn(request: IncomingMessage, socket: Duplex): Promise<AnyResponse> {
+  // Loaded late: node:http brings the whole fetch implementation with it, which takes as long as a quarter of the start.
+  const { ServerResponse } = await import('node:http')
+  const response = new ServerResponse(request)
+  response.assignSocket(socket as Socket)
+  response.shouldKeepAlive = false
+  response.on('finish', () => socket.end())
+  return response
 }
 
 function exchangeFor(env: Env, request: AnyRequest, response: AnyResponse, upgrade: HttpExchange['upgrade']): HttpExchange {

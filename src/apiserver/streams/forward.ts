@@ -22,7 +22,7 @@ const hopHeaders: ReadonlySet<string> = new Set([
 
 /** Passes the request on and answers with what comes back; a target that cannot be reached is a 503 in plain text. */
 export async function forward(request: ApiRequest, exchange: HttpExchange, target: Target, options: ForwardOptions): Promise<ApiResponse> {
-  const outgoing = openRequest(target, exchange.method, forwardedHeaders(exchange, target), request.signal)
+  const outgoing = await openRequest(target, exchange.method, forwardedHeaders(exchange, target), request.signal)
   let answer: IncomingMessage
   try {
     const answered = answerTo(outgoing, target)

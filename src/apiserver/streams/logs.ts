@@ -43,7 +43,7 @@ const longestError = 50_000
 
 /** The log as it comes. Throws what the kubelet says as a Status. */
 export async function streamLogs(target: Target, podName: string, signal: AbortSignal): Promise<ApiResponse> {
-  const request = openRequest(target, 'GET', { host: targetAuthority(target) }, signal)
+  const request = await openRequest(target, 'GET', { host: targetAuthority(target) }, signal)
   request.end()
   let answer: IncomingMessage
   try {

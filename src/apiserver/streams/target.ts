@@ -1,6 +1,5 @@
 /** Where a stream goes, and connections to it: kubelets, pods and the endpoints of services. */
-import { Agent as HttpAgent, type ClientRequest, type IncomingMessage, type OutgoingHttpHeaders, request as httpRequest } from 'node:http'
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
+import type { ClientRequest, IncomingMessage, OutgoingHttpHeaders } from 'node:http'
 import { type Socket, connect as connectTcp } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 
@@ -37,16 +36,26 @@ function tlsOptions(tls: TlsSettings | undefined) {
   return { cert, key, ca, servername: serverName ?? '', rejectUnauthorized: ca !== undefined, ALPNProtocols: ['http/1.1'] }
 }
 
-const plainAgent = new HttpAgent({ keepAlive: true, timeout: 60_000 })
-const secureAgent = new HttpsAgent({ keepAlive: true, timeout: 60_000 })
+type Requester = (target: Target, method: string, headers: OutgoingHttpHeaders, signal: AbortSignal) => ClientRequest
+let requester: Promise<Requester> | undefined
+
+/** node:http is loaded with the first stream, not with the server: it takes as long as a quarter of the start. */
+async function createRequester(): Promise<Requester> {
+  const [http, https] = await Promise.all([import('node:http'), import('node:https')])
+  const plainAgent = new http.Agent({ keepAlive: true, timeout: 60_000 })
+  const secureAgent = new https.Agent({ keepAlive: true, timeout: 60_000 })
+  return (target, method, headers, signal) => {
+    const { host, port, scheme } = target
+    const common = { host, port, method, path: targetPath(target), headers, signal, setHost: false }
+    return scheme === 'https'
+      ? https.request({ ...common, ...tlsOptions(target.tls), agent: secureAgent })
+      : http.request({ ...common, agent: plainAgent })
+  }
+}
 
 /** An ordinary request; the body is the caller's to write. */
-export function openRequest(target: Target, method: string, headers: OutgoingHttpHeaders, signal: AbortSignal): ClientRequest {
-  const { host, port, scheme } = target
-  const common = { host, port, method, path: targetPath(target), headers, signal, setHost: false }
-  return scheme === 'https'
-    ? httpsRequest({ ...common, ...tlsOptions(target.tls), agent: secureAgent })
-    : httpRequest({ ...common, agent: plainAgent })
+export async function openRequest(target: Target, method: string, headers: OutgoingHttpHeaders, signal: AbortSignal): Promise<ClientRequest> {
+  return (await (requester ??= createRequester()))(target, method, headers, signal)
 }
 
 /** The answer to a request. Rejects with a Go-like text when the other side cannot be reached. */
