@@ -72,8 +72,8 @@ export function createAccess(env: Env, options: ApiServerOptions, server: Server
       if (verdict.decision !== 'allow') throw forbiddenRequest(attributes, verdict.reason ?? '')
     },
     ...(options.serviceAccount === undefined ? {} : { openid: issuerDocuments(options.serviceAccount, options) }),
-    start: authorizers.start,
-    synced: authorizers.synced,
+    start: () => authorizers.start(),
+    synced: () => authorizers.synced(),
   }
 }
 

@@ -18,7 +18,7 @@ import { createStreamHandlers } from './streams/index.ts'
 import { defaultAddressTypes } from './streams/locate.ts'
 import { createCustomResources } from './extend/crds/controller.ts'
 import { createEndpoints } from './extend/endpoints.ts'
-import { createDiscovery } from './extend/discovery.ts'
+import { type Discovery, createDiscovery } from './extend/discovery.ts'
 import { enabledVersions, servedVersionsOf } from './extend/discovery-model.ts'
 import { createOpenApi } from './extend/openapi.ts'
 import type { HealthCheck } from './extend/health.ts'
@@ -95,7 +95,7 @@ function assemble({ env, options, store, registry, services }: Parts): ApiServer
     openapi.changed()
   })
   const resources = createResourceHandler({
-    env, registry, admission, feature: options.feature, authorizeCreate: access.authorizeCreate,
+    env, registry, admission, feature: options.feature, authorizeCreate: (request) => access.authorizeCreate(request),
     virtualHandlers: access.virtualHandlers, subresourceHandlers: new Map([...access.subresourceHandlers, ...streamHandlers(env, options, client, access), ...(options.subresourceHandlers ?? [])]),
     ...(options.minRequestTimeoutMs === undefined ? {} : { minRequestTimeoutMs: options.minRequestTimeoutMs }),
   })
@@ -103,7 +103,7 @@ function assemble({ env, options, store, registry, services }: Parts): ApiServer
   const endpoints = createEndpoints({
     metrics: env.metrics, checks: () => healthChecks(store, state), openapi, ...(access.openid === undefined ? {} : { openid: access.openid }),
   })
-  const dispatch = dispatcher(resources, discovery.answer, endpoints)
+  const dispatch = dispatcher(resources, discovery, endpoints)
   const chain = {
     authenticator: access.authenticator, authorizer: access.authorizer, kinds: registry, limits: options.limits ?? defaultLimits,
     requestTimeoutMs: options.requestTimeoutMs ?? 60_000,
@@ -165,7 +165,7 @@ function assemble({ env, options, store, registry, services }: Parts): ApiServer
 
 function streamHandlers(env: Env, options: ApiServerOptions, client: Client, access: Access): ReadonlyMap<string, SpecialHandler> {
   return createStreamHandlers({
-    objects: objectsOf(client), client, random: env.random, authorizeCreate: access.authorizeCreate,
+    objects: objectsOf(client), client, random: env.random, authorizeCreate: (request) => access.authorizeCreate(request),
     kubelet: { tls: options.kubelet?.tls ?? {}, addressTypes: options.kubelet?.addressTypes ?? defaultAddressTypes },
   })
 }
@@ -206,10 +206,10 @@ function healthChecks(store: KVStore, state: HookState): HealthCheck[] {
   ]
 }
 
-function dispatcher(resources: ApiHandler, discovery: (request: ApiRequest) => ReturnType<ApiHandler> extends Promise<infer R> ? R | undefined : never, endpoints: ApiHandler): ApiHandler {
+function dispatcher(resources: ApiHandler, discovery: Discovery, endpoints: ApiHandler): ApiHandler {
   return async (request) => {
     if (request.info.isResourceRequest) return resources(request)
-    return discovery(request) ?? endpoints(request)
+    return discovery.answer(request) ?? endpoints(request)
   }
 }
 

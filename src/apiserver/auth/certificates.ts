@@ -109,7 +109,7 @@ function distinguishedName(commonName: string, organizations: readonly string[])
   const attribute = (id: string, value: string) => der.sequence(der.oid(id), der.utf8(value))
   const groups = organizations.map((name) => attribute('2.5.4.10', name))
   // One set holds all organizations, as Go's crypto/x509 writes them; DER sorts what is in a set.
-  const organization = groups.length === 0 ? [] : [der.set(...groups.sort(Buffer.compare))]
+  const organization = groups.length === 0 ? [] : [der.set(...groups.sort((a, b) => Buffer.compare(a, b)))]
   return der.sequence(...organization, der.set(attribute('2.5.4.3', commonName)))
 }
 

@@ -49,7 +49,7 @@ export function ipBytes(address: string): Buffer {
   const groups = (text: string | undefined): number[] => (text === undefined || text === '' ? [] : text.split(':').flatMap(groupBytes))
   const left = groups(head)
   const right = groups(tail)
-  return Buffer.from([...left, ...new Array<number>(16 - left.length - right.length).fill(0), ...right])
+  return Buffer.from([...left, ...Buffer.alloc(16 - left.length - right.length), ...right])
 }
 
 function groupBytes(group: string): number[] {

@@ -150,7 +150,10 @@ function isLongGone(object: object, now: number): boolean {
 }
 
 async function checkLegacy(claims: Claims, token: string, objects: Objects, clock: Clock): Promise<UserInfo> {
-  const claim = (name: string) => String(claims[`kubernetes.io/serviceaccount/${name}`] ?? '')
+  const claim = (name: string): string => {
+    const value = claims[`kubernetes.io/serviceaccount/${name}`]
+    return typeof value === 'string' ? value : ''
+  }
   const namespace = claim('namespace')
   const account: Ref = { name: claim('service-account.name'), uid: claim('service-account.uid') }
   const secretName = claim('secret.name')

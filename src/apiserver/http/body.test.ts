@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
 import { describe, expect, test } from 'vitest'
-import { StatusError } from '../../api/meta/errors.ts'
+import type { StatusError } from '../../api/meta/errors.ts'
 import { parseRequestInfo } from '../../api/meta/request-info.ts'
 import { decodeBody, readBody } from './body.ts'
 

@@ -1,6 +1,6 @@
 /** From a parsed HTTP request to the handler and back: decides from the request line and the headers alone. */
 import type { IncomingMessage } from 'node:http'
-import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
+import type { Http2ServerRequest } from 'node:http2'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Env } from '../../base/env.ts'
@@ -9,7 +9,8 @@ import { RequestInfoError, isLongRunning, parseRequestInfo } from '../chain/requ
 import type { ApiHandler, ApiRequest } from '../handler.ts'
 import { type HttpExchange, type Peer, header } from './exchange.ts'
 import { peerOf } from './peer.ts'
-import { type AnyResponse, ClientGoneError, type RespondContext, statusOf, writeFailure, writeResponse } from './respond.ts'
+import { type RespondContext, statusOf, writeFailure, writeResponse } from './respond.ts'
+import { type AnyResponse, ClientGoneError } from './wire.ts'
 
 export type AnyRequest = IncomingMessage | Http2ServerRequest
 

@@ -1,6 +1,4 @@
 /** Writes what the handler answered onto the wire in the negotiated format. */
-import type { ServerResponse } from 'node:http'
-import type { Http2ServerResponse } from 'node:http2'
 import { constants, gzip } from 'node:zlib'
 import { promisify } from 'node:util'
 import { type Status, StatusError, internalError } from '../../api/meta/errors.ts'
@@ -15,8 +13,7 @@ import {
 } from './transform.ts'
 import { writeWatch } from './watch.ts'
 import { isWebSocket, sendBody } from './websocket.ts'
-
-export type AnyResponse = ServerResponse | Http2ServerResponse
+import { commonHeaders, startResponse, writeChunk } from './wire.ts'
 
 export interface RespondContext {
   now(): Date
@@ -93,31 +90,6 @@ function isStatus(object: KubeObject | Status): object is Status {
   return object.kind === 'Status' && object.apiVersion === 'v1'
 }
 
-/** Headers that every answer carries. */
-export function commonHeaders(exchange: HttpExchange, warnings: readonly string[] = []): Record<string, string | string[]> {
-  const headers: Record<string, string | string[]> = {
-    'audit-id': exchange.auditId, 'cache-control': 'no-cache, private', ...exchange.responseHeaders,
-  }
-  if (warnings.length > 0) headers['warning'] = warningHeaders(warnings)
-  return headers
-}
-
-/** Longest total of warning texts, and the length that each is cut to when they are more (upstream: filters/warning.go). */
-const maxWarningBytes = 4096
-const cutWarningBytes = 256
-
-function warningHeaders(warnings: readonly string[]): string[] {
-  const unique = [...new Set(warnings)]
-  const total = unique.reduce((sum, text) => sum + text.length, 0)
-  const shown = total <= maxWarningBytes ? unique : unique.map((text) => text.slice(0, cutWarningBytes))
-  return shown.map((text) => {
-    // Header values are one line of printable characters; quotes and backslashes are escaped as in a quoted-string.
-    // oxlint-disable-next-line no-control-regex -- control characters are what is taken out
-    const clean = text.replace(/[\u0000-\u001f\u007f]/g, ' ').replace(/["\\]/g, '\\$&')
-    return `299 - "${Buffer.from(clean, 'utf8').toString('latin1')}"`
-  })
-}
-
 async function sendBytes(exchange: HttpExchange, request: ApiRequest, code: number, mediaType: MediaType, bytes: Buffer): Promise<void> {
   const headers = commonHeaders(exchange, request.warnings)
   headers['content-type'] = mediaType
@@ -143,12 +115,6 @@ function send(exchange: HttpExchange, code: number, headers: Record<string, stri
   const bodiless = exchange.method === 'HEAD' || code === 204 || code === 304
   if (bodiless) response.end()
   else response.end(body)
-}
-
-/** writeHead with one signature for both protocols. */
-export function startResponse(response: AnyResponse, code: number, headers: Record<string, string | string[]>): void {
-  if ('stream' in response) response.writeHead(code, headers)
-  else response.writeHead(code, headers)
 }
 
 async function writeRaw(exchange: HttpExchange, request: ApiRequest, raw: RawResponse): Promise<void> {
@@ -178,33 +144,6 @@ async function writeRaw(exchange: HttpExchange, request: ApiRequest, raw: RawRes
   for await (const chunk of raw.body) await writeChunk(response, chunk, request.signal)
   response.end()
 }
-
-/** Waits while the client does not read; rejects when it is gone. */
-export async function writeChunk(response: AnyResponse, chunk: Uint8Array, signal: AbortSignal): Promise<void> {
-  if (signal.aborted || response.destroyed) throw new ClientGoneError()
-  if (writeTo(response, chunk)) return
-  await new Promise<void>((resolve, reject) => {
-    const done = (error?: Error) => {
-      response.off('drain', onDrain)
-      response.off('close', onClose)
-      signal.removeEventListener('abort', onClose)
-      if (error === undefined) resolve()
-      else reject(error)
-    }
-    const onDrain = () => done()
-    const onClose = () => done(new ClientGoneError())
-    response.on('drain', onDrain)
-    response.on('close', onClose)
-    signal.addEventListener('abort', onClose)
-  })
-}
-
-function writeTo(response: AnyResponse, chunk: Uint8Array): boolean {
-  return 'stream' in response ? response.write(chunk) : response.write(chunk)
-}
-
-/** The other side hung up: nothing to answer, nothing to log. */
-export class ClientGoneError extends Error {}
 
 /** Any failure as the Status that tells of it; details of unforeseen ones stay in the log. */
 export function statusOf(error: unknown): StatusError {

@@ -7,9 +7,9 @@ import type { ApiRequest, WatchResponse, WatchResponseEvent } from '../handler.t
 import { encodeObject, jsonFrame, watchFrameJson, watchFrameProtobuf } from './encode.ts'
 import type { HttpExchange } from './exchange.ts'
 import { type Negotiated, jsonType } from './negotiate.ts'
-import { ClientGoneError, commonHeaders, startResponse, writeChunk } from './respond.ts'
-import { isWebSocket, sendWatch } from './websocket.ts'
 import { type TableOptions, toPartial, toTable } from './transform.ts'
+import { isWebSocket, sendWatch } from './websocket.ts'
+import { ClientGoneError, commonHeaders, startResponse, writeChunk } from './wire.ts'
 
 /** Sends events until the watch ends or the client is gone. */
 export async function writeWatch(

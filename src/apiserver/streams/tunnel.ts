@@ -2,7 +2,7 @@
  * Port forwarding over WebSockets: the client wraps its SPDY connection into binary messages, the kubelet gets the
  * connection itself (upstream: apimachinery/pkg/util/httpstream/wsstream, portforward/tunneling_handler.go).
  */
-import { Buffer } from 'node:buffer'
+import type { Buffer } from 'node:buffer'
 import type { Duplex } from 'node:stream'
 import type { RawData, WebSocket } from 'ws'
 import { internalError } from '../../api/meta/errors.ts'

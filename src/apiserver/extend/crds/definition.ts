@@ -75,7 +75,7 @@ function scaleOf({ subresources }: CustomResourceDefinitionVersion): ScaleDefini
   const plain = (path: string) => path.replace(/^\./, '')
   return {
     specReplicas: plain(scale.specReplicasPath), statusReplicas: plain(scale.statusReplicasPath),
-    selector: (object) => (scale.labelSelectorPath === undefined ? '' : String(atPath(object, plain(scale.labelSelectorPath)) ?? '')),
+    selector: (object) => (scale.labelSelectorPath === undefined ? '' : fieldText(atPath(object, plain(scale.labelSelectorPath)))),
   }
 }
 
