@@ -21,7 +21,8 @@ import { createGate } from './auth.ts'
 import { openLogFile } from './log-file.ts'
 import { refuseUpgrade, relayUpgrade } from './relay.ts'
 import { resourceMetrics, statsSummary } from './stats.ts'
-import { StreamError, parseStreamPath, streamUrl } from './streams.ts'
+import { type RuntimeStream, StreamError, parseStreamPath, runtimeStream } from './streams.ts'
+import { offersV5, translateV5 } from './translate.ts'
 
 export interface KubeletServerEnv extends Env {
   readonly client: Client
@@ -82,7 +83,9 @@ export async function createKubeletServer(env: KubeletServerEnv): Promise<Kubele
       try {
         const refused = await refusal(request, url.pathname)
         if (refused !== undefined) throw refused
-        relayUpgrade(request, socket, head, await handler.stream(url))
+        const { runtimeUrl, choice } = await handler.stream(url)
+        if (choice !== undefined && offersV5(request)) await translateV5(request, socket, head, runtimeUrl, choice)
+        else relayUpgrade(request, socket, head, runtimeUrl)
       } catch (error) {
         refuseUpgrade(socket, error instanceof StreamError ? error.status : 500, (error as Error).message)
       }
@@ -181,12 +184,12 @@ function createRoutes(env: KubeletServerEnv) {
 
   return {
     /** The runtime's URL for an upgrade request. Throws StreamError. */
-    async stream(url: URL): Promise<string> {
+    async stream(url: URL): Promise<RuntimeStream> {
       const target = parseStreamPath(url.pathname)
       if (target === undefined) throw new StreamError(404, '404 page not found')
       const pod = findPod(target.namespace, target.pod)
       if (pod === undefined) throw new StreamError(404, 'pod does not exist')
-      return streamUrl(env.cri.runtime, pod, target, url.searchParams)
+      return runtimeStream(env.cri.runtime, pod, target, url.searchParams)
     },
     async serve(request: IncomingMessage, response: ServerResponse, url: URL): Promise<void> {
       const path = url.pathname.replace(/(.)\/$/, '$1')

@@ -1,8 +1,9 @@
 /** Where exec, attach and port-forward of a pod are served by the runtime. Upstream: kubelet_pods.go GetExec, GetAttach, GetPortForward. */
 import type { Pod } from '../../api/generated/types/core-v1.ts'
-import type { ExecOptions, RuntimeService } from '../cri/contract.ts'
+import type { RuntimeService } from '../cri/contract.ts'
 import { findContainer, podFullName, podUid } from '../pod.ts'
 import { containerNameLabel, podUidLabel } from '../runtime/labels.ts'
+import type { StreamChoice } from './translate.ts'
 
 export type StreamKind = 'exec' | 'attach' | 'portForward'
 
@@ -34,14 +35,21 @@ export class StreamError extends Error {
 
 const isOn = (query: URLSearchParams, ...names: string[]) => names.some((name) => ['1', 'true'].includes(query.get(name) ?? ''))
 
+export interface RuntimeStream {
+  readonly runtimeUrl: string
+  /** Which streams were asked for; undefined for port-forward. */
+  readonly choice?: StreamChoice
+}
+
 /** The runtime's URL. Throws StreamError. */
-export async function streamUrl(runtime: RuntimeService, pod: Pod, target: StreamTarget, query: URLSearchParams): Promise<string> {
+export async function runtimeStream(runtime: RuntimeService, pod: Pod, target: StreamTarget, query: URLSearchParams): Promise<RuntimeStream> {
   if (target.uid !== undefined && target.uid !== podUid(pod)) throw new StreamError(404, 'pod does not exist')
   if (target.kind === 'portForward') {
     const sandboxes = await runtime.listPodSandbox({ labelSelector: { [podUidLabel]: podUid(pod) }, state: { state: 'SANDBOX_READY' } })
     const newest = sandboxes.sort((a, b) => b.createdAt - a.createdAt)[0]
     if (newest === undefined) throw new StreamError(500, `failed to find sandboxID for pod ${podFullName(pod)}_${podUid(pod)}`)
-    return runtime.portForward(newest.id, query.getAll('port').flatMap((list) => list.split(',')).map(Number).filter((port) => port > 0))
+    const ports = query.getAll('port').flatMap((list) => list.split(',')).map(Number).filter((port) => port > 0)
+    return { runtimeUrl: await runtime.portForward(newest.id, ports) }
   }
   const options = streamOptions(query)
   const containers = await runtime.listContainers({
@@ -52,13 +60,16 @@ export async function streamUrl(runtime: RuntimeService, pod: Pod, target: Strea
     throw new StreamError(500, target.kind === 'exec' ? `container not found (${JSON.stringify(target.container)})` :
       `container ${target.container} not found in pod ${podFullName(pod)}`)
   }
-  if (target.kind === 'exec') return runtime.exec({ ...options, containerId: newest.id }, query.getAll('command'))
+  if (target.kind === 'exec') {
+    return { runtimeUrl: await runtime.exec({ ...options, containerId: newest.id }, query.getAll('command')), choice: options }
+  }
   // Whether there is a terminal was settled when the container was made.
   const tty = findContainer(pod, target.container)?.container.tty === true
-  return runtime.attach({ ...options, containerId: newest.id, tty, stderr: options.stderr && !tty })
+  const choice = { ...options, tty, stderr: options.stderr && !tty }
+  return { runtimeUrl: await runtime.attach({ ...choice, containerId: newest.id }), choice }
 }
 
-function streamOptions(query: URLSearchParams): Omit<ExecOptions, 'containerId'> {
+function streamOptions(query: URLSearchParams): StreamChoice {
   const tty = isOn(query, 'tty')
   const options = {
     tty, stdin: isOn(query, 'input', 'stdin'), stdout: isOn(query, 'output', 'stdout'), stderr: isOn(query, 'error', 'stderr') && !tty,
