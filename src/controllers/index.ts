@@ -4,6 +4,7 @@ import { type ControllerContext, type KeyedController, runController } from '../
 import { type ControllerDefinition, reconciler } from '../client/reconcile.ts'
 import { clusterRoleAggregationController } from './clusterrole-aggregation/index.ts'
 import { cronJobController } from './cronjob/index.ts'
+import { daemonSetController } from './daemonset/index.ts'
 import { deploymentController } from './deployment/index.ts'
 import { jobController } from './job/index.ts'
 import { namespaceController } from './namespace/index.ts'
@@ -54,6 +55,7 @@ export const controllers: readonly ControllerEntry[] = [
   { name: podGarbageCollectorName, start: (context, options) => startPodGarbageCollector(context, options.terminatedPodGCThreshold) },
   keyed(namespaceController),
   planned(serviceAccountController),
+  configured('daemonset-controller', () => reconciler(daemonSetController())),
   configured('job-controller', () => reconciler(jobController())),
   planned(deploymentController),
   planned(replicaSetController),

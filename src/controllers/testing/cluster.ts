@@ -130,7 +130,7 @@ async function runPod(env: ManualEnv, client: Client, pod: Pod, options: TestClu
   }
   if (pod.spec?.nodeName === undefined) {
     await client.createSubresource(pods as Resource, { namespace, name }, 'binding', {
-      apiVersion: 'v1', kind: 'Binding', metadata: { name, namespace }, target: { kind: 'Node', name: 'node-1' },
+      apiVersion: 'v1', kind: 'Binding', metadata: { name, namespace }, target: { kind: 'Node', name: nodeFor(pod) },
     })
     return
   }
@@ -166,4 +166,10 @@ async function endPod(env: ManualEnv, client: Client, pod: Pod, exitCode: number
       })),
     },
   }, { subresource: 'status' })
+}
+
+/** The node that the pod is pinned to (daemon pods), or the only one. */
+function nodeFor(pod: Pod): string {
+  const terms = pod.spec?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms ?? []
+  return terms.flatMap(({ matchFields = [] }) => matchFields.flatMap(({ values = [] }) => values))[0] ?? 'node-1'
 }
