@@ -176,7 +176,7 @@ class References {
 
   async admitToken(a: Attributes, node: string): Promise<void> {
     if (a.operation !== 'CREATE' || a.subresource !== 'token') return
-    const { spec } = objectOf<TokenRequest>(a)
+    const spec = objectOf<TokenRequest>(a).spec!
     const ref = spec.boundObjectRef
     if (ref?.apiVersion !== 'v1' || ref.kind !== 'Pod' || !ref.name) throw refuse(a, 'node requested token not bound to a pod')
     if (!ref.uid) throw refuse(a, 'node requested token with a pod binding without a uid')
@@ -212,7 +212,7 @@ class References {
     if (a.operation !== 'CREATE') throw refuse(a, `unexpected operation ${a.operation}`)
     if (a.subresource !== '') throw refuse(a, `unexpected subresource ${a.subresource}`)
     const { lister } = this.#context
-    const { spec } = objectOf<PodCertificateRequest>(a)
+    const spec = objectOf<PodCertificateRequest>(a).spec!
     if (spec.nodeName !== node) throw refuse(a, `PodCertificateRequest.Spec.NodeName=${quote(spec.nodeName)}, which is not the requesting node ${quote(node)}`)
     const key = `${a.namespace}/${spec.podName}`
     const uid = lister.get(nodes, '', node)?.metadata.uid

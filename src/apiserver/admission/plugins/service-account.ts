@@ -34,7 +34,7 @@ function mountToken(spec: PodSpec, suffix: () => string): void {
   const name = existing ?? volumePrefix + suffix()
   const mount: VolumeMount = { name, readOnly: true, mountPath }
   let mounted = false
-  for (const container of [...spec.initContainers ?? [], ...spec.containers]) {
+  for (const container of [...spec.initContainers ?? [], ...spec.containers ?? []]) {
     if (container.volumeMounts?.some((m) => m.mountPath === mountPath)) continue
     container.volumeMounts = [...container.volumeMounts ?? [], { ...mount }]
     mounted = true
@@ -78,7 +78,7 @@ function forbiddenSecret(spec: PodSpec, account: ServiceAccount): string | undef
     const why = secretOfContainer('init container', container, allowed, name)
     if (why !== undefined) return why
   }
-  for (const container of spec.containers) {
+  for (const container of spec.containers ?? []) {
     const why = secretOfContainer('container', container, allowed, name)
     if (why !== undefined) return why
   }

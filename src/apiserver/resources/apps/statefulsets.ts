@@ -13,7 +13,6 @@ function defaultStrategy(spec: NonNullable<StatefulSet['spec']>): void {
   }
   if (strategy.type === 'RollingUpdate' && strategy.rollingUpdate !== undefined) {
     strategy.rollingUpdate.partition ??= 0
-    strategy.rollingUpdate.maxUnavailable ??= 1
   }
 }
 

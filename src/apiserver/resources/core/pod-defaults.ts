@@ -231,6 +231,8 @@ function defaultPodLevelResources(spec: PodSpec): void {
 export function defaultPod(pod: Pod): void {
   const spec = (pod.spec ??= { containers: [] })
   defaultPodSpec(spec)
+  // Old objects may have one that means nothing.
+  if (spec.terminationGracePeriodSeconds! < 0) spec.terminationGracePeriodSeconds = 1
   for (const container of spec.containers ?? []) requestsFromLimits(container)
   for (const container of spec.initContainers ?? []) requestsFromLimits(container)
   defaultPodLevelResources(spec)

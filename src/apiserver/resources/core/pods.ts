@@ -3,6 +3,10 @@ import { formatTime } from '../../../api/meta/time.ts'
 import { builtin, statusSubresource } from '../builtin.ts'
 import { podColumns } from './pod-columns.ts'
 import { defaultPod } from './pod-defaults.ts'
+import { dropDisabledPodFields } from './pod-gates.ts'
+import {
+  validateEphemeralContainersUpdate, validatePod, validatePodResize, validatePodStatus, validatePodUpdate,
+} from './pod-validation.ts'
 import {
   podDeletionGrace, prepareEphemeralContainers, preparePod, preparePodStatus, prepareResize,
 } from './pod-strategy.ts'
@@ -12,12 +16,18 @@ export const pods = builtin<Pod>({
   returnDeletedObject: true,
   unconditionalUpdate: true,
   default: defaultPod,
-  prepareForCreate: (pod, { now }) => preparePod(pod, formatTime(now)),
+  prepareForCreate(pod, { now, feature }) {
+    dropDisabledPodFields(pod.spec, undefined, feature)
+    preparePod(pod, formatTime(now))
+  },
+  prepareForUpdate: (pod, old, { feature }) => dropDisabledPodFields(pod.spec, old.spec, feature),
   gracefulDeletion: podDeletionGrace,
+  validate: validatePod,
+  validateUpdate: validatePodUpdate,
   subresources: {
-    status: statusSubresource({ prepareForUpdate: preparePodStatus }),
-    ephemeralcontainers: { writes: ['spec'], prepareForUpdate: prepareEphemeralContainers },
-    resize: { writes: ['spec'], prepareForUpdate: prepareResize },
+    status: statusSubresource({ prepareForUpdate: preparePodStatus, validateUpdate: validatePodStatus }),
+    ephemeralcontainers: { writes: ['spec'], prepareForUpdate: prepareEphemeralContainers, validateUpdate: validateEphemeralContainersUpdate },
+    resize: { writes: ['spec'], prepareForUpdate: prepareResize, validateUpdate: validatePodResize },
   },
   selectableFields: {
     'spec.nodeName': (pod) => pod.spec?.nodeName ?? '',

@@ -1,0 +1,96 @@
+/**
+ * Sends the corpus to upstream's kube-apiserver and to ours and prints where the answers differ:
+ * `node conformance/differential/main.ts [part of a case's name] [--keep]`. With OURS and THEIRS set to URLs of servers
+ * that run already (started with --keep), none are started.
+ */
+import { join } from 'node:path'
+import { discovery } from '../../src/api/generated/discovery.ts'
+import { parseApiVersion } from '../../src/api/meta/object.ts'
+import { request, type Answer } from './client.ts'
+import { differences, normalise } from './compare.ts'
+import { loadCorpus, variant, wirePatch, type Case } from './corpus.ts'
+import { startServers, token, type Server } from './servers.ts'
+
+type Fields = Record<string, unknown>
+
+const namespace = 'differential'
+const mergePatch = 'application/merge-patch+json'
+
+function pathOf(object: Fields): string {
+  const { group, version } = parseApiVersion(String(object.apiVersion))
+  const resources = discovery.find((g) => g.group === group)?.versions.find((v) => v.version === version)?.resources ?? []
+  const found = resources.find((r) => r.kind === object.kind)
+  const prefix = group === '' ? `/api/${version}` : `/apis/${group}/${version}`
+  if (found === undefined) return `${prefix}/${String(object.kind).toLowerCase()}s`
+  return `${prefix}${found.namespaced ? `/namespaces/${namespace}` : ''}/${found.resource}`
+}
+
+interface Tally { compared: number; different: number }
+
+function report(name: string, [ours, theirs]: readonly [Answer, Answer], tally: Tally): void {
+  tally.compared++
+  const lines = differences(normalise(ours), normalise(theirs))
+  if (lines.length === 0) return
+  tally.different++
+  if (ours.code !== theirs.code) {
+    console.log(`${name}\n  theirs ${summary(theirs)}\n  ours   ${summary(ours)}`)
+    return
+  }
+  console.log(`${name}\n${lines.map((line) => line.slice(0, 1200)).join('\n')}`)
+}
+
+function summary({ code, body }: Answer): string {
+  const message = (body as { message?: string } | undefined)?.message
+  return `${code}${message === undefined ? '' : ` ${message}`}`
+}
+
+async function both(servers: readonly [Server, Server], send: (url: string) => Promise<Answer>): Promise<readonly [Answer, Answer]> {
+  return Promise.all([send(servers[0].url), send(servers[1].url)])
+}
+
+async function runCase(entry: Case, servers: readonly [Server, Server], tally: Tally): Promise<void> {
+  const path = pathOf(entry.object)
+  const dry = '?dryRun=All&fieldManager=differential'
+  for (const [i, patch] of [{}, ...entry.variants ?? []].entries()) {
+    const object = variant(entry.object, patch)
+    report(`${entry.name}${i === 0 ? '' : ` + ${JSON.stringify(patch)}`}`, await both(servers, (url) => request(url, token, 'POST', path + dry, object)), tally)
+  }
+  if (entry.patches === undefined && entry.status === undefined) return
+  const created = await both(servers, (url) => request(url, token, 'POST', path, entry.object))
+  if (created.some((answer) => answer.code !== 201)) return
+  const item = `${path}/${(entry.object.metadata as { name: string }).name}`
+  for (const patch of entry.status ?? []) {
+    const answers = await both(servers, (url) => request(url, token, 'PATCH', `${item}/status`, patch, mergePatch))
+    report(`${entry.name}, status ${JSON.stringify(patch)}`, answers, tally)
+  }
+  for (const patch of entry.patches ?? []) {
+    const [ours, theirs] = created.map((answer) => answer.body as Fields)
+    const send = (url: string): Promise<Answer> =>
+      request(url, token, 'PATCH', item + dry, wirePatch(url === servers[0].url ? ours! : theirs!, patch), mergePatch)
+    report(`${entry.name}, patch ${JSON.stringify(patch)}`, await both(servers, send), tally)
+  }
+  await both(servers, (url) => request(url, token, 'DELETE', `${item}?gracePeriodSeconds=0`))
+}
+
+async function main(): Promise<void> {
+  const only = process.argv.slice(2).find((word) => !word.startsWith('--'))
+  const { OURS, THEIRS } = process.env
+  const running = OURS !== undefined && THEIRS !== undefined
+    ? { ours: { name: 'ours', url: OURS }, theirs: { name: 'theirs', url: THEIRS }, stop: () => undefined } : await startServers()
+  try {
+    const servers = [running.ours, running.theirs] as const
+    for (const object of [
+      { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } }, { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'default' } },
+    ]) await both(servers, (url) => request(url, token, 'POST', pathOf(object), object))
+    if (process.argv.includes('--keep')) console.log(`OURS=${running.ours.url} THEIRS=${running.theirs.url}`)
+    const tally = { compared: 0, different: 0 }
+    for (const entry of loadCorpus(join(import.meta.dirname, 'corpus'), only)) await runCase(entry, servers, tally)
+    console.log(`${tally.compared} answers compared, ${tally.different} different`)
+    if (process.argv.includes('--keep')) await new Promise((done) => process.once('SIGINT', done))
+    if (tally.different > 0) process.exitCode = 1
+  } finally {
+    running.stop()
+  }
+}
+
+await main()
