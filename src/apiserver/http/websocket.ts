@@ -23,9 +23,13 @@ export async function acceptWebSocket(exchange: HttpExchange, protocol: string):
   const { upgrade } = exchange
   if (upgrade === undefined) throw internalError('no connection to upgrade')
   takeOver(exchange)
-  const server = new WebSocketServer({ noServer: true, handleProtocols: () => (protocol === '' ? false : protocol), perMessageDeflate: false })
+  const request = exchange.request as IncomingMessage
+  const server = new WebSocketServer({ noServer: true, perMessageDeflate: false })
+  // Names such as "SPDY/3.1+portforward.k8s.io" are no tokens, so the library would refuse them: it is told of none.
+  delete request.headers['sec-websocket-protocol']
+  if (protocol !== '') server.on('headers', (headers) => headers.push(`Sec-WebSocket-Protocol: ${protocol}`))
   return new Promise((resolve) => {
-    server.handleUpgrade(exchange.request as IncomingMessage, upgrade.socket, upgrade.head, (socket) => {
+    server.handleUpgrade(request, upgrade.socket, upgrade.head, (socket) => {
       socket.on('error', () => socket.terminate())
       resolve(socket)
     })
