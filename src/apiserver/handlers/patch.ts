@@ -1,5 +1,6 @@
 /** JSON, merge and strategic merge patches, and apply. Upstream: endpoints/handlers/patch.go. */
 import { applyPatch } from '../../api/apply/apply.ts'
+import { goShape } from '../../api/codec/go-shape.ts'
 import { badRequest, conflict, invalid, notFound, StatusError, unsupportedMediaType } from '../../api/meta/errors.ts'
 import { fieldInvalid } from '../../api/meta/field-errors.ts'
 import { compareText, goJSON, goValue } from '../../api/meta/go-text.ts'
@@ -156,7 +157,8 @@ function applied(context: RequestContext, body: RequestBody, old: KubeObject | u
     throw badRequest(`error strict decoding YAML: ${body.strictErrors.join('\n')}`)
   }
   if (options.fieldValidation === 'Warn') for (const error of body.strictErrors) warn(request, error)
-  const object = deepCopy(shape(merged, bodyKindOf(served)).object)
+  // Zero values that a configuration states are left out as everywhere, so that they count as no change.
+  const object = goShape(deepCopy(shape(merged, bodyKindOf(served)).object))
   if (old === undefined && object.metadata.uid) throw missingUid(context, object)
   checkPatched(context, object)
   const stored = toStored(served, object)
