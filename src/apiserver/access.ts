@@ -6,6 +6,7 @@ import { methodNotAllowed } from '../api/meta/errors.ts'
 import type { KubeObject } from '../api/meta/object.ts'
 import { schemaOf } from '../api/schema/builtin.ts'
 import { applyDefaults } from '../api/schema/default.ts'
+import type { Admission } from './admission/contract.ts'
 import { attributesOf, forbiddenRequest } from './chain/authorization.ts'
 import { bearerAuthenticator, cachedTokens, unionOfTokens } from './auth/authenticators/bearer.ts'
 import { bootstrapTokenAuthenticator } from './auth/authenticators/bootstrap-token.ts'
@@ -20,6 +21,7 @@ import { informedRbacSource } from './auth/authorizers/rbac-source.ts'
 import { alwaysAllowAuthorizer, alwaysDenyAuthorizer, mastersAuthorizer, unionAuthorizer } from './auth/authorizers/union.ts'
 import { parseBundle } from './auth/certificates.ts'
 import type { Authenticator, Authorizer, PolicyRule, TokenAuthenticator } from './auth/contract.ts'
+import { type EscalationContext, withEscalationCheck } from './auth/escalation-check.ts'
 import { jsonWebKeys, signingKey, verifyingKeys } from './auth/jwt.ts'
 import { type Objects, objectsOf } from './auth/objects.ts'
 import { type Review, createReviews } from './auth/reviews.ts'
@@ -40,6 +42,8 @@ export interface Access {
   readonly subresourceHandlers: ReadonlyMap<string, SpecialHandler>
   /** Whether an update may create the object that is not there. */
   authorizeCreate(request: ApiRequest): Promise<void>
+  /** The check behind admission that nobody gives rights that he does not have. */
+  guard(admission: Admission): Admission
   readonly openid?: { configuration(): object; keys(): object }
   /** Starts to follow roles, bindings and pods. */
   start(): void
@@ -66,6 +70,7 @@ export function createAccess(env: Env, options: ApiServerOptions, server: Server
       return [resourceKey(group, resource), (_request, context) => answerReview(context, review)] as [string, SpecialHandler]
     })),
     subresourceHandlers: tokenHandlers(env, options, objects, audiences),
+    guard: (admission) => (authorizers.escalation === undefined ? admission : withEscalationCheck(admission, { authorizer, ...authorizers.escalation })),
     async authorizeCreate(request) {
       const attributes = { ...attributesOf(request.info, request.user), verb: 'create' }
       const verdict = await authorizer.authorize(attributes)
@@ -107,6 +112,8 @@ function requestAuthenticator(env: Env, options: ApiServerOptions, tokens: Token
 
 interface Authorizers {
   readonly list: readonly Authorizer[]
+  /** There with RBAC only. */
+  readonly escalation?: Omit<EscalationContext, 'authorizer'>
   start(): void
   synced(): Promise<unknown>
 }
@@ -126,7 +133,10 @@ function createAuthorizers(options: ApiServerOptions, { informers, registry }: S
       rulesFor: (user, namespace) => inner?.rulesFor?.(user, namespace) ?? { rules: [], incomplete: true, errors: [] },
     }
   }
-  const list = (options.authorizationModes ?? ['Node', 'RBAC']).map((mode): Authorizer => {
+  let source: ReturnType<typeof informedRbacSource> | undefined
+  let rbac: Authorizer | undefined
+  const modes = options.authorizationModes ?? ['Node', 'RBAC']
+  const list = modes.map((mode): Authorizer => {
     switch (mode) {
       case 'AlwaysAllow': return alwaysAllowAuthorizer
       case 'AlwaysDeny': return alwaysDenyAuthorizer
@@ -137,14 +147,22 @@ function createAuthorizers(options: ApiServerOptions, { informers, registry }: S
         })
       case 'RBAC':
         return late('RBAC', () => {
-          const source = informedRbacSource(informers)
-          return Promise.resolve({ authorizer: rbacAuthorizer(new RbacResolver(source)), synced: source.synced })
+          source = informedRbacSource(informers)
+          rbac = rbacAuthorizer(new RbacResolver(source))
+          return Promise.resolve({ authorizer: rbac, synced: source.synced })
         })
     }
   })
   let running: Promise<unknown> = Promise.resolve()
+  const escalation: Authorizers['escalation'] = {
+    rulesFor: (user, namespace) => rbac?.rulesFor?.(user, namespace).rules ?? [],
+    rulesOf: (ref, namespace) => {
+      const role = ref.kind === 'ClusterRole' ? source?.clusterRole(ref.name) : source?.role(namespace, ref.name)
+      return role === undefined ? undefined : (role.rules ?? [])
+    },
+  }
   return {
-    list,
+    list, ...(modes.includes('RBAC') && !modes.includes('AlwaysAllow') ? { escalation } : {}),
     start: () => void (running = Promise.all(starts.map((start) => start()))),
     synced: () => running,
   }

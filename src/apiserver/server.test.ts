@@ -71,6 +71,22 @@ describe('who is asking', () => {
     })
   })
 
+  test('nobody gives rights that he does not have', async () => {
+    const roles = '/apis/rbac.authorization.k8s.io/v1/namespaces/default/roles'
+    const rule = (verbs: string[]) => ({ verbs, apiGroups: [''], resources: ['pods'] })
+    const role = (name: string, verbs: string[]) => ({ metadata: { name }, rules: [rule(verbs)] })
+    const keeper = { metadata: { name: 'keeper' }, rules: [{ verbs: ['create'], apiGroups: ['rbac.authorization.k8s.io'], resources: ['roles'] }, rule(['get'])] }
+    await api.call('POST', roles, { body: keeper })
+    await api.call('POST', roles.replace('/roles', '/rolebindings'), {
+      body: { metadata: { name: 'keeper' }, subjects: [{ kind: 'User', name: 'limited', apiGroup: 'rbac.authorization.k8s.io' }], roleRef: { kind: 'Role', name: 'keeper', apiGroup: 'rbac.authorization.k8s.io' } },
+    })
+    const as = issueCertificate(api.pki.ca, { commonName: 'limited', usages: ['client'], now: new Date(), days: 1 })
+    await expect.poll(async () => (await api.call('POST', roles, { as, body: role('fine', ['get']) })).code).toBe(201)
+    expect((await api.call('POST', roles, { as, body: role('more', ['get', 'delete']) })).json).toMatchObject({
+      code: 403, message: 'roles.rbac.authorization.k8s.io "more" is forbidden: user "limited" (groups=["system:authenticated"]) is attempting to grant RBAC permissions not currently held:\n{APIGroups:[""], Resources:["pods"], Verbs:["delete"]}',
+    })
+  })
+
   test('access reviews answer for anybody', async () => {
     const ask = (user: string, groups: string[]) => api.call('POST', '/apis/authorization.k8s.io/v1/subjectaccessreviews', {
       body: { spec: { user, groups, resourceAttributes: { verb: 'get', resource: 'pods', namespace: 'default' } } },

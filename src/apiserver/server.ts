@@ -84,8 +84,8 @@ function assemble({ env, options, store, registry, services }: Parts): ApiServer
   services['serviceAllocators'] ??= allocators.allocators
   const access = createAccess(env, options, { client, informers, registry })
   const parts = { client, informers, registry, authorizer: access.authorizer, env }
-  const admission: Admission = options.admission?.(parts)
-    ?? createAdmission(pluginContext({ ...parts, feature: options.feature ?? featureDefault }), options.admissionPlugins)
+  const admission: Admission = access.guard(options.admission?.(parts)
+    ?? createAdmission(pluginContext({ ...parts, feature: options.feature ?? featureDefault }), options.admissionPlugins))
 
   const customResources = createCustomResources(env, { client, informers, registry })
   const discovery = createDiscovery({ definitions: () => registry.definitions(), serverAddress: address })
