@@ -61,6 +61,8 @@ export interface BatchStep {
   readonly do: 'batch'
   readonly steps: readonly Step[]
   readonly slowStart?: boolean
+  /** One after the other; the first failure ends it. */
+  readonly inOrder?: boolean
   readonly tolerate?: boolean
 }
 
@@ -112,6 +114,8 @@ export const event = (about: unknown, type: 'Normal' | 'Warning', reason: string
   ({ do: 'event', about: about as EventSubject, type, reason, message })
 export const batch = (steps: readonly Step[], slowStart = false, tolerate = false): BatchStep =>
   ({ do: 'batch', steps, slowStart, tolerate })
+
+export const inOrder = (steps: readonly Step[]): BatchStep => ({ do: 'batch', steps, inOrder: true })
 
 /** Does the steps in order and stops at the first failure that is not tolerated. */
 export async function execute(steps: readonly Step[], context: StepContext): Promise<Outcome> {
@@ -196,7 +200,7 @@ async function executeBatch(step: BatchStep, context: StepContext): Promise<Step
   const errors: Error[] = []
   let done = 0
   let at = 0
-  let size = step.slowStart === true ? 1 : step.steps.length
+  let size = step.slowStart === true || step.inOrder === true ? 1 : step.steps.length
   while (at < step.steps.length) {
     const part = step.steps.slice(at, at + size)
     const outcomes = await Promise.all(part.map((one) => executeOne(one, context)))
@@ -206,7 +210,7 @@ async function executeBatch(step: BatchStep, context: StepContext): Promise<Step
       done += outcome.done
     }
     if (errors.length > 0) break
-    size *= 2
+    if (step.inOrder !== true) size *= 2
   }
   return { errors, done, skipped: count(step.steps.slice(at)) }
 }

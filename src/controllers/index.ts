@@ -22,6 +22,7 @@ import { rootCaPublisher } from './root-ca-certificate-publisher/index.ts'
 import type { Running } from './running.ts'
 import { serviceAccountController } from './serviceaccount/index.ts'
 import { serviceAccountTokenController } from './serviceaccount-token/index.ts'
+import { statefulSetController } from './statefulset/index.ts'
 import { taintEvictionController } from './taint-eviction/index.ts'
 import { ttlAfterFinishedController } from './ttl-after-finished/index.ts'
 
@@ -59,6 +60,7 @@ export const controllers: readonly ControllerEntry[] = [
   configured('job-controller', () => reconciler(jobController())),
   planned(deploymentController),
   planned(replicaSetController),
+  planned(statefulSetController),
   planned(cronJobController),
   planned(clusterRoleAggregationController),
   planned(ttlAfterFinishedController),
