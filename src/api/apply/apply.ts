@@ -9,6 +9,7 @@ import { annotationsLimit } from '../meta/metadata-validation.ts'
 import type { KubeObject, ManagedFieldsEntry } from '../meta/object.ts'
 import { apiVersionOf, parseApiVersion } from '../meta/object.ts'
 import { formatTime } from '../meta/time.ts'
+import { jsonKind } from '../schema/go-decode.ts'
 import { compareTyped } from './compare.ts'
 import { difference, emptyFieldSet, hasPath, pathText } from './fieldset.ts'
 import type { FieldSet } from './fieldset.ts'
@@ -61,6 +62,10 @@ export function applyPatch(context: ApplyContext): ApplyResult {
 }
 
 function checkPatch({ patch, apiVersion, kind }: ApplyContext): void {
+  if (typeof patch !== 'object' || patch === null || Array.isArray(patch)) {
+    const text = `json: cannot unmarshal ${jsonKind(patch)} into Go value of type map[string]interface {}`
+    throw badRequest(`error decoding YAML: error unmarshaling JSON: while decoding JSON: ${text}`)
+  }
   const gv = parseApiVersion(patch.apiVersion ?? '')
   if (kind !== undefined && (patch.kind !== kind || patch.apiVersion !== apiVersion)) {
     throw badRequest(`invalid object type: ${gvkText(patch)}`)

@@ -90,7 +90,12 @@ export function encodeManaged({ fields, times }: Managed): ManagedFieldsEntry[] 
       ...(subresource ? { subresource } : {}),
     })
   }
-  return entries.length < 2 ? entries : entries.sort(compareEntries)
+  return entries.length < 2 ? entries : sortManagedFields(entries)
+}
+
+/** The entries in upstream's order: by operation, time (none first), manager, version and subresource. */
+export function sortManagedFields(entries: readonly ManagedFieldsEntry[]): ManagedFieldsEntry[] {
+  return entries.toSorted(compareEntries)
 }
 
 const compareOptional = (a = '', b = ''): number => (a < b ? -1 : a > b ? 1 : 0)

@@ -6,6 +6,7 @@
 import { badRequest, unknownError } from '../meta/errors.ts'
 import { goQuote, goValue } from '../meta/go-text.ts'
 import { setOwn } from '../schema/decode.ts'
+import { jsonKind } from '../schema/go-decode.ts'
 import type { Schema } from '../schema/schema.ts'
 import { badArgType, isFields, noMergeKey } from './strategic-errors.ts'
 import type { Fields } from './strategic-errors.ts'
@@ -20,7 +21,6 @@ const orderPrefix = '$setElementOrder'
 
 /** Errors that clients cause by the form of their patch (400). */
 const badPatch = {
-  document: 'invalid JSON document',
   primitiveList: 'invalid patch format of primitive list',
   retainKeys: 'invalid patch format of retainKeys',
   setElementOrder: 'invalid patch format of setElementOrder list',
@@ -28,7 +28,9 @@ const badPatch = {
 
 /** The document with the patch merged in; throws StatusErrors as the API server answers them. */
 export function applyStrategicMergePatch(document: unknown, patch: unknown, schema: Schema): unknown {
-  if (!isFields(patch)) throw badRequest(badPatch.document)
+  if (!isFields(patch)) {
+    throw badRequest(`json: cannot unmarshal ${jsonKind(patch)} into Go value of type map[string]interface {}`)
+  }
   return mergeMap(isFields(document) ? document : {}, patch, schema)
 }
 

@@ -46,10 +46,10 @@ function untouchedFields(definition: ResourceDefinition, subresource: string): r
 
 function computeUntouched(definition: ResourceDefinition, subresource: string): readonly string[] {
   if (subresource === '') return resetFieldsOf(definition)
-  const writes = definition.subresources?.[subresource]?.writes
-  if (writes === undefined) return []
+  const { writes, resetFields = [] } = definition.subresources?.[subresource] ?? {}
+  if (writes === undefined) return resetFields
   const always = ['apiVersion', 'kind', 'metadata', ...writes]
-  return Object.keys(definition.schema.properties ?? {}).filter((field) => !always.includes(field))
+  return [...Object.keys(definition.schema.properties ?? {}).filter((field) => !always.includes(field)), ...resetFields]
 }
 
 /** The object with the managed fields that this write leaves; it may be changed in place. Both are in the stored version. */

@@ -2,6 +2,7 @@
  * Managed fields between an object and its Scale: of everything that managers own, a Scale shows the replica count.
  * Upstream: apimachinery/pkg/util/managedfields/scalehandler.go.
  */
+import { sortManagedFields } from '../../api/apply/managers.ts'
 import type { ManagedFieldsEntry } from '../../api/meta/object.ts'
 
 type Fields = Readonly<Record<string, unknown>>
@@ -34,8 +35,8 @@ export function fromScaleFields(
     }
   }
   for (const { time: _, ...owner } of left.values()) out.push({ ...owner, apiVersion, fieldsV1: nested(path) })
-  // Applies first, as everywhere; a new owner has no time, as upstream.
-  return out.toSorted((a, b) => Number(b.operation === 'Apply') - Number(a.operation === 'Apply'))
+  // A new owner has no time, as upstream.
+  return sortManagedFields(out)
 }
 
 function identity({ manager = '', operation, subresource = '' }: ManagedFieldsEntry): string {

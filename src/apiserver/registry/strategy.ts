@@ -76,7 +76,7 @@ export function beforeUpdate(definition: ResourceDefinition, object: KubeObject,
   if (before.creationTimestamp) object.metadata.creationTimestamp = before.creationTimestamp
   if (before.deletionTimestamp) object.metadata.deletionTimestamp = before.deletionTimestamp
   if (before.deletionGracePeriodSeconds !== undefined) object.metadata.deletionGracePeriodSeconds ??= before.deletionGracePeriodSeconds
-  bumpGeneration(definition, object, old)
+  bumpGeneration(definition, object, old, context.subresource)
   const errors = updateErrors(definition, object, old, context)
   if (errors.length > 0) throw invalid(definition, object.metadata.name ?? '', errors)
   if (context.subresource === '') for (const warning of definition.warnings?.(object, old) ?? []) context.warn(warning)
@@ -115,8 +115,9 @@ function restore(object: KubeObject, old: KubeObject, field: string): void {
   else object[field] = old[field]
 }
 
-function bumpGeneration(definition: ResourceDefinition, object: KubeObject, old: KubeObject): void {
-  const fields = generationFieldsOf(definition)
+function bumpGeneration(definition: ResourceDefinition, object: KubeObject, old: KubeObject, subresource: string): void {
+  // Metadata that a subresource takes along makes no new generation.
+  const fields = generationFieldsOf(definition).filter((path) => subresource === '' || !path.startsWith('metadata.'))
   if (fields.length === 0) return
   if (fields.every((path) => jsonEqual(atPath(object, path), atPath(old, path)))) return
   object.metadata.generation = (old.metadata.generation ?? 0) + 1

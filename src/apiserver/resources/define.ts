@@ -70,6 +70,8 @@ export interface SubresourceDefinition<T> {
   readonly verbs?: readonly string[]
   /** Which top-level fields a write to it may change (metadata is always merged as upstream does). Status: ['status']. */
   readonly writes?: readonly string[]
+  /** Paths of metadata that a write to it leaves as they are, and so does not come to own ("metadata.labels"). */
+  readonly resetFields?: readonly string[]
   prepareForUpdate?(object: T, old: T, context: StrategyContext): void
   validateUpdate?(object: T, old: T, context: StrategyContext): Iterable<FieldError>
 }

@@ -36,7 +36,15 @@ export const deployments = builtin<Deployment>({
   generationFields: ['spec', 'metadata.annotations'],
   default: setDefaults,
   prepareForCreate: emptyStatus(),
-  subresources: { status: statusSubresource() },
+  subresources: {
+    status: statusSubresource({
+      resetFields: ['metadata.labels'],
+      prepareForUpdate(object, old) {
+        if (old.metadata.labels === undefined) delete object.metadata.labels
+        else object.metadata.labels = old.metadata.labels
+      },
+    }),
+  },
   columns: [
     nameColumn(),
     text('Ready', (o) => `${o.status?.readyReplicas ?? 0}/${o.spec?.replicas ?? 0}`),
