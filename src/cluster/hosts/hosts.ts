@@ -60,7 +60,7 @@ export async function stopHosts(plan: HostsPlan, options: { purge: boolean; prog
 }
 
 /** What a cluster keeps in its data folder. The folder may be the user's own, so only these are removed from it. */
-export const dataParts = ['nodes', 'logs', 'pki', 'control-plane'] as const
+export const dataParts = ['nodes', 'logs', 'pki', 'control-plane', 'admin.kubeconfig'] as const
 
 function forgetData(dataDir: string): void {
   for (const part of dataParts) rmSync(join(dataDir, part), { recursive: true, force: true })

@@ -47,7 +47,7 @@ disabled_plugins = [${unused.map((name) => quote(`io.containerd.${name}`)).join(
  * The CNI configuration of a node for its pod range. ptp, not bridge: each pod's packets are routed through the node's
  * namespace, so Service rules see those between two pods of one node without br_netfilter.
  */
-export function renderCniConfig(node: NodePlan, podCidr: string): string {
+export function renderCniConfig(node: { readonly cni: Pick<NodePlan['cni'], 'ipamDir'> }, podCidr: string): string {
   const ipam = {
     type: 'host-local', dataDir: node.cni.ipamDir, routes: [{ dst: '0.0.0.0/0' }],
     ranges: [[{ subnet: podCidr, gateway: addressAt(podCidr, 1) }]],

@@ -1,0 +1,19 @@
+import { defaultClusterName } from '../../cluster/hosts/plan-hosts.ts'
+import type { Flag } from '../command.ts'
+
+const name: Flag = { name: 'name', type: 'string', default: defaultClusterName, help: 'Name of the cluster; several run beside each other' }
+
+export const upFlags: readonly Flag[] = [
+  name,
+  { name: 'nodes', type: 'int', help: 'Number of nodes (default: as before, or 1)' },
+  { name: 'simulate', type: 'bool', default: false, help: 'Nodes in name only: no root, no container runtime, any number' },
+  { name: 'kubeconfig', type: 'string', help: 'Where the kubeconfig is written (default: ~/.kube/NAME.yaml)' },
+  { name: 'data', type: 'string', help: 'Folder where state lives' },
+  { name: 'port', type: 'int', help: 'Port of the API (default: 6443 for the cluster that nobody named, else one that follows from the name)' },
+]
+
+export const downFlags: readonly Flag[] = [
+  name,
+  { name: 'purge', type: 'bool', default: false, help: 'Forget the cluster: remove its state too' },
+  { name: 'data', type: 'string', help: 'Folder where state lives, if the cluster did not come up far enough to be remembered' },
+]

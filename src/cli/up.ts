@@ -1,0 +1,65 @@
+/** `coxswain up`: a cluster on this machine that goes on in the background. hack/up installs what it needs and calls it. */
+import { homedir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { createLogger, createSystemEnv } from '../base/real/env.ts'
+import { UpError, bringUp } from '../cluster/hosts/bring-up.ts'
+import { places } from '../cluster/hosts/locate.ts'
+import { defaultClusterName, whyBadName } from '../cluster/hosts/plan-hosts.ts'
+import { type Command, type Invocation, UsageError } from './command.ts'
+import { clientFromKubeconfig } from './component.ts'
+import { upFlags } from './flags/up.ts'
+
+export const command: Command = {
+  name: 'up',
+  summary: 'Start a cluster on this machine: control plane and nodes',
+  description: [
+    'Starts a cluster and returns when it is ready; it goes on in the background. Run again, it starts what is missing: state survives.',
+    '', 'Examples:', '  coxswain up --nodes 2', '  coxswain up --simulate --nodes 100 --name big --kubeconfig big.yaml',
+  ].join('\n'),
+  flags: upFlags,
+  run,
+}
+
+async function run({ flags, stdout, stderr }: Invocation): Promise<number> {
+  const name = flags.string('name')!
+  const bad = whyBadName(name)
+  if (bad !== undefined) throw new UsageError(bad)
+  const nodes = flags.number('nodes')
+  if (nodes !== undefined && nodes < 1) throw new UsageError('--nodes: a cluster has at least one node')
+  const isRoot = process.getuid?.() === 0 && process.platform === 'linux'
+  const simulate = flags.bool('simulate') || !isRoot
+  if (!isRoot && !flags.bool('simulate')) stderr('up: real nodes need root on Linux; nodes are simulated\n')
+  const env = createSystemEnv({ log: createLogger({ level: 'error', name: 'up' }) })
+  const started = env.clock.monotonic()
+  try {
+    const { record, plan } = await bringUp(env, {
+      name, nodes, simulate, port: flags.number('port'), places: places(),
+      dataDir: absolute(flags.string('data')), kubeconfig: absolute(flags.string('kubeconfig')), defaultKubeconfig: join(homedir(), '.kube', `${name}.yaml`),
+      coxswain: [process.execPath, ...process.execArgv, join(import.meta.dirname, 'main.ts')],
+      connect: (file) => clientFromKubeconfig(file, env, 'coxswain-up'),
+      progress: (text) => stderr(`up: ${((env.clock.monotonic() - started) / 1000).toFixed(1).padStart(5)} s  ${text}\n`),
+    })
+    stdout(usage(name, record.kubeconfig, plan.apiPort, record.nodes, record.simulate))
+    return 0
+  } catch (error) {
+    if (!(error instanceof UpError)) throw error
+    stderr(`error: ${error.message}\n`)
+    return 1
+  } finally {
+    await env.tasks.stop()
+  }
+}
+
+function usage(name: string, kubeconfig: string, port: number, nodes: number, simulate: boolean): string {
+  const option = name === defaultClusterName ? '' : ` --name ${name}`
+  return [
+    `Cluster ${name} is ready: ${nodes} ${simulate ? 'simulated ' : ''}node${nodes === 1 ? '' : 's'}, API at https://127.0.0.1:${port}`,
+    '', 'Use it:', `  export KUBECONFIG=${kubeconfig}`, '  kubectl get nodes',
+    ...(simulate ? [] : ['', 'Without a registry, images come from files:', '  hack/coxswain image make --from-file /bin/busybox example.org/busybox:1 -o busybox.tar', `  hack/coxswain image load busybox.tar${option}`]),
+    '', `Stop it: hack/down${option}    Forget it: hack/down${option} --purge`, '',
+  ].join('\n')
+}
+
+function absolute(path: string | undefined): string | undefined {
+  return path === undefined ? undefined : resolve(path)
+}

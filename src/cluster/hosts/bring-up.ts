@@ -1,0 +1,188 @@
+/** Brings a named cluster up: network, runtimes, control plane, nodes, in the order of what each needs. Repeatable. */
+import { createServer } from 'node:net'
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { nodes, serviceAccounts } from '../../api/generated/resources.ts'
+import type { Node } from '../../api/generated/types/core-v1.ts'
+import type { Env } from '../../base/env.ts'
+import type { Client } from '../../client/client.ts'
+import { writeSecret } from '../pki/pki.ts'
+import { ensureDnsService } from './dns-service.ts'
+import { ensureHosts, startContainerds } from './hosts.ts'
+import { type ClusterRecord, type Places, readRecord, writeRecord } from './locate.ts'
+import { takenRanges } from './network.ts'
+import { type NodeFiles, writeNodeFiles } from './node-files.ts'
+import { type HostsPlan, type NodePlan, planHosts } from './plan-hosts.ts'
+import { logFile, logTail, programPid, startProgram } from './processes.ts'
+import { run } from './run.ts'
+
+export interface UpOptions {
+  readonly name: string
+  readonly nodes?: number
+  readonly simulate: boolean
+  readonly dataDir?: string
+  /** Where the administrator's kubeconfig is put; default: as before, or `defaultKubeconfig`. */
+  readonly kubeconfig?: string
+  readonly defaultKubeconfig: string
+  readonly port?: number
+  /** The command that runs coxswain: node, flags, main.ts. */
+  readonly coxswain: readonly string[]
+  readonly places: Places
+  readonly progress: (text: string) => void
+  /** An administrator's client for the kubeconfig file, made when the file is there. */
+  readonly connect: (kubeconfig: string) => Promise<Client & { close(): Promise<void> }>
+}
+
+/** What cannot be done as asked; the message says what to do. */
+export class UpError extends Error {}
+
+const startLimitMs = 60_000
+const nodesLimitMs = 120_000
+
+/** Resolves with what was started when the cluster is really ready: nodes, pod network, DNS, service accounts. */
+export async function bringUp(env: Env, options: UpOptions): Promise<{ record: ClusterRecord; plan: HostsPlan }> {
+  const { progress } = options
+  const { record, plan } = await decide(options)
+  if (programPid(plan, 'control-plane') === undefined) await requireFreePort(plan.apiPort)
+  if (!record.simulate) {
+    progress('preparing networks and cgroups')
+    await ensureHosts(plan)
+  }
+  progress(`starting the control plane on port ${plan.apiPort}`)
+  mkdirSync(plan.dataDir, { recursive: true, mode: 0o700 })
+  startProgram(plan, { name: 'control-plane', command: controlPlaneCommand(options.coxswain, record, plan) })
+  const runtimes = record.simulate ? undefined : startContainerds(plan)
+  runtimes?.catch(() => undefined)
+  const client = await untilServed(env, options, record, plan)
+  try {
+    if (runtimes !== undefined) {
+      progress(`starting ${plan.nodes.length === 1 ? 'a container runtime' : `${plan.nodes.length} container runtimes`}`)
+      await runtimes
+      await startNodes(env, client, options, plan)
+    }
+    await untilUsable(env, client, options, plan, record)
+  } finally {
+    await client.close()
+  }
+  writeRecord(options.places.stateDir, record)
+  return { record, plan }
+}
+
+/** What an earlier run chose stays; what is asked now and differs is refused where it cannot change. */
+async function decide(options: UpOptions): Promise<{ record: ClusterRecord; plan: HostsPlan }> {
+  const { name, places } = options
+  const known = readRecord(places.stateDir, name)
+  if (known !== undefined && known.simulate !== options.simulate && options.nodes !== undefined) {
+    throw new UpError(`cluster ${name} has ${known.simulate ? 'simulated' : 'real'} nodes; take another --name, or forget it with hack/down --name ${name} --purge`)
+  }
+  const dataDir = options.dataDir ?? known?.dataDir ?? join(places.stateDir, name)
+  if (known !== undefined && known.dataDir !== dataDir && existsSync(known.dataDir)) {
+    throw new UpError(`the state of cluster ${name} is in ${known.dataDir}; leave --data out, or forget it with hack/down --name ${name} --purge`)
+  }
+  const simulate = known?.simulate ?? options.simulate
+  const count = options.nodes ?? known?.nodes ?? 1
+  const plan = planHosts({
+    name, nodes: simulate ? 0 : count, dataDir, runDir: join(places.runDir, name),
+    slot: known?.slot, takenRanges: known === undefined && !simulate ? await takenRanges() : [], port: options.port ?? known?.port,
+  })
+  const kubeconfig = options.kubeconfig ?? known?.kubeconfig ?? options.defaultKubeconfig
+  return { plan, record: { name, dataDir, nodes: count, simulate, slot: plan.slot, port: plan.apiPort, kubeconfig } }
+}
+
+/** The control plane writes it; what the user asked for is a copy. */
+function adminKubeconfig(plan: HostsPlan): string {
+  return join(plan.dataDir, 'admin.kubeconfig')
+}
+
+function requireFreePort(port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const server = createServer()
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const why = error.code === 'EADDRINUSE' ? 'is in use' : `cannot be used (${error.code})`
+      reject(new UpError(`port ${port} ${why}: choose another with --port, or stop what listens there`))
+    })
+    server.listen(port, '0.0.0.0', () => server.close(() => resolve()))
+  })
+}
+
+function controlPlaneCommand(coxswain: readonly string[], record: ClusterRecord, plan: HostsPlan): string[] {
+  const address = record.simulate ? '127.0.0.1' : plan.bridge.address
+  return [
+    ...coxswain, 'control-plane', '--data', plan.dataDir, '--port', String(plan.apiPort), '--bind-address', record.simulate ? '127.0.0.1' : '0.0.0.0',
+    '--advertise-address', address, '--service-cidr', plan.serviceRange, '--cluster-cidr', plan.podRange,
+    '--kubeconfig', adminKubeconfig(plan), '--context', record.name, ...(record.simulate ? ['--simulate', String(record.nodes)] : []),
+  ]
+}
+
+async function untilServed(env: Env, options: UpOptions, record: ClusterRecord, plan: HostsPlan): Promise<Client & { close(): Promise<void> }> {
+  const end = env.clock.monotonic() + startLimitMs
+  const file = adminKubeconfig(plan)
+  for (;;) {
+    if (existsSync(file)) {
+      const client = await options.connect(file)
+      try {
+        if ((await client.raw('GET', '/readyz')) === 'ok') {
+          writeSecret(record.kubeconfig, readFileSync(file, 'utf8'))
+          return client
+        }
+      } catch {
+        // Not there yet, or the kubeconfig is of an earlier start.
+      }
+      await client.close()
+    }
+    if (env.clock.monotonic() > end) throw failed(plan, 'control-plane', 'the control plane did not become ready')
+    await env.clock.sleep(50)
+  }
+}
+
+function failed(plan: HostsPlan, program: string, what: string): UpError {
+  return new UpError(`${what}; the end of ${logFile(plan, program)}:\n${logTail(plan, program, 15)}`)
+}
+
+async function startNodes(env: Env, client: Client, options: UpOptions, plan: HostsPlan): Promise<void> {
+  options.progress('starting nodes')
+  for (const node of plan.nodes) {
+    const files = writeNodeFiles(plan, node, new Date(env.clock.now()))
+    startProgram(plan, { name: `node-${node.index}`, netns: node.netns, command: nodeCommand(options.coxswain, plan, node, files) })
+  }
+  await ensureDnsService(client, plan)
+}
+
+function nodeCommand(coxswain: readonly string[], plan: HostsPlan, node: NodePlan, files: NodeFiles): string[] {
+  return [
+    ...coxswain, 'node', '--node-name', node.name, '--node-ip', node.address, '--kubeconfig', node.kubeconfigs.kubelet, '--proxy-kubeconfig', node.kubeconfigs.proxy,
+    '--root-dir', node.kubelet.root, '--pod-logs-dir', node.kubelet.podLogs, '--container-runtime-endpoint', `unix://${node.containerd.socket}`,
+    '--cgroup-root', `/${node.cgroup}`, '--tls-cert-file', files.serverCert, '--tls-private-key-file', files.serverKey, '--client-ca-file', files.clientCA,
+    '--cluster-dns', plan.dns.address, '--cluster-domain', plan.dns.domain, '--dns-port', String(plan.dns.port), '--cluster-cidr', plan.podRange,
+    '--cni-conf-dir', node.cni.confDir, '--cni-ipam-dir', node.cni.ipamDir,
+  ]
+}
+
+async function untilUsable(env: Env, client: Client, options: UpOptions, plan: HostsPlan, record: ClusterRecord): Promise<void> {
+  const end = env.clock.monotonic() + nodesLimitMs
+  const routed = new Set<string>()
+  let shown = -1
+  for (;;) {
+    const { items } = await client.list(nodes)
+    for (const node of plan.nodes) {
+      const podCIDR = items.find(({ metadata }) => metadata.name === node.name)?.spec?.podCIDR
+      if (podCIDR === undefined || routed.has(node.name)) continue
+      await run('ip', ['route', 'replace', podCIDR, 'via', node.address, 'dev', plan.bridge.name])
+      routed.add(node.name)
+    }
+    const ready = items.filter(isReady).length
+    if (ready !== shown) options.progress(`${ready} of ${record.nodes} nodes ready`)
+    shown = ready
+    const account = await client.get(serviceAccounts, { namespace: 'default', name: 'default' }).catch(() => undefined)
+    if (ready >= record.nodes && routed.size === plan.nodes.length && account !== undefined) return
+    if (env.clock.monotonic() > end) {
+      const late = plan.nodes.find((node) => !items.some((item) => item.metadata.name === node.name && isReady(item)))
+      throw late === undefined ? failed(plan, 'control-plane', 'the cluster did not become ready') : failed(plan, `node-${late.index}`, `${late.name} did not become ready`)
+    }
+    await env.clock.sleep(100)
+  }
+}
+
+function isReady(node: Node): boolean {
+  return node.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false
+}
