@@ -10,6 +10,7 @@ import type { SpecialHandler } from './handlers/index.ts'
 import type { UserInfo } from './handler.ts'
 import type { ResourceRegistry } from './registry/resource-registry.ts'
 import type { ResourceDefinition } from './resources/define.ts'
+import type { EtcdOptions } from './storage/etcd/etcd.ts'
 import type { KVStore } from './storage/store.ts'
 import type { TlsSettings } from './streams/target.ts'
 
@@ -35,9 +36,10 @@ export interface AdmissionContext {
 }
 
 export interface ApiServerOptions {
-  /** A store that is open already; else `dataDir` (lmdb), else memory. */
+  /** A store that is open already; else `etcd`, else `dataDir` (lmdb), else memory. */
   readonly store?: KVStore
   readonly dataDir?: string
+  readonly etcd?: Omit<EtcdOptions, 'clock'>
   /** Without it there is no socket: the server is reached in-process only. */
   readonly tls?: { readonly cert: string; readonly key: string }
   readonly bindAddress?: string
@@ -45,6 +47,8 @@ export interface ApiServerOptions {
   readonly securePort?: number
   /** Where others reach the server: default/kubernetes points there. */
   readonly advertiseAddress?: string
+  /** This machine's name, for the server's lease. */
+  readonly hostName?: string
   /** PEM of the authority behind `tls`, for kubeconfigs and root CA config maps. */
   readonly caCertificate?: string
   /** PEM bundle of those who sign client certificates. */

@@ -199,7 +199,7 @@ function healthChecks(store: KVStore, state: HookState): HealthCheck[] {
     { name: 'etcd', check: reach as () => Promise<undefined> },
     { name: 'etcd-readiness', check: reach as () => Promise<undefined>, in: ['readyz'] },
     { name: 'informer-sync', check: () => (state.synced ? undefined : 'informers are not synced'), in: ['readyz'] },
-    ...state.hooks.map(({ name }) => ({
+    ...state.hooks.filter(({ late }) => late !== true).map(({ name }) => ({
       name: `poststarthook/${name}`, check: () => (state.done.has(name) ? undefined : 'not finished'),
     })),
     { name: 'shutdown', check: () => (state.stopping.aborted ? 'process is shutting down' : undefined), in: ['readyz'] },
@@ -233,6 +233,10 @@ function servedDefinitions(options: ApiServerOptions): ResourceDefinition[] {
 
 async function openStore(env: Env, options: ApiServerOptions): Promise<KVStore> {
   if (options.store !== undefined) return options.store
+  if (options.etcd !== undefined) {
+    const { openEtcdStore } = await import('./storage/etcd/etcd.ts')
+    return openEtcdStore({ clock: env.clock, ...options.etcd })
+  }
   if (options.dataDir !== undefined) {
     const { openLmdbStore } = await import('./storage/lmdb/lmdb.ts')
     return openLmdbStore({ clock: env.clock, path: options.dataDir })

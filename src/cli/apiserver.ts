@@ -65,6 +65,7 @@ function optionsFrom(flags: FlagValues): { options: ApiServerOptions; pki: Serve
   const tokenFile = given('token-auth-file')
   const options: ApiServerOptions = {
     ...(flags.string('data-dir') === undefined ? {} : { dataDir: flags.string('data-dir')! }),
+    ...etcdFrom(flags), hostName: host.name,
     tls: { cert, key }, bindAddress, advertiseAddress, securePort: flags.number('secure-port') ?? 6443,
     caCertificate: pki.ca.cert, clientCA: given('client-ca-file') ?? pki.ca.cert,
     requestHeader: requestHeaderFrom(flags, pki),
@@ -92,6 +93,20 @@ function fileText(path: string, flag: string): string {
   const text = readText(path)
   if (text === undefined) throw new UsageError(`--${flag}: open ${path}: no such file or directory`)
   return text
+}
+
+/** The keys begin with /registry themselves: a prefix of upstream's default adds nothing. */
+function etcdFrom(flags: FlagValues): Pick<ApiServerOptions, 'etcd'> {
+  const endpoints = flags.list('etcd-servers')
+  if (endpoints.length === 0) return {}
+  if (flags.string('data-dir') !== undefined) throw new UsageError('--data-dir and --etcd-servers exclude each other')
+  const prefix = (flags.string('etcd-prefix') ?? '/registry').replace(/\/$/, '').replace(/\/registry$/, '')
+  return {
+    etcd: {
+      endpoints, caFile: flags.string('etcd-cafile'), certFile: flags.string('etcd-certfile'), keyFile: flags.string('etcd-keyfile'),
+      ...(prefix === '' ? {} : { prefix }),
+    },
+  }
 }
 
 function kubeletFrom(flags: FlagValues, pki: ServerPki): NonNullable<ApiServerOptions['kubelet']> {

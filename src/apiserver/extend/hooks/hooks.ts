@@ -18,6 +18,8 @@ export interface PostStartHook {
   run(context: HookContext): Promise<void>
   /** The others wait for it: it makes what they need. */
   readonly first?: boolean
+  /** Nobody waits for it: it runs behind the others and does not count in /readyz. */
+  readonly late?: boolean
 }
 
 const retryMs = 500
@@ -32,9 +34,11 @@ export function runHooks(hooks: readonly PostStartHook[], context: HookContext):
     await runUntilDone(hook, context)
     if (!context.signal.aborted) done.add(hook.name)
   }))
-  const all = runAll(hooks.filter((hook) => hook.first === true)).then(async () => {
-    await runAll(hooks.filter((hook) => hook.first !== true))
-  })
+  const all = (async () => {
+    await runAll(hooks.filter((hook) => hook.first === true))
+    await runAll(hooks.filter((hook) => hook.first !== true && hook.late !== true))
+    context.env.tasks.go('late post-start hooks', async () => void (await runAll(hooks.filter((hook) => hook.late === true))))
+  })()
   return { done, all }
 }
 

@@ -2,7 +2,9 @@
 import { type ApiServerOptions, serviceRanges } from '../../options.ts'
 import { formatIP, parseCIDR } from '../../../api/meta/ip.ts'
 import { authenticationInfoHook } from './authentication-info.ts'
+import { flowControlHook } from './flow-control.ts'
 import type { PostStartHook } from './hooks.ts'
+import { identityLeaseHook, legacyTokenTrackingHook } from './identity.ts'
 import { kubernetesServiceHook } from './kubernetes-service.ts'
 import { systemNamespacesHook } from './namespaces.ts'
 import { priorityClassesHook } from './priority-classes.ts'
@@ -30,6 +32,8 @@ export function postStartHooks(options: ApiServerOptions, address: () => string,
       return { clusterIP: firstAddress(ranges[0]!), servicePort: 443, address: at.slice(0, colon), port: Number(at.slice(colon + 1)) }
     })]),
     { name: 'start-service-ip-repair-controllers', run: startAllocators },
+    flowControlHook, legacyTokenTrackingHook,
+    ...(options.hostName === undefined ? [] : [identityLeaseHook(options.hostName, address)]),
   ]
 }
 

@@ -1,0 +1,105 @@
+/** Upstream's priority levels and flow schemas (apiserver/pkg/apis/flowcontrol/bootstrap), as data. */
+import { flowSchemas, priorityLevelConfigurations } from '../../../api/generated/resources.ts'
+import type { FlowSchema, FlowSchemaSpec, PriorityLevelConfiguration } from '../../../api/generated/types/flowcontrol-v1.ts'
+import { type PostStartHook, ensureObject } from './hooks.ts'
+
+const apiVersion = 'flowcontrol.apiserver.k8s.io/v1'
+const annotations = { 'apf.kubernetes.io/autoupdate-spec': 'true' }
+
+/** [shares, lendable percent, queues, hand size]; without queues requests are refused when the level is full. */
+const levels: Readonly<Record<string, readonly [number, number, number?, number?]>> = {
+  'catch-all': [5, 0], 'global-default': [20, 50, 128, 6], 'leader-election': [10, 0, 16, 4], 'node-high': [40, 25, 64, 6],
+  system: [30, 33, 64, 6], 'workload-high': [40, 50, 128, 6], 'workload-low': [100, 90, 128, 6],
+}
+const queueLengthLimit = 50
+
+type Rule = NonNullable<FlowSchemaSpec['rules']>[number]
+type Subject = Rule['subjects'][number]
+
+const user = (name: string): Subject => ({ kind: 'User', user: { name } })
+const group = (name: string): Subject => ({ kind: 'Group', group: { name } })
+const account = (namespace: string, name: string): Subject => ({ kind: 'ServiceAccount', serviceAccount: { namespace, name } })
+const everybody = [group('system:unauthenticated'), group('system:authenticated')]
+
+const anyResource = { verbs: ['*'], apiGroups: ['*'], resources: ['*'], clusterScope: true, namespaces: ['*'] }
+const anyPath = { verbs: ['*'], nonResourceURLs: ['*'] }
+const anything = (subjects: readonly Subject[]): Rule => ({ subjects: [...subjects], resourceRules: [anyResource], nonResourceRules: [anyPath] })
+
+interface Schema {
+  readonly name: string
+  readonly level: string
+  readonly precedence: number
+  readonly by?: 'ByUser' | 'ByNamespace'
+  readonly rule: Rule
+}
+
+const leases = { verbs: ['get', 'create', 'update'], apiGroups: ['coordination.k8s.io'], resources: ['leases'], namespaces: ['*'] }
+
+const schemas: readonly Schema[] = [
+  { name: 'exempt', level: 'exempt', precedence: 1, rule: anything([group('system:masters')]) },
+  {
+    name: 'probes', level: 'exempt', precedence: 2,
+    rule: { subjects: everybody, nonResourceRules: [{ verbs: ['get'], nonResourceURLs: ['/healthz', '/readyz', '/livez'] }] },
+  },
+  {
+    name: 'system-leader-election', level: 'leader-election', precedence: 100, by: 'ByUser',
+    rule: {
+      subjects: [user('system:kube-controller-manager'), user('system:kube-scheduler'), account('kube-system', '*')],
+      resourceRules: [leases],
+    },
+  },
+  {
+    name: 'system-node-high', level: 'node-high', precedence: 400, by: 'ByUser',
+    rule: {
+      subjects: [group('system:nodes')],
+      resourceRules: [
+        { verbs: ['*'], apiGroups: [''], resources: ['nodes', 'nodes/status'], clusterScope: true, namespaces: ['*'] },
+        { verbs: ['*'], apiGroups: ['coordination.k8s.io'], resources: ['leases'], namespaces: ['*'] },
+      ],
+    },
+  },
+  { name: 'system-nodes', level: 'system', precedence: 500, by: 'ByUser', rule: anything([group('system:nodes')]) },
+  { name: 'kube-controller-manager', level: 'workload-high', precedence: 800, by: 'ByNamespace', rule: anything([user('system:kube-controller-manager')]) },
+  { name: 'kube-scheduler', level: 'workload-high', precedence: 800, by: 'ByNamespace', rule: anything([user('system:kube-scheduler')]) },
+  { name: 'kube-system-service-accounts', level: 'workload-high', precedence: 900, by: 'ByNamespace', rule: anything([account('kube-system', '*')]) },
+  { name: 'service-accounts', level: 'workload-low', precedence: 9000, by: 'ByUser', rule: anything([group('system:serviceaccounts')]) },
+  { name: 'global-default', level: 'global-default', precedence: 9900, by: 'ByUser', rule: anything(everybody) },
+  { name: 'catch-all', level: 'catch-all', precedence: 10_000, by: 'ByUser', rule: anything(everybody) },
+]
+
+function levelObject(name: string): PriorityLevelConfiguration {
+  const metadata = { name, annotations }
+  const kind = 'PriorityLevelConfiguration'
+  const found = levels[name]
+  if (found === undefined) {
+    return { apiVersion, kind, metadata, spec: { type: 'Exempt', exempt: { nominalConcurrencyShares: 0, lendablePercent: 0 } } }
+  }
+  const [nominalConcurrencyShares, lendablePercent, queues, handSize] = found
+  const limitResponse = queues === undefined || handSize === undefined
+    ? { type: 'Reject' } : { type: 'Queue', queuing: { queues, handSize, queueLengthLimit } }
+  return {
+    apiVersion, kind, metadata, spec: { type: 'Limited', limited: { nominalConcurrencyShares, limitResponse, lendablePercent } },
+  } as PriorityLevelConfiguration
+}
+
+function schemaObject({ name, level, precedence, by, rule }: Schema): FlowSchema {
+  return {
+    apiVersion, kind: 'FlowSchema', metadata: { name, annotations },
+    spec: {
+      priorityLevelConfiguration: { name: level }, matchingPrecedence: precedence,
+      ...(by === undefined ? {} : { distinguisherMethod: { type: by } }), rules: [rule],
+    },
+  }
+}
+
+/** What is there already stays as its owner wants it. */
+export const flowControlHook: PostStartHook = {
+  name: 'priority-and-fairness-config-producer',
+  late: true,
+  async run({ client }) {
+    await Promise.all([
+      ...['exempt', ...Object.keys(levels)].map((name) => ensureObject(client, priorityLevelConfigurations, levelObject(name))),
+      ...schemas.map((schema) => ensureObject(client, flowSchemas, schemaObject(schema))),
+    ])
+  },
+}
