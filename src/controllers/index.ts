@@ -8,6 +8,7 @@ import { daemonSetController } from './daemonset/index.ts'
 import { deploymentController } from './deployment/index.ts'
 import { jobController } from './job/index.ts'
 import { namespaceController } from './namespace/index.ts'
+import { disruptionController } from './disruption/index.ts'
 import { endpointsController } from './endpoints/index.ts'
 import { endpointSliceController } from './endpointslice/index.ts'
 import { endpointSliceMirroringController } from './endpointslice-mirroring/index.ts'
@@ -15,15 +16,19 @@ import { garbageCollectorName, startGarbageCollector } from './garbage-collector
 import { nodeIpamName, startNodeIpam } from './node-ipam/index.ts'
 import { nodeLifecycleName, startNodeLifecycle } from './node-lifecycle/index.ts'
 import type { ControllerManagerOptions } from './options.ts'
+import { pvProtectionController } from './persistentvolume-protection/index.ts'
+import { pvcProtectionController } from './persistentvolumeclaim-protection/index.ts'
 import { podGarbageCollectorName, startPodGarbageCollector } from './pod-garbage-collector/index.ts'
 import { replicaSetController } from './replicaset/index.ts'
 import { replicationControllerController } from './replicationcontroller/index.ts'
+import { resourceQuotaController } from './resourcequota/index.ts'
 import { rootCaPublisher } from './root-ca-certificate-publisher/index.ts'
 import type { Running } from './running.ts'
 import { serviceAccountController } from './serviceaccount/index.ts'
 import { serviceAccountTokenController } from './serviceaccount-token/index.ts'
 import { statefulSetController } from './statefulset/index.ts'
 import { taintEvictionController } from './taint-eviction/index.ts'
+import { ttlController } from './ttl/index.ts'
 import { ttlAfterFinishedController } from './ttl-after-finished/index.ts'
 
 export interface ControllerEntry {
@@ -54,16 +59,21 @@ export const controllers: readonly ControllerEntry[] = [
   planned(endpointSliceMirroringController),
   planned(replicationControllerController),
   { name: podGarbageCollectorName, start: (context, options) => startPodGarbageCollector(context, options.terminatedPodGCThreshold) },
+  configured('resourcequota-controller', () => resourceQuotaController()),
   keyed(namespaceController),
   planned(serviceAccountController),
   configured('daemonset-controller', () => reconciler(daemonSetController())),
   configured('job-controller', () => reconciler(jobController())),
   planned(deploymentController),
   planned(replicaSetController),
+  keyed(disruptionController),
   planned(statefulSetController),
   planned(cronJobController),
   planned(clusterRoleAggregationController),
+  keyed(pvcProtectionController),
+  planned(pvProtectionController),
   planned(ttlAfterFinishedController),
+  configured('ttl-controller', () => reconciler(ttlController())),
   { name: nodeIpamName, start: startNodeIpam },
   { name: nodeLifecycleName, start: startNodeLifecycle },
   configured('taint-eviction-controller', () => taintEvictionController()),

@@ -24,7 +24,8 @@ export function createControllerManager(env: Env, client: Client, options: Contr
   let run: { stop(): Promise<void> } | undefined
 
   async function begin(): Promise<void> {
-    const informers = new InformerFactory(env, client)
+    const own = options.informers === undefined ? new InformerFactory(env, client) : undefined
+    const informers = options.informers ?? own!
     const recorders = new Map<string, EventRecorder>()
     const context: ControllerContext = {
       env: { ...env, log }, client, informers,
@@ -43,7 +44,7 @@ export function createControllerManager(env: Env, client: Client, options: Contr
     run = {
       async stop() {
         await Promise.all(running.map((one) => one.stop()))
-        await informers.stop()
+        await own?.stop()
       },
     }
     await Promise.all(running.map((one) => one.ready))

@@ -1,5 +1,9 @@
+import type { Informers } from '../client/informer.ts'
+
 /** What the controllers as a whole are told; upstream's flag of the same meaning is named beside each. */
 export interface ControllerManagerOptions {
+  /** Informers of the process to share; without them the manager has its own. They outlive it. */
+  readonly informers?: Informers
   /** --controllers: names, "*" for all that are on by default, "-name" to leave one out. Default ["*"]. */
   readonly controllers?: readonly string[]
   /** --root-ca-file, as PEM; without it kube-root-ca.crt is not published. */
