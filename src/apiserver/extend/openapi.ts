@@ -28,7 +28,8 @@ interface Document {
 
 const info = { title: 'Kubernetes', version: '1.36' }
 const security = { BearerToken: { description: 'Bearer Token authentication', type: 'apiKey', name: 'authorization', in: 'header' } }
-const protobufV2 = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf'
+/** What clients ask for; the old name is no well-formed media type, so the answer never carries it. */
+const protobufV2Names = ['application/com.github.proto-openapi.spec.v2@v1.0+protobuf', 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf']
 
 export function createOpenApi(options: OpenApiOptions): OpenApi {
   const kept = new Map<string, Document>()
@@ -113,7 +114,7 @@ export function createOpenApi(options: OpenApiOptions): OpenApi {
   function answerVersionTwo(request: ApiRequest): ApiResponse {
     const accept = exchangeOf(request)?.headers.accept ?? ''
     if (wantsProtobuf(accept)) {
-      return conditional(request, document('v2/protobuf', () => encodeOpenApiV2(versionTwo())), protobufV2)
+      return conditional(request, document('v2/protobuf', () => encodeOpenApiV2(versionTwo())), protobufV2Names[1]!)
     }
     return conditional(request, document('v2/json', () => Buffer.from(JSON.stringify(versionTwo()))), 'application/json')
   }
@@ -164,7 +165,7 @@ function conditional(request: ApiRequest, { body, etag }: Document, contentType:
 function wantsProtobuf(accept: string): boolean {
   if (accept === '') return false
   const [best] = parseAccept(accept)
-  return best !== undefined && `${best.type}/${best.subtype}` === protobufV2
+  return best !== undefined && protobufV2Names.includes(`${best.type}/${best.subtype}`)
 }
 
 function resourceListPath(definitions: Definitions): Json {
