@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import type { CronJob } from '../../api/generated/types/batch-v1.ts'
 import { clusterRoles, cronJobs, events, jobs } from '../../api/generated/resources.ts'
 import { createTestCluster, type TestCluster } from '../testing/cluster.ts'
-import { formatIn3339, nextTime, parseSchedule } from './schedule.ts'
+import { formatIn3339, nextTime, parseSchedule } from '../../api/helpers/cron-schedule.ts'
 
 let cluster: TestCluster
 afterEach(() => cluster?.stop())

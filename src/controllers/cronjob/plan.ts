@@ -7,7 +7,7 @@ import { formatTime, parseTime } from '../../api/meta/time.ts'
 import { equalJson } from '../../client/copy.ts'
 import type { Plan, World } from '../../client/reconcile.ts'
 import { create, event, isNamespaceTerminating, type Outcome, remove, type Step, updateStatus } from '../../client/steps.ts'
-import { formatIn3339, isTimeZone, nextTime, parseSchedule, type Schedule } from './schedule.ts'
+import { formatIn3339, isTimeZone, nextTime, parseSchedule, type Schedule } from '../../api/helpers/cron-schedule.ts'
 
 export interface CronJobSnapshot {
   readonly cronJob: CronJob
