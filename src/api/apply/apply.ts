@@ -52,7 +52,9 @@ export function applyPatch(context: ApplyContext): ApplyResult {
   const errors = checkTyped(patch, config.type)
   if (errors.length > 0) throw typedPatchError(context, typedErrorsText(errors))
   const rules = rulesOf(context)
-  const id = managerIdentity({ manager: context.manager || 'unknown', operation: 'Apply', subresource: context.subresource })
+  const id = managerIdentity(
+    { manager: context.manager || 'unknown', operation: 'Apply', subresource: context.subresource },
+  )
   const outcome = applyOrMigrate(context, live, config, managed, id, rules)
   const result: Managed = { fields: outcome.managers, times: managed.times }
   stripMetadata(result, id)
@@ -140,7 +142,9 @@ function allowedByLastApplied(live: TypedValue, { type, apiVersion }: TypedValue
   }
   if (last?.apiVersion !== apiVersion || checkTyped(last, type).length > 0) return undefined
   const { modified, added, removed } = compareTyped(last, live.value, type)
-  return [modified, added, removed].reduce<FieldSet>((set, other) => difference(set, other), toFieldSet(last, type) ?? emptyFieldSet)
+  return [modified, added, removed].reduce<FieldSet>(
+    (set, other) => difference(set, other), toFieldSet(last, type) ?? emptyFieldSet,
+  )
 }
 
 /** 409 with a cause for every conflict. */

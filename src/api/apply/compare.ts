@@ -1,10 +1,11 @@
 /** How two values of one type differ, field by field (structured-merge-diff typed/compare). */
+import { isFields } from '../meta/json-equal.ts'
+import type { Fields } from '../meta/json-equal.ts'
 import { deduce } from './field-types.ts'
 import type { FieldType, ListType, MapType } from './field-types.ts'
 import { emptyFieldSet, fieldNode, leafNode } from './fieldset.ts'
 import type { FieldNode, FieldSet, FieldSetBuilder } from './fieldset.ts'
-import { elementOf, fieldTypeAt, isFields, valuesEqual } from './typed.ts'
-import type { Fields } from './typed.ts'
+import { elementOf, fieldTypeAt, valuesEqual } from './typed.ts'
 
 export interface Comparison {
   readonly removed: FieldSet

@@ -179,7 +179,9 @@ function parseElement(element: string): Parsed {
 /** The element of a list item that is known by keys; fields must be sorted by name. */
 export function keyElement(fields: readonly (readonly [string, unknown])[]): string {
   let out = 'k:{'
-  for (let i = 0; i < fields.length; i++) out += `${i === 0 ? '' : ','}${goJSON(fields[i]![0])}:${goJSON(fields[i]![1])}`
+  for (let i = 0; i < fields.length; i++) {
+    out += `${i === 0 ? '' : ','}${goJSON(fields[i]![0])}:${goJSON(fields[i]![1])}`
+  }
   return `${out}}`
 }
 
@@ -225,7 +227,9 @@ export function compareElements(a: string, b: string): number {
   if (a.startsWith('i:')) return Number(a.slice(2)) - Number(b.slice(2))
   const x = parseElement(a)
   const y = parseElement(b)
-  if (x.rank === 2 || y.rank === 2) return compareValues((x as { value: unknown }).value, (y as { value: unknown }).value)
+  if (x.rank === 2 || y.rank === 2) {
+    return compareValues((x as { value: unknown }).value, (y as { value: unknown }).value)
+  }
   for (let i = 0; i < Math.min(x.fields.length, y.fields.length); i++) {
     const [nameX, valueX] = x.fields[i]!
     const [nameY, valueY] = y.fields[i]!
@@ -251,7 +255,9 @@ function valueText(value: unknown): string {
   if (typeof value === 'string') return goQuote(value)
   if (typeof value === 'number') return goNumber(value)
   if (Array.isArray(value)) return `[${value.map(valueText).join(',')}]`
-  if (value !== null && typeof value === 'object') return Object.entries(value).map(([k, v]) => `${k}=${valueText(v)}`).join('')
+  if (value !== null && typeof value === 'object') {
+    return Object.entries(value).map(([k, v]) => `${k}=${valueText(v)}`).join('')
+  }
   return String(value)
 }
 

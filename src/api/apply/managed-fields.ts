@@ -74,7 +74,9 @@ const emptyObjects = new Map<string, Readonly<Record<string, unknown>>>()
 export function emptyObject(schema: Schema, apiVersion: string, kind = ''): TypedValue {
   const key = schema.name === undefined ? '' : `${apiVersion}/${kind}`
   let value = emptyObjects.get(key)
-  if (value === undefined) emptyObjects.set(key, (value = Object.freeze(key === '' ? {} : goShape({}, { apiVersion, kind }))))
+  if (value === undefined) {
+    emptyObjects.set(key, (value = Object.freeze(key === '' ? {} : goShape({}, { apiVersion, kind }))))
+  }
   return { value, type: objectType(schema), apiVersion }
 }
 
@@ -149,7 +151,9 @@ function startingManaged({ live, newObject, subresource }: UpdateContext): Manag
 const currentOperation = 'current-operation'
 
 /** Records what `newObject` changes in `live` as owned by the manager. In place. */
-export function recordUpdate(managed: Managed, live: TypedValue, next: TypedValue, id: string, now: Date, rules: Rules): Managed {
+export function recordUpdate(
+  managed: Managed, live: TypedValue, next: TypedValue, id: string, now: Date, rules: Rules,
+): Managed {
   const fields = updateManagers(live, next, managed.fields, currentOperation, rules)
   const result: Managed = { fields, times: managed.times }
   stripMetadata(result, currentOperation)
@@ -173,7 +177,9 @@ export function updateManagedFields(context: UpdateContext): ManagedFieldsEntry[
   const managed = startingManaged(context)
   if (managed.fields.size === 0 && live?.metadata.uid) return undefined
   const id = managerIdentity({ manager: manager || 'unknown', operation: 'Update', apiVersion, subresource })
-  const before = live === undefined ? emptyObject(schema, apiVersion, newObject.kind) : typedObject(live, schema, apiVersion)
+  const before = live === undefined
+    ? emptyObject(schema, apiVersion, newObject.kind)
+    : typedObject(live, schema, apiVersion)
   const next = typedObject(newObject, schema, apiVersion)
   return encodeManaged(recordUpdate(managed, before, next, id, now, rulesOf(context)))
 }

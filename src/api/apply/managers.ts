@@ -64,10 +64,14 @@ export function managerText(id: string): string {
 export function decodeManaged(entries: readonly ManagedFieldsEntry[] | null | undefined): Managed {
   const managed = noManaged()
   for (const [i, entry] of (entries ?? []).entries()) {
-    if (entry.operation !== 'Apply' && entry.operation !== 'Update') throw new Error('operation must be `Apply` or `Update`')
+    if (entry.operation !== 'Apply' && entry.operation !== 'Update') {
+      throw new Error('operation must be `Apply` or `Update`')
+    }
     if (!entry.apiVersion) throw new Error('apiVersion must not be empty')
     if (!entry.fieldsType) throw new Error(`missing fieldsType in managed fields entry ${i}`)
-    if (entry.fieldsType !== 'FieldsV1') throw new Error(`invalid fieldsType ${goQuote(entry.fieldsType)} in managed fields entry ${i}`)
+    if (entry.fieldsType !== 'FieldsV1') {
+      throw new Error(`invalid fieldsType ${goQuote(entry.fieldsType)} in managed fields entry ${i}`)
+    }
     const id = managerIdentity(entry)
     const set = entry.fieldsV1 ? decodeFieldSet(entry.fieldsV1) : emptyFieldSet
     managed.fields.set(id, { set, apiVersion: entry.apiVersion, applied: entry.operation === 'Apply' })

@@ -1,8 +1,9 @@
 /** Merges an applied value into a live one by type (structured-merge-diff typed/merge). Unchanged parts are shared. */
+import { isFields } from '../meta/json-equal.ts'
+import type { Fields } from '../meta/json-equal.ts'
 import { deduce } from './field-types.ts'
 import type { FieldType, ListType, MapType } from './field-types.ts'
-import { elementOf, fieldTypeAt, isFields, putField } from './typed.ts'
-import type { Fields } from './typed.ts'
+import { elementOf, fieldTypeAt, putField } from './typed.ts'
 
 /** `applied` over `live`; undefined when nothing is left. */
 export function mergeTyped(live: unknown, applied: unknown, type: FieldType): unknown {

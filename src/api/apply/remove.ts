@@ -1,10 +1,11 @@
 /** Takes fields out of a value by type (structured-merge-diff typed/remove). Unchanged parts are shared. */
+import { isFields } from '../meta/json-equal.ts'
+import type { Fields } from '../meta/json-equal.ts'
 import { deduce, deduced } from './field-types.ts'
 import type { FieldType, ListType, MapType } from './field-types.ts'
 import { emptyFieldSet, insertPath, keyNamesOf, pathsOf, hasPath, union } from './fieldset.ts'
 import type { FieldNode, FieldSet, FieldSetBuilder } from './fieldset.ts'
-import { elementOf, fieldTypeAt, isFields, putField, toFieldSet } from './typed.ts'
-import type { Fields } from './typed.ts'
+import { elementOf, fieldTypeAt, putField, toFieldSet } from './typed.ts'
 
 /** The value without the fields of the set; null where a list or map has nothing left. */
 export function removeItems(value: unknown, items: FieldSet, type: FieldType): unknown {
@@ -49,7 +50,9 @@ function takeFromMap(map: Fields, items: FieldSet, type: MapType, extract: boole
   return some ? out : null
 }
 
-function takeField(value: unknown, node: FieldNode | undefined, type: FieldType, extract: boolean, items: FieldSet): unknown {
+function takeField(
+  value: unknown, node: FieldNode | undefined, type: FieldType, extract: boolean, items: FieldSet,
+): unknown {
   // Upstream goes on with the whole set here, so that of a member that is extracted nothing more is asked.
   if (node?.member) return extract ? take(value, items, type, true) : undefined
   if (node?.children !== undefined) return take(value, node.children, type, extract)
@@ -90,7 +93,9 @@ export function ensureNamedFieldsAreMembers(set: FieldSet, type: FieldType | und
 }
 
 function typeBelow(type: FieldType | undefined, element: string): FieldType | undefined {
-  if (element.startsWith('f:')) return type?.map === undefined ? undefined : type.map.field(element.slice(2)) ?? type.map.element
+  if (element.startsWith('f:')) {
+    return type?.map === undefined ? undefined : type.map.field(element.slice(2)) ?? type.map.element
+  }
   return element.startsWith('k:') ? type?.list?.element : undefined
 }
 
@@ -117,7 +122,9 @@ function reconcile(node: FieldNode, type: FieldType): FieldNode {
 
 const isDeduced = (map: MapType): boolean => map.element === deduced && !map.declares
 
-function reconcileBelow(node: FieldNode, children: FieldSet, typeOf: (element: string) => FieldType | undefined): FieldNode {
+function reconcileBelow(
+  node: FieldNode, children: FieldSet, typeOf: (element: string) => FieldType | undefined,
+): FieldNode {
   let out: FieldSetBuilder | undefined
   for (const [element, child] of children) {
     if (child.children === undefined) continue

@@ -3,8 +3,9 @@
  * what is left when fields are taken out. Values are JSON; undefined is absent, null is an explicit null.
  */
 import { goNumber, goValue } from '../meta/go-text.ts'
-import { jsonEqual } from '../meta/json-equal.ts'
-import { setOwn } from '../schema/decode.ts'
+import { isFields, jsonEqual } from '../meta/json-equal.ts'
+import type { Fields } from '../meta/json-equal.ts'
+import { setOwn } from '../codec/set-own.ts'
 import { deduce } from './field-types.ts'
 import type { FieldType, ListType, MapType } from './field-types.ts'
 import { elementText, keyElement, leafNode, valueElement } from './fieldset.ts'
@@ -21,11 +22,6 @@ export function typedErrorsText(errors: readonly TypedError[]): string {
   return lines.length === 1 ? lines[0]! : ['errors:', ...lines.map((line) => `  ${line}`)].join('\n')
 }
 
-export type Fields = Readonly<Record<string, unknown>>
-
-export const isFields = (value: unknown): value is Fields =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
-
 /** A type with nothing: what values have that no schema declares below. */
 export const noType: FieldType = {}
 
@@ -38,7 +34,9 @@ export function itemElement(list: ListType, item: unknown): { element: string } 
   if (list.keys.length > 0) return keyedElement(list, item)
   if (isFields(item)) return { error: "associative list without keys has an element that's a map type" }
   if (Array.isArray(item)) return { error: 'not supported: associative list with lists as elements' }
-  if (item === null || item === undefined) return { error: "associative list without keys has an element that's an explicit null" }
+  if (item === null || item === undefined) {
+    return { error: "associative list without keys has an element that's an explicit null" }
+  }
   return { element: valueElement(item) }
 }
 

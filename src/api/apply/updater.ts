@@ -115,7 +115,9 @@ function findShift(live: TypedValue, next: TypedValue, managers: Managers, self:
   return { comparison, conflicts }
 }
 
-function compareAt(live: TypedValue, next: TypedValue, apiVersion: string, { convert, filter }: Rules): Comparison | undefined {
+function compareAt(
+  live: TypedValue, next: TypedValue, apiVersion: string, { convert, filter }: Rules,
+): Comparison | undefined {
   const before = convert(live, apiVersion)
   const after = convert(next, apiVersion)
   if (before === undefined || after === undefined) return undefined
@@ -123,7 +125,9 @@ function compareAt(live: TypedValue, next: TypedValue, apiVersion: string, { con
 }
 
 /** The managers after `self` has written `next` over `live`. */
-export function updateManagers(live: TypedValue, next: TypedValue, managers: Managers, self: string, rules: Rules): Managers {
+export function updateManagers(
+  live: TypedValue, next: TypedValue, managers: Managers, self: string, rules: Rules,
+): Managers {
   const out = reconcileManagers(live, managers, rules)
   const { removed, modified, added } = shiftOwnership(live, next, out, self, true, rules)
   const own = out.get(self)?.set ?? emptyFieldSet
@@ -157,7 +161,9 @@ export function applyConfig(
 }
 
 /** Takes out what `self` applied before and neither it nor anyone else states now. */
-function prune(merged: TypedValue, managers: Managers, self: string, last: VersionedSet | undefined, rules: Rules): TypedValue {
+function prune(
+  merged: TypedValue, managers: Managers, self: string, last: VersionedSet | undefined, rules: Rules,
+): TypedValue {
   if (last === undefined || last.set.size === 0) return merged
   // What is applied again needs no look at the rest: the common case of the same configuration.
   if (last.apiVersion === merged.apiVersion && difference(last.set, managers.get(self)!.set).size === 0) return merged
@@ -174,7 +180,9 @@ function addBackOwned(merged: TypedValue, pruned: TypedValue, managers: Managers
   for (const { set, apiVersion } of managers.values()) {
     byVersion.set(apiVersion, union(byVersion.get(apiVersion) ?? emptyFieldSet, set))
   }
-  const versions = [...byVersion.keys()].sort((a, b) => Number(b === pruned.apiVersion) - Number(a === pruned.apiVersion))
+  const versions = [...byVersion.keys()].sort(
+    (a, b) => Number(b === pruned.apiVersion) - Number(a === pruned.apiVersion),
+  )
   let result = pruned
   let full = merged
   for (const version of versions) {

@@ -46,7 +46,9 @@ function compileFields(requirements: readonly NodeSelectorRequirement[]): NodeMa
 }
 
 /** What is wrong with a term's matchFields. */
-export function* checkNodeFields(requirements: readonly NodeSelectorRequirement[], path: string): Generator<FieldError> {
+export function* checkNodeFields(
+  requirements: readonly NodeSelectorRequirement[], path: string,
+): Generator<FieldError> {
   for (const [i, { operator, values }] of requirements.entries()) {
     const at = indexPath(path, i)
     if (operator !== 'In' && operator !== 'NotIn') yield fieldNotSupported(childPath(at, 'operator'), operator, ['In', 'NotIn'])
@@ -78,7 +80,8 @@ export function compileRequiredNodeAffinity(pod: Pick<Pod, 'spec'>): NodeMatcher
   const required = pod.spec?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution
   const labels = set === undefined || Object.keys(set).length === 0 ? undefined : selectorFromSet(set)
   const affinity = required === undefined ? undefined : compileNodeSelector(required)
-  return (node) => (labels === undefined || labels.matches(node.metadata.labels)) && (affinity === undefined || affinity(node))
+  return (node) =>
+    (labels === undefined || labels.matches(node.metadata.labels)) && (affinity === undefined || affinity(node))
 }
 
 export function nodeMatchesPod(pod: Pick<Pod, 'spec'>, node: NodeLike): boolean {

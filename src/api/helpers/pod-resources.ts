@@ -80,7 +80,9 @@ function requestsReader(pod: Pod, options: PodResourcesOptions): Amounts {
     const status = statuses?.get(container.name)
     if (status?.resources) {
       const actuated = status.resources.requests
-      requests = infeasible ? largest(actuated, status.allocatedResources) : largest(requests, actuated, status.allocatedResources)
+      requests = infeasible
+        ? largest(actuated, status.allocatedResources)
+        : largest(requests, actuated, status.allocatedResources)
     }
     return options.nonMissing === undefined ? requests : { ...options.nonMissing, ...requests }
   }

@@ -37,7 +37,9 @@ export function computeQOS(pod: Pod): QOSClass {
   const names = Object.keys(requests)
   const limitCount = Object.keys(limits).length
   if (names.length === 0 && limitCount === 0) return 'BestEffort'
-  const equal = names.every((name) => limits[name] !== undefined && compareQuantity(limits[name], requests[name]!) === 0)
+  const equal = names.every(
+    (name) => limits[name] !== undefined && compareQuantity(limits[name], requests[name]!) === 0,
+  )
   return guaranteed && equal && names.length === limitCount ? 'Guaranteed' : 'Burstable'
 }
 

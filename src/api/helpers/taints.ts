@@ -18,7 +18,9 @@ function compare(toleration: string, taint: string, operator: string): boolean {
   return operator === 'Lt' ? BigInt(taint) < BigInt(toleration) : BigInt(taint) > BigInt(toleration)
 }
 
-export function tolerates(toleration: Toleration, taint: TaintLike, options: TaintOptions = { comparisonOperators: true }): boolean {
+export function tolerates(
+  toleration: Toleration, taint: TaintLike, options: TaintOptions = { comparisonOperators: true },
+): boolean {
   if (toleration.effect && toleration.effect !== taint.effect) return false
   if (toleration.key && toleration.key !== taint.key) return false
   switch (toleration.operator ?? '') {
@@ -27,7 +29,8 @@ export function tolerates(toleration: Toleration, taint: TaintLike, options: Tai
     case 'Exists':
       return true
     case 'Lt': case 'Gt':
-      return options.comparisonOperators === true && compare(toleration.value ?? '', taint.value ?? '', toleration.operator!)
+      return options.comparisonOperators === true
+        && compare(toleration.value ?? '', taint.value ?? '', toleration.operator!)
     default:
       return false
   }

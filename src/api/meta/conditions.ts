@@ -8,7 +8,9 @@ export interface ConditionLike {
   observedGeneration?: number
 }
 
-export function findCondition<C extends { type: string }>(conditions: readonly C[] | undefined, type: string): C | undefined {
+export function findCondition<C extends { type: string }>(
+  conditions: readonly C[] | undefined, type: string,
+): C | undefined {
   return conditions?.find((condition) => condition.type === type)
 }
 
@@ -24,7 +26,9 @@ export function isConditionFalse(conditions: readonly ConditionLike[] | undefine
  * The list with `condition` set. lastTransitionTime moves only when the status changes (to the condition's own, or
  * `now`, RFC 3339); the list itself comes back when nothing changes.
  */
-export function setCondition<C extends ConditionLike>(conditions: readonly C[] | undefined, condition: C, now: string): readonly C[] {
+export function setCondition<C extends ConditionLike>(
+  conditions: readonly C[] | undefined, condition: C, now: string,
+): readonly C[] {
   const list = conditions ?? []
   const at = list.findIndex((c) => c.type === condition.type)
   if (at < 0) return [...list, { ...condition, lastTransitionTime: condition.lastTransitionTime ?? now }]
@@ -37,7 +41,9 @@ export function setCondition<C extends ConditionLike>(conditions: readonly C[] |
 }
 
 /** The list without a type; the list itself when it is not there. */
-export function removeCondition<C extends { type: string }>(conditions: readonly C[] | undefined, type: string): readonly C[] {
+export function removeCondition<C extends { type: string }>(
+  conditions: readonly C[] | undefined, type: string,
+): readonly C[] {
   const list = conditions ?? []
   return list.some((c) => c.type === type) ? list.filter((c) => c.type !== type) : list
 }

@@ -28,7 +28,9 @@ export function intValue(value: IntOrString): number {
 export function scaledCount(value: IntOrString | undefined, total: number, roundUp: boolean): number {
   if (value === undefined) throw new IntOrStringError('nil value for IntOrString')
   if (typeof value === 'number') return value
-  if (!value.endsWith('%')) throw new IntOrStringError('invalid value for IntOrString: invalid type: string is not a percentage')
+  if (!value.endsWith('%')) {
+    throw new IntOrStringError('invalid value for IntOrString: invalid type: string is not a percentage')
+  }
   const percent = atoi(value.slice(0, -1))
   if (typeof percent === 'string') {
     throw new IntOrStringError(`invalid value for IntOrString: invalid value ${goQuote(value)}: ${percent}`)

@@ -1,3 +1,11 @@
+/** Small questions about JSON values. */
+export type Fields = Readonly<Record<string, unknown>>
+
+/** True for objects that are no lists. */
+export function isFields(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
 /** Equality of JSON values; the order of keys does not count. */
 export function jsonEqual(a: unknown, b: unknown): boolean {
   if (a === b) return true
@@ -11,7 +19,9 @@ export function jsonEqual(a: unknown, b: unknown): boolean {
   const keys = Object.keys(a)
   if (keys.length !== Object.keys(b).length) return false
   for (const key of keys) {
-    if (!Object.hasOwn(b, key) || !jsonEqual((a as Record<string, unknown>)[key], (b as Record<string, unknown>)[key])) return false
+    if (!Object.hasOwn(b, key) || !jsonEqual((a as Record<string, unknown>)[key], (b as Record<string, unknown>)[key])) {
+      return false
+    }
   }
   return true
 }

@@ -61,7 +61,9 @@ class Parser {
   /** The next token; words that are operators count as identifiers unless an operator is what may stand here. */
   private peek(operator = false): Item {
     const item = this.items[Math.min(this.at, this.items.length - 1)]!
-    return !operator && (item.token === 'in' || item.token === 'notin') ? { token: 'identifier', literal: item.literal } : item
+    return !operator && (item.token === 'in' || item.token === 'notin')
+      ? { token: 'identifier', literal: item.literal }
+      : item
   }
 
   private take(operator = false): Item {

@@ -115,8 +115,9 @@ function checkRequirement({ key, operator, values }: LabelRequirement, path = ''
   if (keyErrors.length > 0) errors.push(fieldInvalid(childPath(path, 'key'), key, keyErrors.join('; ')))
   const valuePath = childPath(path, 'values')
   const wrong = (detail: string): void => void errors.push(fieldInvalid(valuePath, values, detail))
-  if (!operatorNames.includes(operator)) errors.push(fieldNotSupported(childPath(path, 'operator'), operator, operatorNames))
-  else if (operator === 'in' || operator === 'notin') {
+  if (!operatorNames.includes(operator)) {
+    errors.push(fieldNotSupported(childPath(path, 'operator'), operator, operatorNames))
+  } else if (operator === 'in' || operator === 'notin') {
     if (values.length === 0) wrong("for 'in', 'notin' operators, values set can't be empty")
   } else if (operator === '=' || operator === '==' || operator === '!=') {
     if (values.length !== 1) wrong('exact-match compatibility requires one single value')
@@ -126,12 +127,16 @@ function checkRequirement({ key, operator, values }: LabelRequirement, path = ''
     if (values.length !== 1) wrong("for 'Gt', 'Lt' operators, exactly one value is required")
     values.forEach((value, i) => {
       if (parseInt64(value) !== undefined) return
-      errors.push(fieldInvalid(indexPath(valuePath, i), value, "for 'Gt', 'Lt' operators, the value must be an integer"))
+      errors.push(
+        fieldInvalid(indexPath(valuePath, i), value, "for 'Gt', 'Lt' operators, the value must be an integer"),
+      )
     })
   }
   values.forEach((value, i) => {
     const messages = isLabelValue(value)
-    if (messages.length > 0) errors.push(fieldInvalid(keyPath(indexPath(valuePath, i), key), value, messages.join('; ')))
+    if (messages.length > 0) {
+      errors.push(fieldInvalid(keyPath(indexPath(valuePath, i), key), value, messages.join('; ')))
+    }
   })
   return errors
 }
@@ -170,7 +175,9 @@ export function selectorFromObject(object: LabelSelectorObject | null | undefine
   const cached = known.get(object)
   if (cached !== undefined) return cached
   const requirements: LabelRequirement[] = []
-  for (const [key, value] of Object.entries(object.matchLabels ?? {})) requirements.push(newRequirement(key, '=', [value]))
+  for (const [key, value] of Object.entries(object.matchLabels ?? {})) {
+    requirements.push(newRequirement(key, '=', [value]))
+  }
   for (const { key, operator, values } of object.matchExpressions ?? []) {
     const op = objectOperators[operator]
     if (op === undefined) throw new LabelSelectorError(`${goQuote(operator)} is not a valid label selector operator`)

@@ -19,7 +19,9 @@ export function* validateLabelName(key: string, path: string): Generator<FieldEr
   for (const message of isQualifiedName(key)) yield fieldInvalid(path, key, message)
 }
 
-export function* validateLabels(labels: Readonly<Record<string, string>> | undefined, path: string): Generator<FieldError> {
+export function* validateLabels(
+  labels: Readonly<Record<string, string>> | undefined, path: string,
+): Generator<FieldError> {
   for (const key in labels) {
     yield* validateLabelName(key, path)
     for (const message of isLabelValue(labels[key]!)) yield fieldInvalid(path, labels[key], message)
@@ -39,7 +41,9 @@ export function* validateAnnotations(
 
 function* validateOwnerReference(ref: OwnerReference, path: string): Generator<FieldError> {
   const { group, version } = parseApiVersion(ref.apiVersion ?? '')
-  if (version === '') yield fieldInvalid(childPath(path, 'apiVersion'), ref.apiVersion ?? '', 'version must not be empty')
+  if (version === '') {
+    yield fieldInvalid(childPath(path, 'apiVersion'), ref.apiVersion ?? '', 'version must not be empty')
+  }
   if (!ref.kind) yield fieldInvalid(childPath(path, 'kind'), ref.kind ?? '', 'must not be empty')
   if (!ref.name) yield fieldInvalid(childPath(path, 'name'), ref.name ?? '', 'must not be empty')
   if (!ref.uid) yield fieldInvalid(childPath(path, 'uid'), ref.uid ?? '', 'must not be empty')
@@ -48,7 +52,9 @@ function* validateOwnerReference(ref: OwnerReference, path: string): Generator<F
   }
 }
 
-export function* validateOwnerReferences(refs: readonly OwnerReference[] | undefined, path: string): Generator<FieldError> {
+export function* validateOwnerReferences(
+  refs: readonly OwnerReference[] | undefined, path: string,
+): Generator<FieldError> {
   let controller = ''
   for (const ref of refs ?? []) {
     yield* validateOwnerReference(ref, path)
@@ -88,7 +94,9 @@ export function* validateFieldManager(manager: string | undefined, path: string)
   }
 }
 
-export function* validateManagedFields(entries: readonly ManagedFieldsEntry[] | undefined, path: string): Generator<FieldError> {
+export function* validateManagedFields(
+  entries: readonly ManagedFieldsEntry[] | undefined, path: string,
+): Generator<FieldError> {
   for (const [i, entry] of (entries ?? []).entries()) {
     const at = indexPath(path, i)
     if (entry.operation !== 'Apply' && entry.operation !== 'Update') {
@@ -149,8 +157,12 @@ const zeroMeta: Readonly<Record<string, unknown>> = { name: '', namespace: '', u
 
 /** What is wrong with a change of metadata. */
 export function* validateObjectMetaUpdate(meta: ObjectMeta, old: ObjectMeta, path = 'metadata'): Generator<FieldError> {
-  if (old.deletionTimestamp) yield* validateNoNewFinalizers(meta.finalizers, old.finalizers, childPath(path, 'finalizers'))
-  if (!meta.resourceVersion) yield fieldInvalid(childPath(path, 'resourceVersion'), '', 'must be specified for an update')
+  if (old.deletionTimestamp) {
+    yield* validateNoNewFinalizers(meta.finalizers, old.finalizers, childPath(path, 'finalizers'))
+  }
+  if (!meta.resourceVersion) {
+    yield fieldInvalid(childPath(path, 'resourceVersion'), '', 'must be specified for an update')
+  }
   if ((meta.generation ?? 0) < (old.generation ?? 0)) {
     yield fieldInvalid(childPath(path, 'generation'), meta.generation ?? 0, 'must not be decremented')
   }
@@ -186,7 +198,9 @@ export function* validateLabelSelector(
     if (expression.operator === 'In' || expression.operator === 'NotIn') {
       if (values.length === 0) yield fieldRequired(valuesPath, "must be specified when `operator` is 'In' or 'NotIn'")
     } else if (expression.operator === 'Exists' || expression.operator === 'DoesNotExist') {
-      if (values.length > 0) yield fieldForbidden(valuesPath, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'")
+      if (values.length > 0) {
+        yield fieldForbidden(valuesPath, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'")
+      }
     } else yield fieldInvalid(childPath(at, 'operator'), expression.operator ?? '', 'not a valid selector operator')
     yield* validateLabelName(expression.key ?? '', childPath(at, 'key'))
     if (options.allowInvalidValues) continue
@@ -209,7 +223,9 @@ interface WireCondition {
 }
 
 /** What is wrong with metav1 conditions. */
-export function* validateConditions(conditions: readonly WireCondition[] | undefined, path: string): Generator<FieldError> {
+export function* validateConditions(
+  conditions: readonly WireCondition[] | undefined, path: string,
+): Generator<FieldError> {
   const seen = new Set<string>()
   for (const [i, condition] of (conditions ?? []).entries()) {
     const at = indexPath(path, i)
@@ -225,7 +241,9 @@ function* validateCondition(condition: WireCondition, path: string): Generator<F
     yield fieldNotSupported(childPath(path, 'status'), condition.status ?? '', ['False', 'True', 'Unknown'])
   }
   if ((condition.observedGeneration ?? 0) < 0) {
-    yield fieldInvalid(childPath(path, 'observedGeneration'), condition.observedGeneration, 'must be greater than or equal to zero')
+    yield fieldInvalid(
+      childPath(path, 'observedGeneration'), condition.observedGeneration, 'must be greater than or equal to zero',
+    )
   }
   if (!condition.lastTransitionTime) yield fieldRequired(childPath(path, 'lastTransitionTime'))
   const reason = condition.reason ?? ''
@@ -233,7 +251,9 @@ function* validateCondition(condition: WireCondition, path: string): Generator<F
   if (reason === '') yield fieldRequired(reasonPath)
   else {
     if (!new RegExp(`^${reasonFormat}$`).test(reason)) {
-      yield fieldInvalid(reasonPath, reason, regexError(reasonMessage, reasonFormat, 'my_name', 'MY_NAME', 'MyName', 'ReasonA,ReasonB', 'ReasonA:ReasonB'))
+      yield fieldInvalid(
+        reasonPath, reason, regexError(reasonMessage, reasonFormat, 'my_name', 'MY_NAME', 'MyName', 'ReasonA,ReasonB', 'ReasonA:ReasonB'),
+      )
     }
     if (byteLength(reason) > 1024) yield fieldTooLong(reasonPath, 1024)
   }

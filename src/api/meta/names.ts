@@ -10,7 +10,8 @@ const none: string[] = []
 export const maxLenError = (length: number): string => `must be no more than ${length} characters`
 export const maxBytesError = (length: number): string => `must be no more than ${length} bytes`
 export const emptyError = 'must be non-empty'
-export const inclusiveRangeError = (low: number, high: number): string => `must be between ${low} and ${high}, inclusive`
+export const inclusiveRangeError = (low: number, high: number): string =>
+  `must be between ${low} and ${high}, inclusive`
 
 /** A text about a regular expression, with examples of right values. */
 export function regexError(message: string, regex: string, ...examples: string[]): string {
@@ -31,7 +32,9 @@ export function isDNS1123Label(value: string): string[] {
   const errors: string[] = []
   if (byteLength(value) > 63) errors.push(maxLenError(63))
   if (!labelRegex.test(value)) {
-    errors.push(subdomainRegex.test(value) ? 'must not contain dots' : regexError(labelMessage, labelFormat, 'my-name', '123-abc'))
+    errors.push(
+      subdomainRegex.test(value) ? 'must not contain dots' : regexError(labelMessage, labelFormat, 'my-name', '123-abc'),
+    )
   }
   return errors
 }
@@ -57,7 +60,9 @@ export function isDNS1123SubdomainWithUnderscore(value: string): string[] {
   const errors: string[] = []
   if (byteLength(value) > 253) errors.push(maxLenError(253))
   if (!underscoreRegex.test(value)) {
-    errors.push(regexError("a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' or '.', and must start and end with an alphanumeric character", underscoreFormat, 'example.com'))
+    errors.push(
+      regexError("a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' or '.', and must start and end with an alphanumeric character", underscoreFormat, 'example.com'),
+    )
   }
   return errors
 }
@@ -70,7 +75,9 @@ export function isDNS1035Label(value: string): string[] {
   const errors: string[] = []
   if (byteLength(value) > 63) errors.push(maxLenError(63))
   if (!dns1035Regex.test(value)) {
-    errors.push(regexError("a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character", dns1035Format, 'my-name', 'abc-123'))
+    errors.push(
+      regexError("a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character", dns1035Format, 'my-name', 'abc-123'),
+    )
   }
   return errors
 }
@@ -83,7 +90,9 @@ export function isWildcardDNS1123Subdomain(value: string): string[] {
   const errors: string[] = []
   if (byteLength(value) > 253) errors.push(maxLenError(253))
   if (!wildcardRegex.test(value)) {
-    errors.push(regexError("a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must consist of lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character", wildcardFormat, '*.example.com'))
+    errors.push(
+      regexError("a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must consist of lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character", wildcardFormat, '*.example.com'),
+    )
   }
   return errors
 }
@@ -172,7 +181,9 @@ export function isHTTPHeaderName(value: string): string[] {
 export function isEnvVarName(value: string): string[] {
   const errors: string[] = []
   if (!/^[-._a-zA-Z][-._a-zA-Z0-9]*$/.test(value)) {
-    errors.push(regexError("a valid environment variable name must consist of alphabetic characters, digits, '_', '-', or '.', and must not start with a digit", '[-._a-zA-Z][-._a-zA-Z0-9]*', 'my.env-name', 'MY_ENV.NAME', 'MyEnvName1'))
+    errors.push(
+      regexError("a valid environment variable name must consist of alphabetic characters, digits, '_', '-', or '.', and must not start with a digit", '[-._a-zA-Z][-._a-zA-Z0-9]*', 'my.env-name', 'MY_ENV.NAME', 'MyEnvName1'),
+    )
   }
   return errors.concat(changesDirectory(value))
 }
@@ -189,7 +200,9 @@ export function isConfigMapKey(value: string): string[] {
   const errors: string[] = []
   if (byteLength(value) > 253) errors.push(maxLenError(253))
   if (!/^[-._a-zA-Z0-9]+$/.test(value)) {
-    errors.push(regexError("a valid config key must consist of alphanumeric characters, '-', '_' or '.'", '[-._a-zA-Z0-9]+', 'key.name', 'KEY_NAME', 'key-name'))
+    errors.push(
+      regexError("a valid config key must consist of alphanumeric characters, '-', '_' or '.'", '[-._a-zA-Z0-9]+', 'key.name', 'KEY_NAME', 'key-name'),
+    )
   }
   return errors.concat(changesDirectory(value))
 }
@@ -223,7 +236,9 @@ export type NameCheck = (name: string, prefix: boolean) => string[]
 const maskTrailingDash = (name: string): string =>
   name.length > 1 && name.endsWith('-') ? `${name.slice(0, -2)}a` : name
 
-export const nameIsDNSSubdomain: NameCheck = (name, prefix) => isDNS1123Subdomain(prefix ? maskTrailingDash(name) : name)
+export const nameIsDNSSubdomain: NameCheck = (name, prefix) =>
+  isDNS1123Subdomain(prefix ? maskTrailingDash(name) : name)
 export const nameIsDNSLabel: NameCheck = (name, prefix) => isDNS1123Label(prefix ? maskTrailingDash(name) : name)
 export const nameIsDNS1035Label: NameCheck = (name, prefix) => isDNS1035Label(prefix ? maskTrailingDash(name) : name)
-export const nameIsPathSegment: NameCheck = (name, prefix) => (prefix ? isPathSegmentPrefix(name) : isPathSegmentName(name))
+export const nameIsPathSegment: NameCheck = (name, prefix) =>
+  (prefix ? isPathSegmentPrefix(name) : isPathSegmentName(name))

@@ -117,7 +117,8 @@ interface Amount {
   readonly scale: number
 }
 
-const signed = (value: number | bigint, negative: boolean): number | bigint => (negative && value !== 0 ? -value : value)
+const signed = (value: number | bigint, negative: boolean): number | bigint =>
+  (negative && value !== 0 ? -value : value)
 
 /** A number where it is exact. */
 function small(value: bigint): number | bigint {

@@ -66,7 +66,9 @@ export function timeParseError(text: string, micro = false): string {
   let rest = text
   for (const [name, pattern] of micro ? fieldsOfMicroTime : fieldsOfTime) {
     const match = pattern.exec(rest)
-    if (match === null) return `parsing time ${JSON.stringify(text)} as ${JSON.stringify(layout)}: cannot parse ${JSON.stringify(rest)} as ${JSON.stringify(name)}`
+    if (match === null) {
+      return `parsing time ${JSON.stringify(text)} as ${JSON.stringify(layout)}: cannot parse ${JSON.stringify(rest)} as ${JSON.stringify(name)}`
+    }
     rest = rest.slice(match[0].length)
   }
   if (rest !== '') return `parsing time ${JSON.stringify(text)}: extra text: ${JSON.stringify(rest)}`

@@ -6,7 +6,7 @@ import { badRequest, rejectedRequest, requestEntityTooLarge } from '../meta/erro
 import { goQuote } from '../meta/go-text.ts'
 import { jsonEqual } from '../meta/json-equal.ts'
 import { jsonKind } from '../schema/go-decode.ts'
-import { setOwn } from '../schema/decode.ts'
+import { setOwn } from '../codec/set-own.ts'
 
 /** Operations that one patch may have. */
 export const maxJsonPatchOperations = 10_000
@@ -213,26 +213,34 @@ class Patcher {
   private add(operation: Operation): void {
     const path = this.pathOf(operation, 'add')
     const target = this.find(path, true)
-    if (target === undefined) throw new JsonPatchError(`add operation does not apply: doc is missing path: "${path}": missing value`)
+    if (target === undefined) {
+      throw new JsonPatchError(`add operation does not apply: doc is missing path: "${path}": missing value`)
+    }
     wrapped(`error in add for path: '${path}'`, () => this.insert(target.container, target.key, operation.value ?? null))
   }
 
   private remove(operation: Operation): void {
     const path = this.pathOf(operation, 'remove')
     const target = this.find(path, true)
-    if (target === undefined) throw new JsonPatchError(`remove operation does not apply: doc is missing path: "${path}": missing value`)
+    if (target === undefined) {
+      throw new JsonPatchError(`remove operation does not apply: doc is missing path: "${path}": missing value`)
+    }
     wrapped(`error in remove for path: '${path}'`, () => this.delete(target.container, target.key))
   }
 
   private replace(operation: Operation): void {
     const path = this.pathOf(operation, 'replace')
     if (path === '') {
-      if (!isContainer(operation.value)) throw new JsonPatchError('replace operation value must be object or array: %!w(<nil>)')
+      if (!isContainer(operation.value)) {
+        throw new JsonPatchError('replace operation value must be object or array: %!w(<nil>)')
+      }
       this.root = operation.value
       return
     }
     const target = this.find(path, true)
-    if (target === undefined) throw new JsonPatchError(`replace operation does not apply: doc is missing path: ${path}: missing value`)
+    if (target === undefined) {
+      throw new JsonPatchError(`replace operation does not apply: doc is missing path: ${path}: missing value`)
+    }
     try {
       this.get(target.container, target.key)
     } catch (error) {
@@ -245,7 +253,9 @@ class Patcher {
   private move(operation: Operation): void {
     const from = this.fromOf(operation, 'move')
     const source = this.find(from, true)
-    if (source === undefined) throw new JsonPatchError(`move operation does not apply: doc is missing from path: ${from}: missing value`)
+    if (source === undefined) {
+      throw new JsonPatchError(`move operation does not apply: doc is missing from path: ${from}: missing value`)
+    }
     const value = wrapped(`error in move for path: '${source.key}'`, () => {
       const found = this.get(source.container, source.key)
       this.delete(source.container, source.key)
@@ -262,7 +272,9 @@ class Patcher {
   private copy(operation: Operation): void {
     const from = this.fromOf(operation, 'copy')
     const source = this.find(from, false)
-    if (source === undefined) throw new JsonPatchError(`copy operation does not apply: doc is missing from path: ${from}: missing value`)
+    if (source === undefined) {
+      throw new JsonPatchError(`copy operation does not apply: doc is missing from path: ${from}: missing value`)
+    }
     const value = wrapped(`error in copy for from: '${from}'`, () => this.get(source.container, source.key))
     const path = this.pathOf(operation, 'copy')
     // The value now stands in two places, so nothing made so far may be changed in place any more.
@@ -282,7 +294,9 @@ class Patcher {
       return
     }
     const target = this.find(path, false)
-    if (target === undefined) throw new JsonPatchError(`test operation does not apply: is missing path: ${path}: missing value`)
+    if (target === undefined) {
+      throw new JsonPatchError(`test operation does not apply: is missing path: ${path}: missing value`)
+    }
     const value = wrapped(`error in test for path: '${path}'`, () => this.get(target.container, target.key))
     if (!jsonEqual(value ?? null, operation.value ?? null)) throw failed
   }

@@ -1,11 +1,10 @@
 /** JSON merge patch (RFC 7386) as evanphx/json-patch does it. Inputs are never changed; unchanged parts are shared. */
 import { badRequest } from '../meta/errors.ts'
-import { setOwn } from '../schema/decode.ts'
+import { setOwn } from '../codec/set-own.ts'
+import { isFields } from '../meta/json-equal.ts'
+import type { Fields } from '../meta/json-equal.ts'
 import { jsonKind } from '../schema/go-decode.ts'
 
-type Fields = Record<string, unknown>
-
-const isFields = (value: unknown): value is Fields => typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** The document with the patch merged in; throws a 400 StatusError when the patch is no object. */
 export function applyMergePatch(document: unknown, patch: unknown): unknown {
@@ -17,7 +16,7 @@ export function applyMergePatch(document: unknown, patch: unknown): unknown {
 }
 
 function mergeFields(document: Fields, patch: Fields): Fields {
-  let out: Fields | undefined
+  let out: Record<string, unknown> | undefined
   for (const key of Object.keys(patch)) {
     const value = patch[key]
     const current = Object.hasOwn(document, key) ? document[key] : undefined
@@ -46,7 +45,7 @@ function withoutNulls(value: unknown): unknown {
     return value.some((item) => withoutNulls(item) !== item) ? value.map(withoutNulls) : value
   }
   if (!isFields(value)) return value
-  let out: Fields | undefined
+  let out: Record<string, unknown> | undefined
   for (const key of Object.keys(value)) {
     const item = value[key]
     if (item === null) {
@@ -68,7 +67,7 @@ export function createMergePatch(from: unknown, to: unknown): Fields {
 }
 
 function diffFields(from: Fields, to: Fields): Fields {
-  const patch: Fields = {}
+  const patch: Record<string, unknown> = {}
   for (const key of Object.keys(from)) if (!Object.hasOwn(to, key)) setOwn(patch, key, null)
   for (const key of Object.keys(to)) {
     const before = Object.hasOwn(from, key) ? from[key] : undefined

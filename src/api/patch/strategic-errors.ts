@@ -1,11 +1,7 @@
 /** Texts and small checks that the parts of strategic merge patch share (apimachinery pkg/util/mergepatch). */
 import { rejectedRequest, unknownError } from '../meta/errors.ts'
 import { goValue } from '../meta/go-text.ts'
-
-export type Fields = Record<string, unknown>
-
-export const isFields = (value: unknown): value is Fields =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
+import type { Fields } from '../meta/json-equal.ts'
 
 /** The reflect.Type of a JSON value. */
 function goKind(value: unknown): string {

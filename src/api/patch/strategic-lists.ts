@@ -1,8 +1,9 @@
 /** How strategic merge patch merges lists: by merge key or as sets of scalars, in the patch's order. */
 import { unknownError } from '../meta/errors.ts'
 import { goValue } from '../meta/go-text.ts'
-import { badArgType, isFields, listOfLists, noMergeKey } from './strategic-errors.ts'
-import type { Fields } from './strategic-errors.ts'
+import { isFields } from '../meta/json-equal.ts'
+import type { Fields } from '../meta/json-equal.ts'
+import { badArgType, listOfLists, noMergeKey } from './strategic-errors.ts'
 
 type List = readonly unknown[]
 type MergeMaps = (original: Fields, patch: Fields) => Fields
@@ -25,7 +26,9 @@ export function elementKind(...lists: List[]): 'map' | 'scalar' {
 }
 
 /** A list merged with its patch, or with the scalars in the patch taken out of it. */
-export function mergeList(original: List, patch: List, mergeKey: string, deleting: boolean, mergeMaps: MergeMaps): List {
+export function mergeList(
+  original: List, patch: List, mergeKey: string, deleting: boolean, mergeMaps: MergeMaps,
+): List {
   if (original.length === 0 && patch.length === 0) return original
   if (elementKind(original, patch) === 'scalar') {
     if (deleting) return original.filter((item) => !patch.includes(item))
@@ -108,7 +111,9 @@ function orderLeftBehind(original: List, patch: List, mergeKey: string): List {
   }
   if (elements.some((element) => element['$patch'] === 'replace')) return slots
   for (const element of elements) {
-    if (Object.hasOwn(element, '$patch') || slots.slice(0, used).some((item) => item[mergeKey] === element[mergeKey])) continue
+    if (Object.hasOwn(element, '$patch') || slots.slice(0, used).some((item) => item[mergeKey] === element[mergeKey])) {
+      continue
+    }
     if (used === slots.length) break
     slots[used++] = element
   }

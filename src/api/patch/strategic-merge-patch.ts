@@ -5,11 +5,12 @@
  */
 import { badRequest, unknownError } from '../meta/errors.ts'
 import { goQuote, goValue } from '../meta/go-text.ts'
-import { setOwn } from '../schema/decode.ts'
+import { isFields } from '../meta/json-equal.ts'
+import type { Fields } from '../meta/json-equal.ts'
+import { setOwn } from '../codec/set-own.ts'
 import { jsonKind } from '../schema/go-decode.ts'
 import type { Schema } from '../schema/schema.ts'
-import { badArgType, isFields, noMergeKey } from './strategic-errors.ts'
-import type { Fields } from './strategic-errors.ts'
+import { badArgType, noMergeKey } from './strategic-errors.ts'
 import { mergeList, orderedList } from './strategic-lists.ts'
 
 type List = readonly unknown[]
@@ -72,7 +73,7 @@ class MapMerger {
   private readonly original: Fields
   private readonly patch: Fields
   private readonly schema: Schema
-  private out: Fields
+  private out: Record<string, unknown>
   /** Keys of the patch that directives have dealt with. */
   private readonly done = new Set<string>()
 
@@ -80,7 +81,7 @@ class MapMerger {
     this.original = original
     this.patch = patch
     this.schema = schema
-    this.out = original
+    this.out = original as Record<string, unknown>
   }
 
   run(): Fields {
@@ -114,7 +115,9 @@ class MapMerger {
     if (!Array.isArray(list)) throw badRequest(badPatch.retainKeys)
     const keep = new Set<unknown>(list)
     for (const [key, value] of Object.entries(this.patch)) {
-      if (value === null || key === retainKeysDirective || key.startsWith(deletePrefix) || key.startsWith(orderPrefix)) continue
+      if (value === null || key === retainKeysDirective || key.startsWith(deletePrefix) || key.startsWith(orderPrefix)) {
+        continue
+      }
       if (!keep.has(key)) throw badRequest(badPatch.retainKeys)
     }
     for (const key of Object.keys(this.original)) if (!keep.has(key)) this.remove(key)

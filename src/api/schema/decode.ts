@@ -3,6 +3,7 @@
  * quantities, times and bytes take their stored form, and a value of a wrong type is an error in Go's words.
  * Inputs are never changed; parts that stay as they are are shared with the result.
  */
+import { setOwn } from '../codec/set-own.ts'
 import { badRequest } from '../meta/errors.ts'
 import type { GroupVersionKind, KubeObject } from '../meta/object.ts'
 import { canonicalQuantity, QuantityError } from '../meta/quantity.ts'
@@ -57,12 +58,6 @@ function zeroOf(schema: Schema): unknown {
   }
 }
 
-/** Sets an own property whatever its name. */
-export function setOwn(object: Record<string, unknown>, key: string, value: unknown): void {
-  if (key === '__proto__') Object.defineProperty(object, key, { value, enumerable: true, writable: true, configurable: true })
-  else object[key] = value
-}
-
 const shortNames = new Map<string, string>()
 
 function shortName(name: string): string {
@@ -74,7 +69,8 @@ function shortName(name: string): string {
 /** Go does not write lists and maps that are empty, unless their field is required. [] managedFields has a meaning. */
 function isOmitted(value: unknown, key: string, schema: Schema, property: Schema): boolean {
   if (typeof value !== 'object' || value === null || property.properties !== undefined) return false
-  const collection = property.type === 'array' || (property.type === 'object' && property.additionalProperties !== undefined)
+  const collection = property.type === 'array'
+    || (property.type === 'object' && property.additionalProperties !== undefined)
   if (!collection || (Array.isArray(value) ? value.length : Object.keys(value).length) > 0) return false
   return key !== 'managedFields' && schema.required?.includes(key) !== true
 }
@@ -106,7 +102,9 @@ class Reader {
   }
 
   private refuse(value: unknown, schema: Schema, what = jsonKind(value)): unknown {
-    return this.error === undefined ? this.fail(typeErrorText(what, goTypeOf(schema), this.struct, this.steps)) : undefined
+    return this.error === undefined
+      ? this.fail(typeErrorText(what, goTypeOf(schema), this.struct, this.steps))
+      : undefined
   }
 
   private readNumber(value: unknown, schema: Schema): unknown {
@@ -149,7 +147,9 @@ class Reader {
     if (time === undefined || digits === undefined) {
       return this.fail(timeParseError(value, true))
     }
-    return value.endsWith('Z') ? value : `${new Date(Math.floor(time / 1000) * 1000).toISOString().slice(0, -5)}.${digits}Z`
+    return value.endsWith('Z')
+      ? value
+      : `${new Date(Math.floor(time / 1000) * 1000).toISOString().slice(0, -5)}.${digits}Z`
   }
 
   private readDuration(value: string): unknown {

@@ -3,7 +3,7 @@
  * values that Go always writes and the defaults that their types declare; kinds add their own after them.
  * Inputs are never changed and defaults are copied; parts of the input that stay as they are are shared with the result.
  */
-import { setOwn } from './decode.ts'
+import { setOwn } from '../codec/set-own.ts'
 import type { Schema } from './schema.ts'
 
 /** The value with defaults filled in at every level that exists (defaults of defaults included). */

@@ -1,6 +1,8 @@
 /** Objects inside custom resources (x-kubernetes-embedded-resource): their type and metadata must be right too. */
 import type { FieldError } from '../meta/errors.ts'
 import { childPath, fieldInvalid, fieldRequired, indexPath, keyPath } from '../meta/field-errors.ts'
+import { isFields } from '../meta/json-equal.ts'
+import type { Fields } from '../meta/json-equal.ts'
 import { validateObjectMeta } from '../meta/metadata-validation.ts'
 import { isDNS1035Label, nameIsPathSegment } from '../meta/names.ts'
 import type { ObjectMeta } from '../meta/object.ts'
@@ -9,8 +11,6 @@ import { decodeValue } from './decode.ts'
 import { fieldSchemaOf } from './walk.ts'
 import type { Schema } from './schema.ts'
 
-type Fields = Readonly<Record<string, unknown>>
-const isFields = (value: unknown): value is Fields => typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** What is wrong with the embedded objects of a value. */
 export function* validateEmbedded(value: unknown, schema: Schema | undefined, path = ''): Generator<FieldError> {
@@ -37,7 +37,10 @@ function* validateOne(object: Fields, path: string): Generator<FieldError> {
   const metaPath = childPath(path, 'metadata')
   const { value, error } = decodeMetadata(object['metadata'])
   if (error !== undefined) yield fieldInvalid(metaPath, object['metadata'], error)
-  else yield* validateObjectMeta({ ...value, name: value.name || 'fakename' }, !!value.namespace, nameIsPathSegment, metaPath)
+  else {
+    const named = { ...value, name: value.name || 'fakename' }
+    yield* validateObjectMeta(named, !!value.namespace, nameIsPathSegment, metaPath)
+  }
 }
 
 function* validateText(
@@ -65,6 +68,8 @@ export interface DecodedMetadata {
 
 /** Reads an object's metadata as every kind has it. Unknown fields are told relative to the metadata. */
 export function decodeMetadata(metadata: unknown): DecodedMetadata {
-  const { value, unknownFields, error } = decodeValue(metadata, schemaOf('io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta'))
+  const { value, unknownFields, error } = decodeValue(
+    metadata, schemaOf('io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta'),
+  )
   return { value: (value ?? {}) as ObjectMeta, unknownFields, ...(error === undefined ? {} : { error }) }
 }

@@ -34,8 +34,10 @@ function checksum(digits: string, weights: (index: number) => number, modulus: n
 }
 
 const bare = (text: string): string => text.replace(/[\s-]/g, '')
-const isISBN10: Check = (text) => /^(?:[0-9]{9}X|[0-9]{10})$/.test(bare(text)) && checksum(bare(text), (i) => 10 - i, 11)
-const isISBN13: Check = (text) => /^[0-9]{13}$/.test(bare(text)) && checksum(bare(text), (i) => (i % 2 === 0 ? 1 : 3), 10)
+const isISBN10: Check = (text) =>
+  /^(?:[0-9]{9}X|[0-9]{10})$/.test(bare(text)) && checksum(bare(text), (i) => 10 - i, 11)
+const isISBN13: Check = (text) =>
+  /^[0-9]{13}$/.test(bare(text)) && checksum(bare(text), (i) => (i % 2 === 0 ? 1 : 3), 10)
 
 const cardPattern = /^(?:4[0-9]{12}(?:[0-9]{3})?|5[1-5][0-9]{14}|6(?:011|5[0-9][0-9])[0-9]{12}|3[47][0-9]{13}|3(?:0[0-5]|[68][0-9])[0-9]{11}|(?:2131|1800|35\d{3})\d{11})$/
 
@@ -51,7 +53,9 @@ function isCreditCard(text: string): boolean {
   return sum % 10 === 0
 }
 
-const isMAC = regex(/^(?:[0-9a-fA-F]{2}([:-])(?:[0-9a-fA-F]{2}\1){4,18}[0-9a-fA-F]{2}|(?:[0-9a-fA-F]{4}\.){2,9}[0-9a-fA-F]{4})$/)
+const isMAC = regex(
+  /^(?:[0-9a-fA-F]{2}([:-])(?:[0-9a-fA-F]{2}\1){4,18}[0-9a-fA-F]{2}|(?:[0-9a-fA-F]{4}\.){2,9}[0-9a-fA-F]{4})$/,
+)
 
 function isRequestURI(text: string): boolean {
   // eslint-disable-next-line no-control-regex
@@ -63,7 +67,8 @@ function isRequestURI(text: string): boolean {
 const hostnamePattern = String.raw`^([a-zA-Z0-9\p{S}\p{L}]((-?[a-zA-Z0-9\p{S}\p{L}]{0,62})?)|([a-zA-Z0-9\p{S}\p{L}](([a-zA-Z0-9-\p{S}\p{L}]{0,61}[a-zA-Z0-9\p{S}\p{L}])?)(\.)){1,}([a-zA-Z\p{L}]){2,63})$`
 
 const isHostname: Check = (text) =>
-  matchesPattern(text, hostnamePattern) && Buffer.byteLength(text) <= 255 && text.split('.').every((part) => part.length <= 63)
+  matchesPattern(text, hostnamePattern) && Buffer.byteLength(text) <= 255
+    && text.split('.').every((part) => part.length <= 63)
 
 const isDate: Check = (text) => /^\d{4}-\d\d-\d\d$/.test(text) && parseTime(`${text}T00:00:00Z`) !== undefined
 

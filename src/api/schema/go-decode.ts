@@ -59,7 +59,9 @@ export function strictPath(steps: readonly Step[], last: string): string {
 /** "json: cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas of type int32". */
 export function typeErrorText(what: string, type: string, struct: string, steps: readonly Step[]): string {
   const fields = steps.filter((step) => typeof step === 'string' && !step.startsWith(mapKeyMark))
-  const where = fields.length === 0 ? 'Go value' : `Go struct field ${struct}.${fields.join('.').replaceAll(embeddedMark, '')}`
+  const where = fields.length === 0
+    ? 'Go value'
+    : `Go struct field ${struct}.${fields.join('.').replaceAll(embeddedMark, '')}`
   return `json: cannot unmarshal ${what} into ${where} of type ${type}`
 }
 

@@ -75,16 +75,22 @@ function convert(props: JSONSchemaProps): Schema {
   for (const key of same) if (props[key] !== undefined) out[key] = props[key]
   for (const [from, to] of extensions) if (props[from] !== undefined && props[from] !== false) out[to] = props[from]
   if (props.properties !== undefined) {
-    out['properties'] = Object.fromEntries(Object.entries(props.properties).map(([name, value]) => [name, schemaFromJSON(value)]))
+    out['properties'] = Object.fromEntries(
+      Object.entries(props.properties).map(([name, value]) => [name, schemaFromJSON(value)]),
+    )
   }
   if (props.additionalProperties !== undefined) {
     const values = props.additionalProperties
     out['additionalProperties'] = typeof values === 'boolean' ? values : schemaFromJSON(values)
   }
   // Lists of item schemas are not structural: the CRD's own validation refuses them.
-  const items = Array.isArray(props.items) ? props.items[0] as JSONSchemaProps | undefined : props.items as JSONSchemaProps | undefined
+  const items = Array.isArray(props.items)
+    ? props.items[0] as JSONSchemaProps | undefined
+    : props.items as JSONSchemaProps | undefined
   if (items !== undefined) out['items'] = schemaFromJSON(items)
-  for (const key of ['allOf', 'anyOf', 'oneOf'] as const) if (props[key] !== undefined) out[key] = props[key].map(schemaFromJSON)
+  for (const key of ['allOf', 'anyOf', 'oneOf'] as const) {
+    if (props[key] !== undefined) out[key] = props[key].map(schemaFromJSON)
+  }
   if (props.not !== undefined) out['not'] = schemaFromJSON(props.not)
   return out as Schema
 }
@@ -116,10 +122,14 @@ function withObjectFields(schema: Schema): Schema {
 function embed(schema: Schema): Schema {
   const out: { -readonly [K in keyof Schema]: Schema[K] } = { ...schema }
   if (schema.properties !== undefined) {
-    out.properties = Object.fromEntries(Object.entries(schema.properties).map(([name, value]) => [name, embedBelow(value)]))
+    out.properties = Object.fromEntries(
+      Object.entries(schema.properties).map(([name, value]) => [name, embedBelow(value)]),
+    )
   }
   if (schema.items !== undefined) out.items = embedBelow(schema.items)
-  if (typeof schema.additionalProperties === 'object') out.additionalProperties = embedBelow(schema.additionalProperties)
+  if (typeof schema.additionalProperties === 'object') {
+    out.additionalProperties = embedBelow(schema.additionalProperties)
+  }
   return out
 }
 

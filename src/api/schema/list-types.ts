@@ -1,10 +1,10 @@
 /** Duplicates in lists of type set and map (apiextensions-apiserver schema/listtype). */
 import type { FieldError } from '../meta/errors.ts'
 import { childPath, fieldDuplicate, fieldInvalid, indexPath, keyPath } from '../meta/field-errors.ts'
+import { isFields } from '../meta/json-equal.ts'
+import type { Fields } from '../meta/json-equal.ts'
 import type { Schema } from './schema.ts'
 
-type Fields = Readonly<Record<string, unknown>>
-const isFields = (value: unknown): value is Fields => typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** Every element that repeats an earlier one, told once for each value. */
 export function* validateListTypes(value: unknown, schema: Schema | undefined, path = ''): Generator<FieldError> {

@@ -3,7 +3,7 @@
  * nulls that may not stand (schema/defaulting prunenulls). Inputs are never changed; unchanged parts are shared.
  */
 import { compareText } from '../meta/go-text.ts'
-import { setOwn } from './decode.ts'
+import { setOwn } from '../codec/set-own.ts'
 import { decodeMetadata } from './embedded.ts'
 import type { Schema } from './schema.ts'
 
@@ -41,8 +41,12 @@ function prune(value: unknown, schema: Schema | null, path: string, unknown: str
     return next === undefined ? value : mapList(value, (item, i) => prune(item, next, `${path}[${i}]`, unknown))
   }
   return mapFields(value as Record<string, unknown>, (key, item) => {
-    if (schema?.embeddedResource && isMeta(key)) return key === 'metadata' && path !== '' ? readMetadata(item, path, unknown) : item
-    const property = schema?.properties !== undefined && Object.hasOwn(schema.properties, key) ? schema.properties[key]! : undefined
+    if (schema?.embeddedResource && isMeta(key)) {
+      return key === 'metadata' && path !== '' ? readMetadata(item, path, unknown) : item
+    }
+    const property = schema?.properties !== undefined && Object.hasOwn(schema.properties, key)
+      ? schema.properties[key]!
+      : undefined
     const next = property ?? (schema === null ? undefined : valuesOf(schema))
     if (next !== undefined) return prune(item, next, under(path, key), unknown)
     if (keep) return item

@@ -25,7 +25,9 @@ function* invariants(props: JSONSchemaProps, level: Level, path: string): Genera
   const items = itemsOf(props)
   if (props.type === 'array' && items === undefined) yield fieldRequired(childPath(path, 'items'), 'must be specified')
   if (items !== undefined) yield* invariants(items, 'item', childPath(path, 'items'))
-  for (const [name, value] of Object.entries(props.properties ?? {})) yield* invariants(value, 'field', propertyPath(path, name))
+  for (const [name, value] of Object.entries(props.properties ?? {})) {
+    yield* invariants(value, 'field', propertyPath(path, name))
+  }
   if (props.additionalProperties !== undefined) {
     const at = childPath(path, 'additionalProperties')
     if (level === 'root') yield fieldForbidden(at, 'must not be used at the root')
@@ -40,7 +42,9 @@ function* invariants(props: JSONSchemaProps, level: Level, path: string): Genera
 function* extensions(props: JSONSchemaProps, path: string): Generator<FieldError> {
   if (!props['x-kubernetes-int-or-string']) return
   for (const name of ['x-kubernetes-preserve-unknown-fields', 'x-kubernetes-embedded-resource'] as const) {
-    if (props[name]) yield fieldInvalid(childPath(path, name), true, 'must be false if x-kubernetes-int-or-string is true')
+    if (props[name]) {
+      yield fieldInvalid(childPath(path, name), true, 'must be false if x-kubernetes-int-or-string is true')
+    }
   }
 }
 
@@ -61,7 +65,9 @@ function* typeRules(props: JSONSchemaProps, level: Level, path: string): Generat
     yield fieldRequired(at, emptyType[level])
   }
   if (embedded && props.additionalProperties !== undefined) {
-    yield fieldForbidden(childPath(path, 'additionalProperties'), 'must not be used if x-kubernetes-embedded-resource is set')
+    yield fieldForbidden(
+      childPath(path, 'additionalProperties'), 'must not be used if x-kubernetes-embedded-resource is set',
+    )
   }
   if (level === 'root' && type !== '' && type !== 'object') yield fieldInvalid(at, type, 'must be object at the root')
 }
@@ -77,13 +83,19 @@ function* objectFields(props: JSONSchemaProps, level: Level, path: string): Gene
   const metadata = props.properties?.['metadata']
   if (metadata !== undefined) {
     const at = propertyPath(path, 'metadata')
-    if (checked && metadata.type !== 'object') yield fieldInvalid(childPath(at, 'type'), metadata.type ?? '', 'must be object')
+    if (checked && metadata.type !== 'object') {
+      yield fieldInvalid(childPath(at, 'type'), metadata.type ?? '', 'must be object')
+    }
     if (level === 'root' && !isBareMetadata(metadata)) {
-      yield fieldForbidden(at, 'must not specify anything other than name and generateName, but metadata is implicitly specified')
+      yield fieldForbidden(
+        at, 'must not specify anything other than name and generateName, but metadata is implicitly specified',
+      )
     }
   }
   if (embedded && !props['x-kubernetes-preserve-unknown-fields'] && Object.keys(props.properties ?? {}).length === 0) {
-    yield fieldRequired(childPath(path, 'properties'), 'must not be empty if x-kubernetes-embedded-resource is true without x-kubernetes-preserve-unknown-fields')
+    yield fieldRequired(
+      childPath(path, 'properties'), 'must not be empty if x-kubernetes-embedded-resource is true without x-kubernetes-preserve-unknown-fields',
+    )
   }
 }
 
@@ -96,14 +108,20 @@ function isBareMetadata(metadata: JSONSchemaProps): boolean {
 
 const intOrString = [{ type: 'integer' }, { type: 'string' }]
 
-function* valueValidation(props: JSONSchemaProps, path: string, skipAnyOf = isIntOrString(props.anyOf)): Generator<FieldError> {
+function* valueValidation(
+  props: JSONSchemaProps, path: string, skipAnyOf = isIntOrString(props.anyOf),
+): Generator<FieldError> {
   if (!skipAnyOf) {
-    for (const [i, nested] of (props.anyOf ?? []).entries()) yield* nestedRules(nested, indexPath(childPath(path, 'anyOf'), i))
+    for (const [i, nested] of (props.anyOf ?? []).entries()) {
+      yield* nestedRules(nested, indexPath(childPath(path, 'anyOf'), i))
+    }
   }
   for (const [i, nested] of (props.allOf ?? []).entries()) {
     yield* nestedRules(nested, indexPath(childPath(path, 'allOf'), i), i === 0 && isIntOrString(nested.anyOf))
   }
-  for (const [i, nested] of (props.oneOf ?? []).entries()) yield* nestedRules(nested, indexPath(childPath(path, 'oneOf'), i))
+  for (const [i, nested] of (props.oneOf ?? []).entries()) {
+    yield* nestedRules(nested, indexPath(childPath(path, 'oneOf'), i))
+  }
   if (props.not !== undefined) yield* nestedRules(props.not, childPath(path, 'not'))
   if (!props.pattern) return
   try {
@@ -128,7 +146,9 @@ function* nestedRules(props: JSONSchemaProps, path: string, skipAnyOf = false): 
   yield* valueValidation(props, path, skipAnyOf)
   const items = itemsOf(props)
   if (items !== undefined) yield* nestedRules(items, childPath(path, 'items'))
-  for (const [name, value] of Object.entries(props.properties ?? {})) yield* nestedRules(value, propertyPath(path, name))
+  for (const [name, value] of Object.entries(props.properties ?? {})) {
+    yield* nestedRules(value, propertyPath(path, name))
+  }
   for (const [name, what] of mustBe) {
     const value = props[name]
     if (value === undefined || value === '' || value === false || (Array.isArray(value) && value.length === 0)) continue
@@ -160,8 +180,12 @@ function* nestedCompleteness(
   }
   yield* completeness(nested, stated, statedPath, path)
   const items = itemsOf(nested)
-  if (items !== undefined) yield* nestedCompleteness(items, itemsOf(stated), childPath(statedPath, 'items'), childPath(path, 'items'))
+  if (items !== undefined) {
+    yield* nestedCompleteness(items, itemsOf(stated), childPath(statedPath, 'items'), childPath(path, 'items'))
+  }
   for (const [name, value] of Object.entries(nested.properties ?? {})) {
-    yield* nestedCompleteness(value, stated.properties?.[name], propertyPath(statedPath, name), propertyPath(path, name))
+    yield* nestedCompleteness(
+      value, stated.properties?.[name], propertyPath(statedPath, name), propertyPath(path, name),
+    )
   }
 }

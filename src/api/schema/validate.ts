@@ -7,7 +7,8 @@ import {
   fieldInvalid, fieldNotSupported, fieldRequired, fieldTooLong, fieldTooMany, fieldTypeInvalid,
 } from '../meta/field-errors.ts'
 import { goJSON, goNumber, goQuote } from '../meta/go-text.ts'
-import { jsonEqual } from '../meta/json-equal.ts'
+import { isFields, jsonEqual } from '../meta/json-equal.ts'
+import type { Fields } from '../meta/json-equal.ts'
 import { formatCheck, matchesPattern } from './formats.ts'
 import type { Schema } from './schema.ts'
 
@@ -83,8 +84,6 @@ function validate(value: unknown, schema: Schema, at: Place, result: Result): vo
   result.merge(own)
 }
 
-type Fields = Readonly<Record<string, unknown>>
-const isFields = (value: unknown): value is Fields => typeof value === 'object' && value !== null && !Array.isArray(value)
 
 const typesOf = (schema: Schema): readonly string[] =>
   schema.intOrString ? ['integer', 'string'] : schema.type === undefined ? [] : [schema.type]
@@ -199,7 +198,8 @@ function isMultiple(value: number, factor: number): boolean {
 function checkRange(value: number, schema: Schema, path: string, result: Result): void {
   if (schema.type !== 'integer') return
   const format = formatOf(schema)
-  const within = !Number.isInteger(value) ? false : format === 'int32' ? value <= 2147483647 && value >= -2147483648 : value < 2 ** 63 && value >= -(2 ** 63)
+  const limit = format === 'int32' ? 2 ** 31 : 2 ** 63
+  const within = Number.isInteger(value) && value < limit && value >= -limit
   if (within) return
   result.addPlain(`Checked value must be of type integer ${format === '' ? '(default format)' : `with format ${format}`} in ${path}`)
 }
@@ -230,7 +230,8 @@ function checkList(list: readonly unknown[], schema: Schema, at: Place, result: 
 function oldItems(schema: Schema, old: unknown): ((item: unknown) => unknown) | undefined {
   const keys = schema.listType === 'map' ? schema.listMapKeys ?? [] : []
   if (keys.length === 0 || !Array.isArray(old)) return undefined
-  const keyOf = (item: unknown): string => JSON.stringify(keys.map((key) => (isFields(item) ? item[key] ?? null : null)))
+  const keyOf = (item: unknown): string =>
+    JSON.stringify(keys.map((key) => (isFields(item) ? item[key] ?? null : null)))
   const byKey = new Map(old.map((item: unknown) => [keyOf(item), item]))
   return (item) => byKey.get(keyOf(item))
 }

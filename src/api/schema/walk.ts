@@ -18,7 +18,9 @@ export function schemaAt(schema: Schema | undefined, path: readonly string[]): S
 export type Visit = (value: unknown, schema: Schema | undefined, path: readonly (string | number)[]) => boolean | void
 
 /** Visits the value and all below it, parents first; a visitor that answers false is not taken deeper. */
-export function walk(value: unknown, schema: Schema | undefined, visit: Visit, path: readonly (string | number)[] = []): void {
+export function walk(
+  value: unknown, schema: Schema | undefined, visit: Visit, path: readonly (string | number)[] = [],
+): void {
   if (visit(value, schema, path) === false) return
   if (Array.isArray(value)) {
     value.forEach((item, i) => walk(item, schema?.items, visit, [...path, i]))
