@@ -50,9 +50,10 @@ export function loadPki(folder: string, options: PkiOptions): ServerPki {
   }
 }
 
-/** `name`.crt and .key in the folder; made when they are missing, fit no longer or end soon. */
+/** `name`.crt and .key in the folder, which is made when it is missing; made anew when they are missing, fit no longer or end soon. */
 export function keptCertificate(folder: string, name: string, authority: CertificatePair, request: Omit<CertificateRequest, 'days'>): CertificatePair {
   const { now, dnsNames = [], ipAddresses = [] } = request
+  mkdirSync(folder, { recursive: true, mode: 0o755 })
   return keptPair(folder, name, () => issueCertificate(authority, { ...request, days: yearDays }), (pair) =>
     certificateServes(pair.cert, authority.cert, dnsNames, ipAddresses, new Date(now.getTime() + renewBeforeMs)))
 }

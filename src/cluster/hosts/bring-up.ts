@@ -44,6 +44,8 @@ export async function bringUp(env: Env, options: UpOptions): Promise<{ record: C
   const { progress } = options
   const { record, plan } = await decide(options)
   if (programPid(plan, 'control-plane') === undefined) await requireFreePort(plan.apiPort)
+  // Before anything is made, so that hack/down finds all of it whatever happens next.
+  writeRecord(options.places.stateDir, record)
   if (!record.simulate) {
     progress('preparing networks and cgroups')
     await ensureHosts(plan)
@@ -64,7 +66,6 @@ export async function bringUp(env: Env, options: UpOptions): Promise<{ record: C
   } finally {
     await client.close()
   }
-  writeRecord(options.places.stateDir, record)
   return { record, plan }
 }
 

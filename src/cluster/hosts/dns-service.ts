@@ -1,9 +1,13 @@
 /** The Service by which pods find the cluster DNS: a fixed address in front of the servers that the node hosts run. */
-import { endpointSlices, services } from '../../api/generated/resources.ts'
+import { clusterRoleBindings, clusterRoles, endpointSlices, services } from '../../api/generated/resources.ts'
 import type { EndpointSlice } from '../../api/generated/types/discovery-v1.ts'
+import type { ClusterRole, ClusterRoleBinding } from '../../api/generated/types/rbac-v1.ts'
 import type { Service } from '../../api/generated/types/core-v1.ts'
 import type { Client } from '../../client/client.ts'
 import type { HostsPlan } from './plan-hosts.ts'
+
+/** The group whose members may read what the zone is made of. */
+export const dnsGroup = 'system:cluster-dns'
 
 const namespace = 'kube-system'
 const name = 'kube-dns'
@@ -24,7 +28,21 @@ export async function ensureDnsService(client: Client, plan: HostsPlan): Promise
     endpoints: plan.nodes.map((node) => ({ addresses: [node.address], nodeName: node.name, conditions: { ready: true, serving: true, terminating: false } })),
     ports: [{ name: 'dns', port: plan.dns.port, protocol: 'UDP' }, { name: 'dns-tcp', port: plan.dns.port, protocol: 'TCP' }],
   }
+  const role: ClusterRole = {
+    apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', metadata: { name: dnsGroup },
+    rules: [
+      { apiGroups: [''], resources: ['services', 'namespaces'], verbs: ['list', 'watch'] },
+      { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: ['list', 'watch'] },
+    ],
+  }
+  const binding: ClusterRoleBinding = {
+    apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRoleBinding', metadata: { name: dnsGroup },
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: dnsGroup },
+    subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'Group', name: dnsGroup }],
+  }
   const write = { fieldManager: 'coxswain-up', force: true }
+  await client.patch(clusterRoles, { name: dnsGroup }, 'apply', role, write)
+  await client.patch(clusterRoleBindings, { name: dnsGroup }, 'apply', binding, write)
   await client.patch(services, { namespace, name }, 'apply', service, write)
   await client.patch(endpointSlices, { namespace, name: slice.metadata.name! }, 'apply', slice, write)
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { CertificatePair } from '../../apiserver/auth/certificates.ts'
 import { kubeconfigText } from '../pki/kubeconfig.ts'
 import { ensureClientCertificate, ensureServerCertificate, writeSecret } from '../pki/pki.ts'
+import { dnsGroup } from './dns-service.ts'
 import type { HostsPlan, NodePlan } from './plan-hosts.ts'
 
 export interface NodeFiles {
@@ -22,7 +23,7 @@ export function writeNodeFiles(plan: HostsPlan, node: NodePlan, now: Date): Node
   const write = (file: string, commonName: string, credentials: CertificatePair) =>
     writeSecret(file, kubeconfigText({ clusterName: plan.name, server, caCert: ca.cert, user: commonName, credentials }))
   write(node.kubeconfigs.kubelet, user, ensureClientCertificate(own, 'kubelet-client', ca, { commonName: user, organizations: ['system:nodes'] }, now))
-  write(node.kubeconfigs.proxy, 'system:kube-proxy', ensureClientCertificate(own, 'proxy-client', ca, { commonName: 'system:kube-proxy' }, now))
+  write(node.kubeconfigs.proxy, 'system:kube-proxy', ensureClientCertificate(own, 'proxy-client', ca, { commonName: 'system:kube-proxy', organizations: [dnsGroup] }, now))
   ensureServerCertificate(own, 'kubelet', ca, { commonName: user, organizations: ['system:nodes'], dnsNames: [node.name], ipAddresses: [node.address, '127.0.0.1'] }, now)
   return { serverCert: join(own, 'kubelet.crt'), serverKey: join(own, 'kubelet.key'), clientCA: join(pki, 'ca.crt') }
 }
