@@ -23,11 +23,14 @@ export interface ControllerContext {
 export interface Watch {
   readonly resource: Resource<KubeObject>
   readonly keys: (object: KubeObject, informers: Informers) => Iterable<string>
+  readonly added?: (object: KubeObject) => boolean
   readonly changed?: (object: KubeObject, old: KubeObject) => boolean
   readonly deleted: boolean
 }
 
 export interface WatchFilter<T> {
+  /** False: that there is such an object now is of no interest. */
+  readonly added?: (object: T) => boolean
   /** False: an update between the two is of no interest. */
   readonly changed?: (object: T, old: T) => boolean
   /** False: deletions are of no interest. Default true. */
@@ -36,7 +39,7 @@ export interface WatchFilter<T> {
 
 /** Changes of `resource` add the keys that `keys` names; for an update those of the old object too. */
 export function watch<T>(resource: Resource<T>, keys: (object: T, informers: Informers) => Iterable<string>, filter: WatchFilter<T> = {}): Watch {
-  return { resource, keys, changed: filter.changed, deleted: filter.deleted ?? true } as unknown as Watch
+  return { resource, keys, added: filter.added, changed: filter.changed, deleted: filter.deleted ?? true } as unknown as Watch
 }
 
 export interface SyncResult {
@@ -111,7 +114,9 @@ function handlerFor(source: Watch, informers: Informers, queue: WorkQueue): {
     for (const key of source.keys(object, informers)) queue.add(key)
   }
   return {
-    add: addAll,
+    add(object) {
+      if (source.added === undefined || source.added(object)) addAll(object)
+    },
     update(object, old) {
       if (source.changed !== undefined && !source.changed(object, old)) return
       addAll(old)

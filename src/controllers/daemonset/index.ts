@@ -49,7 +49,8 @@ export function daemonSetController(): ControllerDefinition<DaemonSetSnapshot> {
     watches: [
       watch(daemonSets, ownKey),
       watch(pods, ownerKeys('DaemonSet', 'apps', daemonSets, selectorOf)),
-      watch(controllerRevisions, ownerKeys('DaemonSet', 'apps', daemonSets, selectorOf)),
+      // A revision that somebody adds to the history is taken in with the next change, not at once.
+      watch(controllerRevisions, ownerKeys('DaemonSet', 'apps', daemonSets, selectorOf), { added: (revision) => controllerOf(revision) === undefined }),
       watch(nodes, (_node, informers) => informers.of(daemonSets).list().map(keyOf), {
         changed: (node, old) => !equalJson(node.metadata.labels, old.metadata.labels) || !equalJson(node.spec?.taints, old.spec?.taints)
           || node.spec?.unschedulable !== old.spec?.unschedulable,

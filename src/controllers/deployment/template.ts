@@ -36,6 +36,8 @@ function withoutEmpty(value: unknown): unknown {
   const kept: Record<string, unknown> = {}
   for (const [key, member] of Object.entries(value)) {
     if (member === undefined || member === null || (Array.isArray(member) && member.length === 0)) continue
+    // Go clients always send resources, others leave them out.
+    if (key === 'resources' && Object.keys(member as object).length === 0) continue
     kept[key] = withoutEmpty(member)
   }
   return kept

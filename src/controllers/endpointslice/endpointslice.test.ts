@@ -116,7 +116,7 @@ describe('endpoints over the real API', () => {
   test('trafficDistribution puts the zone into hints', async () => {
     cluster = await createTestCluster(both)
     await addNode()
-    await cluster.client.create(services, service({ trafficDistribution: 'PreferSameZone' }))
+    await cluster.client.create(services, service({ trafficDistribution: 'PreferClose' }))
     await addPod('web-1', '10.0.0.1')
     await cluster.advance(1000)
     const [slice] = await slicesOfWeb()

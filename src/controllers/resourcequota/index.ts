@@ -25,7 +25,8 @@ export function resourceQuotaController(): KeyedController {
     name: 'resourcequota-controller',
     workers: 5,
     watches: [
-      watch(resourceQuotas, ownKey, { deleted: false, changed: (quota, old) => !equalJson(quota.spec, old.spec) || !equalJson(quota.status, old.status) }),
+      // What somebody writes into the status is seen until the next full count, as upstream has it.
+      watch(resourceQuotas, ownKey, { deleted: false, changed: (quota, old) => !equalJson(quota.spec, old.spec) }),
       watch(pods, ofNamespace, {
         changed: (pod, old) => pod.status?.phase !== old.status?.phase || pod.metadata.deletionTimestamp !== old.metadata.deletionTimestamp
           || !equalJson(pod.spec, old.spec),

@@ -4,11 +4,54 @@ import type { PodTemplateSpec } from '../../api/generated/types/core-v1.ts'
 import { templateHash } from '../../api/helpers/template-hash.ts'
 import type { KubeObject } from '../../api/meta/object.ts'
 import { newControllerRef } from '../../api/meta/owner-references.ts'
-import { equalTemplates } from '../deployment/template.ts'
+import { compareText } from '../../api/meta/go-text.ts'
+import { equalJson } from '../../client/copy.ts'
 
-/** What a revision keeps: a patch that puts the template in place. */
+/** What a revision keeps: a patch that puts the template in place, member for member as upstream writes it. */
 export function templatePatch(template: PodTemplateSpec): Record<string, unknown> {
-  return { spec: { template: { ...template, $patch: 'replace' } } }
+  return { spec: { template: sorted({ ...(asGo(template) as object), $patch: 'replace' }) } }
+}
+
+/** Maps that Go leaves out when they are empty; other empty objects mean something ("emptyDir: {}"). */
+const maps: ReadonlySet<string> = new Set(['labels', 'annotations', 'nodeSelector', 'matchLabels', 'limits', 'requests'])
+
+/**
+ * The template as Go prints it: nothing that is empty but for structs that are always there. Clients compare what a
+ * revision keeps byte by byte with what they would have written.
+ */
+function asGo(template: PodTemplateSpec): unknown {
+  const container = <T extends object>(one: T): T => ({ ...one, resources: (one as { resources?: object }).resources ?? {} })
+  const { metadata, spec } = template
+  return withoutEmpty({
+    metadata: { ...metadata },
+    ...(spec === undefined ? {} : {
+      spec: {
+        ...spec, containers: spec.containers.map(container), initContainers: spec.initContainers?.map(container),
+        volumes: spec.volumes?.map(({ ephemeral, ...volume }) => (ephemeral?.volumeClaimTemplate === undefined ? { ...volume, ephemeral } : {
+          ...volume,
+          ephemeral: { volumeClaimTemplate: { metadata: { ...ephemeral.volumeClaimTemplate.metadata }, spec: container(ephemeral.volumeClaimTemplate.spec) } },
+        })),
+      },
+    }),
+  })
+}
+
+function withoutEmpty(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) return value.map(withoutEmpty)
+  const kept: Record<string, unknown> = {}
+  for (const [key, member] of Object.entries(value)) {
+    const empty = Array.isArray(member) ? member.length === 0 : maps.has(key) && Object.keys((member as object | null) ?? {}).length === 0
+    if (member !== undefined && member !== null && !empty) kept[key] = withoutEmpty(member)
+  }
+  return kept
+}
+
+function sorted(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) return value.map(sorted)
+  const entries = Object.entries(value).sort(([a], [b]) => compareText(a, b))
+  return Object.fromEntries(entries.map(([key, member]) => [key, sorted(member)]))
 }
 
 /** The template that the revision keeps, or undefined when it keeps something else. */
@@ -21,7 +64,7 @@ export function templateOf({ data }: ControllerRevision): PodTemplateSpec | unde
 
 export function keepsTemplate(revision: ControllerRevision, template: PodTemplateSpec): boolean {
   const kept = templateOf(revision)
-  return kept !== undefined && equalTemplates(kept, template)
+  return kept !== undefined && equalJson(asGo(kept), asGo(template))
 }
 
 export const maxRevisionNumber = (revisions: readonly ControllerRevision[]): number =>

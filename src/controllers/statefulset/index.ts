@@ -17,9 +17,8 @@ export const statefulSetController: ControllerDefinition<StatefulSetSnapshot> = 
   watches: [
     watch(statefulSets, ownKey),
     watch(pods, ownerKeys('StatefulSet', 'apps', statefulSets, selectorOf)),
-    watch(controllerRevisions, ownerKeys('StatefulSet', 'apps', statefulSets, selectorOf)),
   ],
-  reads: [persistentVolumeClaims as never],
+  reads: [persistentVolumeClaims, controllerRevisions] as never[],
   snapshot(key, informers) {
     const set = informers.of(statefulSets).get(key)
     if (set === undefined) return undefined
