@@ -15,7 +15,9 @@ export function findGarbage(
   for (const container of containers) {
     const record = readContainerRecord(container)
     if (record === undefined) continue
-    if (container.state === 'CONTAINER_RUNNING' || container.state === 'CONTAINER_CREATED' || busy.has(record.podUid)) continue
+    if (container.state === 'CONTAINER_RUNNING' || busy.has(record.podUid)) continue
+    // One that was made and not started yet is about to be, as long as its pod is wanted.
+    if (container.state === 'CONTAINER_CREATED' && keep.has(record.podUid)) continue
     const key = `${record.podUid}/${record.name}`
     dead.set(key, [...(dead.get(key) ?? []), container])
   }

@@ -37,8 +37,8 @@ export async function cleanUp(env: HousekeepingEnv, thorough: boolean): Promise<
   const wanted = new Set(store.list().map(podUid))
   workers.reconcile(wanted)
   for (const pod of store.list()) if (workers.phase(podUid(pod)) === undefined) workers.update({ pod })
-  // The runtime may know pods that went while no kubelet ran.
-  for (const ref of pleg.runtimePods()) {
+  // The runtime may run pods that went while no kubelet ran.
+  for (const ref of pleg.runningPods()) {
     if (!wanted.has(ref.uid) && workers.phase(ref.uid) === undefined) workers.update({ runtime: ref, kill: {} })
   }
   for (const { uid } of workers.list()) if (!wanted.has(uid) && workers.phase(uid) === undefined) env.status.forget(uid)

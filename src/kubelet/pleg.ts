@@ -13,7 +13,9 @@ export interface Pleg {
   /** What a sync has seen needs no telling. */
   observe(pod: RuntimePod): void
   /** Pods that the runtime has, as of the last look. */
-  runtimePods(): PodRef[]
+  runtimePods(): readonly PodRef[]
+  /** Those of which a sandbox or a container lives. */
+  runningPods(): PodRef[]
   /** ms (monotonic) of the last look that was answered; undefined: none yet. */
   lastRelist(): number | undefined
 }
@@ -27,6 +29,7 @@ export interface PlegEnv {
   onChange(uid: string): void
 }
 
+const living: ReadonlySet<string> = new Set(['SANDBOX_READY', 'CONTAINER_RUNNING', 'CONTAINER_CREATED'])
 /** Between looks while events come. */
 const periodWithEventsMs = 10_000
 const eventsRetryMs = 5000
@@ -104,6 +107,7 @@ export function createPleg(env: PlegEnv): Pleg {
       else known.delete(pod.uid)
     },
     runtimePods: () => pods,
+    runningPods: () => pods.filter(({ uid }) => [...(known.get(uid)?.values() ?? [])].some((state) => living.has(state))),
     lastRelist: () => last,
   }
 }

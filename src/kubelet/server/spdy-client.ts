@@ -42,7 +42,7 @@ export async function connectSpdy(url: string, protocols: readonly string[]): Pr
   ]
   socket.write(`${lines.join('\r\n')}\r\n\r\n`)
   const { head, rest } = await readHead(socket)
-  if (!/^HTTP\/1\.1 101 /.test(head)) {
+  if (!head.startsWith('HTTP/1.1 101 ')) {
     socket.destroy()
     throw new Error(`unable to upgrade connection: ${rest.toString('utf8').trim() || head.split('\r\n')[0]}`)
   }

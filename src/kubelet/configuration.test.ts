@@ -1,0 +1,42 @@
+import { expect, test } from 'vitest'
+import { readConfiguration } from './configuration.ts'
+import { parseHierarchies, v1Files, v2Files, weightOfShares } from './cgroups/manager.ts'
+import { subresourcesOf } from './server/auth.ts'
+import { parseStreamPath } from './server/streams.ts'
+import { logOptions } from './server/server.ts'
+
+test('a KubeletConfiguration becomes options', () => {
+  expect(readConfiguration({
+    kind: 'KubeletConfiguration', clusterDNS: ['10.96.0.10'], syncFrequency: '30s', maxPods: 20, port: 1, newerField: {}, cgroupDriver: 'cgroupfs',
+    authentication: { x509: { clientCAFile: '/ca' }, anonymous: { enabled: false } }, authorization: { mode: 'Webhook' },
+  })).toMatchObject({ options: { clusterDNS: ['10.96.0.10'], syncFrequency: 30_000, maxPods: 20 }, server: { port: 1, clientCAFile: '/ca', anonymous: false, authorization: 'Webhook' } })
+  expect(() => readConfiguration({ syncFrequency: 'soon' })).toThrow('syncFrequency: soon is not a duration')
+  expect(() => readConfiguration({ maxPods: '20' })).toThrow('maxPods: expected a number')
+  expect(() => readConfiguration({ cgroupDriver: 'systemd' })).toThrow('cgroupDriver: systemd is not supported; supported: cgroupfs')
+})
+
+test('cgroup hierarchies and their files', () => {
+  const v1 = parseHierarchies('cgroup /sys/fs/cgroup/cpu cgroup rw,cpu,cpuacct 0 0\ncgroup /sys/fs/cgroup/memory cgroup rw,memory 0 0\ncgroup2 /sys/fs/cgroup/unified cgroup2 rw 0 0\n')
+  expect(v1.map(({ dir, version, controllers }) => [dir, version, [...controllers].join()])).toEqual([['/sys/fs/cgroup/cpu', 1, 'cpu,cpuacct'], ['/sys/fs/cgroup/memory', 1, 'memory']])
+  expect(parseHierarchies('cgroup2 /sys/fs/cgroup cgroup2 rw 0 0\n')).toMatchObject([{ dir: '/sys/fs/cgroup', version: 2 }])
+  const resources = { cpuShares: 1024, cpuQuota: 50_000, cpuPeriod: 100_000, memoryLimit: 1000 }
+  expect(v1Files(resources, new Set(['cpu', 'memory']))).toEqual([['cpu.shares', '1024'], ['cpu.cfs_period_us', '100000'], ['cpu.cfs_quota_us', '50000'], ['memory.limit_in_bytes', '1000']])
+  expect(v1Files({ cpuShares: 2, cpuQuota: 0, cpuPeriod: 1 }, new Set(['cpu'])).at(-1)).toEqual(['cpu.cfs_quota_us', '-1'])
+  expect(v2Files(resources)).toEqual([['cpu.weight', '39'], ['cpu.max', '50000 100000'], ['memory.max', '1000']])
+  expect([weightOfShares(2), weightOfShares(262144)]).toEqual([1, 10000])
+})
+
+test('paths of the server', () => {
+  expect([subresourcesOf('/pods'), subresourcesOf('/metrics/resource'), subresourcesOf('/exec/a/b/c'), subresourcesOf('/stats/summary'), subresourcesOf('/podsx')]).toEqual([['pods', 'proxy'], ['metrics'], ['proxy'], ['stats'], ['proxy']])
+  expect(parseStreamPath('/exec/ns/p/c')).toEqual({ kind: 'exec', namespace: 'ns', pod: 'p', uid: undefined, container: 'c' })
+  expect(parseStreamPath('/attach/ns/p/uid/c')).toMatchObject({ kind: 'attach', uid: 'uid', container: 'c' })
+  expect(parseStreamPath('/portForward/ns/p')).toMatchObject({ kind: 'portForward', pod: 'p' })
+  expect([parseStreamPath('/exec/ns/p'), parseStreamPath('/pods')]).toEqual([undefined, undefined])
+})
+
+test('options of logs', () => {
+  const read = (query: string) => logOptions(new URLSearchParams(query), 1_000_000)
+  expect(read('follow=true&tailLines=5&sinceSeconds=10&timestamps=1')).toMatchObject({ follow: true, timestamps: true, tailLines: 5, since: 990_000, stream: 'All' })
+  expect(() => read('tailLines=x')).toThrow('Unable to decode query')
+  expect(() => read('limitBytes=0')).toThrow('Invalid request')
+})
