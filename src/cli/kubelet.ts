@@ -51,7 +51,7 @@ export function kubeletOptions(flags: FlagValues, { options, server }: KubeletCo
   const list = (name: string) => given(name, (n) => flags.list(n))
   const map = (name: string) => given(name, (n) => flags.map(n))
   const nodeName = (text('hostname-override') ?? hostname()).toLowerCase()
-  const nodeIps = list('node-ip') ?? [defaultAddress()]
+  const nodeIps = list('node-ip') ?? [nodeAddress()]
   const fromFlags: Partial<KubeletOptions> = {
     rootDir: flags.string('root-dir'), podLogsDir: text('pod-logs-dir'), staticPodPath: text('pod-manifest-path'),
     nodeLabels: map('node-labels'), registerNode: bool('register-node'), registerWithTaints: list('register-with-taints')?.map(parseTaint),
@@ -102,7 +102,7 @@ function parseTaint(text: string): { key: string; value?: string; effect: string
 }
 
 /** The first address that others can reach. */
-function defaultAddress(): string {
+export function nodeAddress(): string {
   const all = Object.values(networkInterfaces()).flatMap((list) => list ?? []).filter(({ internal }) => !internal)
   return (all.find(({ family }) => family === 'IPv4') ?? all[0])?.address ?? '127.0.0.1'
 }

@@ -1,0 +1,39 @@
+/** Small HTTP servers: the proxy's health and metrics, and one for each Service with a health check node port. */
+import { type Server, createServer } from 'node:http'
+
+export interface Page {
+  readonly code: number
+  readonly body: string
+  readonly contentType?: string
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+export interface PageServer {
+  /** The port that it got. */
+  readonly port: number
+  close(): Promise<void>
+}
+
+/** Serves pages by path; undefined from `page` is 404. Fails when the port is in use. */
+export function servePages(address: string, port: number, page: (path: string) => Page | undefined): Promise<PageServer> {
+  const server = createServer((request, response) => {
+    const found = page(new URL(request.url ?? '/', 'http://localhost').pathname) ?? { code: 404, body: '404 page not found\n', contentType: 'text/plain; charset=utf-8' }
+    response.writeHead(found.code, { 'content-type': found.contentType ?? 'application/json', 'x-content-type-options': 'nosniff', ...found.headers })
+    response.end(found.body)
+  })
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, address, () => {
+      server.off('error', reject)
+      const bound = server.address()
+      resolve({ port: typeof bound === 'object' && bound !== null ? bound.port : port, close: () => close(server) })
+    })
+  })
+}
+
+function close(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve())
+    server.closeAllConnections()
+  })
+}

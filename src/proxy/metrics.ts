@@ -1,0 +1,54 @@
+/** The proxy's metrics under upstream's names (pkg/proxy/metrics). */
+import type { Counter, Gauge, Histogram, Metrics } from '../base/env.ts'
+import type { Family } from './addresses.ts'
+
+const doubling = Array.from({ length: 15 }, (_, i) => 0.001 * 2 ** i)
+const programming = [
+  0.25, 0.5, ...Array.from({ length: 59 }, (_, i) => 1 + i), ...Array.from({ length: 12 }, (_, i) => 60 + 5 * i), ...Array.from({ length: 7 }, (_, i) => 120 + 30 * i),
+]
+
+export interface ProxyMetrics {
+  readonly sync: Histogram
+  readonly fullSync: Histogram
+  readonly partialSync: Histogram
+  readonly programming: Histogram
+  readonly lastSync: Gauge
+  readonly lastQueued: Gauge
+  readonly endpointChanges: Counter
+  readonly serviceChanges: Counter
+  readonly endpointsPending: Gauge
+  readonly servicesPending: Gauge
+  readonly syncFailures: Counter
+  readonly cleanupFailures: Counter
+  readonly healthz: Counter
+  readonly livez: Counter
+  readonly noLocalEndpoints: Gauge
+  readonly conntrack: Histogram
+  readonly conntrackDeleted: Counter
+  readonly labels: { readonly ip_family: Family }
+}
+
+export function proxyMetrics(metrics: Metrics, family: Family): ProxyMetrics {
+  const name = (text: string) => `kubeproxy_${text}`
+  const byFamily = ['ip_family']
+  return {
+    sync: metrics.histogram(name('sync_proxy_rules_duration_seconds'), 'Seconds that a sync took', doubling, byFamily),
+    fullSync: metrics.histogram(name('sync_full_proxy_rules_duration_seconds'), 'Seconds that a full sync took', doubling, byFamily),
+    partialSync: metrics.histogram(name('sync_partial_proxy_rules_duration_seconds'), 'Seconds that a sync of changes took', doubling, byFamily),
+    programming: metrics.histogram(name('network_programming_duration_seconds'), 'Seconds from a change of endpoints to its rules', programming, byFamily),
+    lastSync: metrics.gauge(name('sync_proxy_rules_last_timestamp_seconds'), 'When rules were last written', byFamily),
+    lastQueued: metrics.gauge(name('sync_proxy_rules_last_queued_timestamp_seconds'), 'When a sync was last asked for', byFamily),
+    endpointChanges: metrics.counter(name('sync_proxy_rules_endpoint_changes_total'), 'Changes of endpoints'),
+    serviceChanges: metrics.counter(name('sync_proxy_rules_service_changes_total'), 'Changes of Services'),
+    endpointsPending: metrics.gauge(name('sync_proxy_rules_endpoint_changes_pending'), 'Changes of endpoints not yet written'),
+    servicesPending: metrics.gauge(name('sync_proxy_rules_service_changes_pending'), 'Changes of Services not yet written'),
+    syncFailures: metrics.counter(name('sync_proxy_rules_nftables_sync_failures_total'), 'Syncs that failed', byFamily),
+    cleanupFailures: metrics.counter(name('sync_proxy_rules_nftables_cleanup_failures_total'), 'Removals of unused chains that failed', byFamily),
+    healthz: metrics.counter(name('proxy_healthz_total'), 'Answers of /healthz', ['code']),
+    livez: metrics.counter(name('proxy_livez_total'), 'Answers of /livez', ['code']),
+    noLocalEndpoints: metrics.gauge(name('sync_proxy_rules_no_local_endpoints_total'), 'Services with a Local policy and no endpoint here', ['traffic_policy', 'ip_family']),
+    conntrack: metrics.histogram(name('conntrack_reconciler_sync_duration_seconds'), 'Seconds that cleaning tracked flows took', doubling, byFamily),
+    conntrackDeleted: metrics.counter(name('conntrack_reconciler_deleted_entries_total'), 'Tracked flows deleted', byFamily),
+    labels: { ip_family: family },
+  }
+}
