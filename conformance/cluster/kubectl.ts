@@ -3,6 +3,7 @@ import { type SpawnOptions, execFile, execFileSync, spawn } from 'node:child_pro
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { inject } from 'vitest'
+import { places } from '../../src/cluster/hosts/locate.ts'
 
 export const root = resolve(import.meta.dirname, '../..')
 const cache = process.env['COXSWAIN_CACHE'] ?? join(process.env['XDG_CACHE_HOME'] ?? join(process.env['HOME'] ?? '/root', '.cache'), 'coxswain')
@@ -50,6 +51,12 @@ export function kubectl(version: '1.36' | '1.32' = '1.36', namespace?: string): 
     },
     start: (args, options = {}) => spawn(binary, [...common, ...args], { stdio: 'pipe', ...options }),
   }
+}
+
+/** Kills a container's processes behind the kubelet's back. */
+export function killContainer(node: string, id: string): void {
+  const socket = join(places().runDir, inject('cluster').name, node, 'containerd.sock')
+  execFileSync('ctr', ['--address', socket, '--namespace', 'k8s.io', 'task', 'kill', '--signal', 'SIGKILL', id])
 }
 
 /** Asks again until the answer satisfies, or fails with the last one. */

@@ -15,8 +15,8 @@ interface PodView {
 const podsOf = async (app: string): Promise<PodView[]> =>
   (JSON.parse(await k.ok(['get', 'pods', '-l', `app=${app}`, '-o', 'json'])) as { items: PodView[] }).items
 
-/** What a pod gets when it asks for a page; '' when it gets none. */
-const fetchFrom = async (pod: string, url: string): Promise<string> => (await k.run(['exec', pod, '--', 'wget', '-q', '-T', '5', '-O', '-', url])).stdout.trim()
+/** What a pod gets when it asks for a page; '' when it gets none. (The -T of Debian's static busybox crashes.) */
+const fetchFrom = async (pod: string, url: string): Promise<string> => (await k.run(['exec', pod, '--', 'timeout', '5', 'wget', '-q', '-O', '-', url])).stdout.trim()
 
 let clients: PodView[]
 let servers: PodView[]

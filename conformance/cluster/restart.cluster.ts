@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, inject, test } from 'vitest'
+import { places } from '../../src/cluster/hosts/locate.ts'
 import { eventually, kubectl, root, webDeployment } from './kubectl.ts'
 
 test('kill -9 of the control plane loses nothing and restarts no container', async () => {
@@ -26,8 +27,11 @@ test('kill -9 of the control plane loses nothing and restarts no container', asy
     }
   })()
   await eventually('some writes', () => Promise.resolve(acknowledged.length), (count) => count >= 10)
-  const pid = Number(readFileSync(join(dir, 'data', 'control-plane.pid'), 'utf8'))
-  process.kill(pid, 'SIGKILL')
+  // The supervisor first: it would start the control plane again before hack/up is asked to.
+  for (const file of ['control-plane.pid.supervisor', 'control-plane.pid']) {
+    const [pid] = readFileSync(join(places().runDir, name, 'pids', file), 'utf8').split(' ')
+    process.kill(Number(pid), 'SIGKILL')
+  }
   writing = false
   await writer
 

@@ -1,5 +1,5 @@
 /** Where clusters live on this machine, and what is remembered of each so that it can be found by its name. */
-import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 
@@ -44,11 +44,4 @@ export function writeRecord(stateDir: string, record: ClusterRecord): void {
 
 export function removeRecord(stateDir: string, name: string): void {
   rmSync(join(stateDir, `${name}.json`), { force: true })
-}
-
-/** Every cluster that was made here and not forgotten. */
-export function listRecords(stateDir: string): ClusterRecord[] {
-  if (!existsSync(stateDir)) return []
-  const names = readdirSync(stateDir).filter((file) => file.endsWith('.json')).map((file) => file.slice(0, -'.json'.length))
-  return names.map((name) => readRecord(stateDir, name)!).sort((a, b) => (a.name < b.name ? -1 : 1))
 }
