@@ -20,7 +20,7 @@ function debianRoot(): Uint8Array {
     mkdirSync(dirname(file), { recursive: true })
     process.stderr.write('images: making a Debian root (half a minute)\n')
     const slim = ['man', 'doc', 'locale'].map((name) => `--dpkgopt=path-exclude=/usr/share/${name}/*`)
-    execFileSync('mmdebstrap', ['--quiet', '--variant=minbase', `--include=${packages.join(',')}`, '--aptopt=Apt::Install-Recommends "false"', ...slim, 'bookworm', `${file}.part`], { stdio: ['ignore', 'ignore', 'inherit'] })
+    execFileSync('mmdebstrap', ['--quiet', '--variant=minbase', '--format=tar', `--include=${packages.join(',')}`, '--aptopt=Apt::Install-Recommends "false"', ...slim, 'bookworm', `${file}.part`], { stdio: ['ignore', 'ignore', 'inherit'] })
     renameSync(`${file}.part`, file)
   }
   return readFileSync(file)
