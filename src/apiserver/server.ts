@@ -9,6 +9,9 @@ import type { Client } from '../client/client.ts'
 import { InformerFactory } from '../client/informer.ts'
 import type { Admission } from './admission/contract.ts'
 import { createAdmission, pluginContext } from './admission/index.ts'
+import { registryLister } from './admission/registry-lister.ts'
+import type { WebhookParts } from './admission/webhooks/deps.ts'
+import { versionsOf } from './admission/webhooks/versions.ts'
 import { parseBundle } from './auth/certificates.ts'
 import { chained, httpFilters, inProcessFilters } from './chain/index.ts'
 import { createServiceAllocators } from './allocators/service-allocators.ts'
@@ -26,6 +29,7 @@ import { postStartHooks } from './extend/hooks/index.ts'
 import { type PostStartHook, runHooks } from './extend/hooks/hooks.ts'
 import type { ApiHandler, ApiRequest } from './handler.ts'
 import { type SpecialHandler, createResourceHandler } from './handlers/index.ts'
+import { postJson } from './http/call.ts'
 import { createListener } from './http/listener.ts'
 import { type HttpServer, startHttpServer } from './http/server.ts'
 import { type ApiServerOptions, serviceRanges } from './options.ts'
@@ -33,6 +37,7 @@ import { ResourceRegistry, compactionIntervalMs } from './registry/resource-regi
 import type { ResourceDefinition } from './resources/define.ts'
 import { builtinResources } from './resources/index.ts'
 import type { KVStore } from './storage/store.ts'
+import { type ServiceResolver, serviceResolver } from './webhooks/location.ts'
 
 export type { ApiServerOptions } from './options.ts'
 
@@ -84,8 +89,9 @@ function assemble({ env, options, store, registry, services }: Parts): ApiServer
   services['serviceAllocators'] ??= allocators.allocators
   const access = createAccess(env, options, { client, informers, registry })
   const parts = { client, informers, registry, authorizer: access.authorizer, env }
+  const resolveService = serviceResolver(registryLister(registry), env.random, () => ({ host: urlHost(options), port: http?.port ?? 0 }))
   const admission: Admission = access.guard(options.admission?.(parts)
-    ?? createAdmission(pluginContext({ ...parts, feature: options.feature ?? featureDefault }), options.admissionPlugins))
+    ?? createAdmission(pluginContext({ ...parts, feature: options.feature ?? featureDefault }), options.admissionPlugins, webhookParts(env, registry, resolveService)))
 
   const customResources = createCustomResources(env, { client, informers, registry })
   const discovery = createDiscovery({ definitions: () => registry.definitions(), serverAddress: address })
@@ -168,6 +174,16 @@ function streamHandlers(env: Env, options: ApiServerOptions, client: Client, acc
     objects: objectsOf(client), client, random: env.random, authorizeCreate: (request) => access.authorizeCreate(request),
     kubelet: { tls: options.kubelet?.tls ?? {}, addressTypes: options.kubelet?.addressTypes ?? defaultAddressTypes },
   })
+}
+
+function webhookParts(env: Env, registry: ResourceRegistry, resolveService: ServiceResolver): WebhookParts {
+  return {
+    versions: versionsOf(registry), matchConditions: () => Promise.resolve(true),
+    caller: {
+      clock: env.clock, random: env.random, metrics: env.metrics, resolveService,
+      post: (location, body, o) => postJson(location, body, { clock: env.clock, ...o }),
+    },
+  }
 }
 
 /** Runs once for all who wait for it; a failure is forgotten, so that the next who asks tries again. */

@@ -1,34 +1,45 @@
 /**
- * Plugins in order. Mutating plugins see the object one after another; validating ones run when it is final. Plugins
- * that other mutators may affect are asked again, once, when something after them changed the object.
+ * Plugins in order. Mutating plugins see the object one after another; validating ones run when it is final. When a
+ * webhook or a policy has changed the object, all mutating plugins are asked once more (upstream: admission/reinvocation.go).
  */
 import type { Admission, AdmissionPlugin, Attributes } from './contract.ts'
 
-/** A plugin that wants to see the object again after mutating webhooks. */
-export interface ReinvocablePlugin extends AdmissionPlugin {
-  /** Whether this plugin's change makes the ones before it run again (webhooks, policies). */
-  readonly triggersReinvocation?: boolean
+/** What mutating plugins know of the rounds of one request. */
+export interface Reinvocation {
+  /** Whether this is the second round. */
+  readonly again: boolean
+  /** Asks for the second round. */
+  request(): void
+  /** What a plugin keeps between the rounds, by its name. */
+  state<T>(plugin: string, make: () => T): T
+}
+
+/** A plugin that takes part in the decision whether there is a second round. */
+export interface ReinvocablePlugin extends Omit<AdmissionPlugin, 'admit'> {
+  admit?(attributes: Attributes, reinvocation: Reinvocation): Promise<void>
 }
 
 export function admissionChain(plugins: readonly ReinvocablePlugin[]): Admission {
   const mutating = plugins.filter((p) => p.admit !== undefined)
   const validating = plugins.filter((p) => p.validate !== undefined)
-  const hasTriggers = mutating.some((p) => p.triggersReinvocation)
 
-  async function round(attributes: Attributes, again: boolean): Promise<boolean> {
-    let triggered = false
-    for (const plugin of mutating) {
-      if (!plugin.handles(attributes) || (again && plugin.triggersReinvocation)) continue
-      const before = plugin.triggersReinvocation ? JSON.stringify(attributes.object) : undefined
-      await plugin.admit!(attributes)
-      if (before !== undefined && before !== JSON.stringify(attributes.object)) triggered = true
-    }
-    return triggered
+  async function round(attributes: Attributes, reinvocation: Reinvocation): Promise<void> {
+    for (const plugin of mutating) if (plugin.handles(attributes)) await plugin.admit!(attributes, reinvocation)
   }
 
   return {
     async admit(attributes) {
-      if (await round(attributes, false) && hasTriggers) await round(attributes, true)
+      let requested = false
+      const states = new Map<string, unknown>()
+      const reinvocation: Omit<Reinvocation, 'again'> = {
+        request: () => void (requested = true),
+        state<T>(plugin: string, make: () => T): T {
+          if (!states.has(plugin)) states.set(plugin, make())
+          return states.get(plugin) as T
+        },
+      }
+      await round(attributes, { ...reinvocation, again: false })
+      if (requested) await round(attributes, { ...reinvocation, again: true })
     },
     async validate(attributes) {
       for (const plugin of validating) if (plugin.handles(attributes)) await plugin.validate!(attributes)

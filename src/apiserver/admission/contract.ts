@@ -28,6 +28,8 @@ export interface Attributes {
   readonly user: UserInfo
   /** Texts for Warning headers. */
   readonly warnings: string[]
+  /** Aborted when the request is over. */
+  readonly signal?: AbortSignal
   /** Adds an audit annotation; the first value of a key wins. */
   addAnnotation(key: string, value: string): void
 }

@@ -23,16 +23,23 @@ import { serviceAccount } from './plugins/service-account.ts'
 import { storageObjectInUseProtection } from './plugins/storage-object-in-use-protection.ts'
 import { taintNodesByCondition } from './plugins/taint-nodes-by-condition.ts'
 import { registryLister } from './registry-lister.ts'
+import type { WebhookDeps, WebhookParts } from './webhooks/deps.ts'
+import { mutatingWebhooks } from './webhooks/mutating.ts'
+import { validatingWebhooks } from './webhooks/validating.ts'
 
 export interface PluginEntry {
   readonly name: string
   /** On unless --disable-admission-plugins names it. */
   readonly onByDefault: boolean
-  create(context: PluginContext): ReinvocablePlugin
+  /** A server without `webhooks` (one that cannot reach anybody) has none of their plugins. */
+  create(context: PluginContext, webhooks: WebhookParts | undefined): ReinvocablePlugin | undefined
 }
 
 const on = (name: string, create: PluginEntry['create']): PluginEntry => ({ name, onByDefault: true, create })
 const off = (name: string, create: PluginEntry['create']): PluginEntry => ({ name, onByDefault: false, create })
+
+const calling = (name: string, create: (deps: WebhookDeps) => ReinvocablePlugin): PluginEntry =>
+  on(name, (context, webhooks) => (webhooks === undefined ? undefined : create({ context, ...webhooks })))
 
 /** Adding a plugin is one file and one line here; the order is upstream's. */
 export const admissionPlugins: readonly PluginEntry[] = [
@@ -55,6 +62,8 @@ export const admissionPlugins: readonly PluginEntry[] = [
   on('CertificateSubjectRestriction', () => certificateSubjectRestriction()),
   on('DefaultIngressClass', defaultIngressClass),
   on('PodTopologyLabels', podTopologyLabels),
+  calling('MutatingAdmissionWebhook', mutatingWebhooks),
+  calling('ValidatingAdmissionWebhook', validatingWebhooks),
   on('ResourceQuota', resourceQuota),
 ]
 
@@ -64,12 +73,14 @@ export interface AdmissionSelection {
 }
 
 /** The chain of the plugins that are on. Throws on names that are none. */
-export function createAdmission(context: PluginContext, { enable = [], disable = [] }: AdmissionSelection = {}): Admission {
+export function createAdmission(
+  context: PluginContext, { enable = [], disable = [] }: AdmissionSelection = {}, webhooks?: WebhookParts,
+): Admission {
   for (const name of [...enable, ...disable]) {
     if (!admissionPlugins.some((p) => p.name === name)) throw new Error(`unknown admission plugin: ${JSON.stringify(name)}`)
   }
   const chosen = admissionPlugins.filter((p) => enable.includes(p.name) || (p.onByDefault && !disable.includes(p.name)))
-  return admissionChain(chosen.map((p) => p.create(context)))
+  return admissionChain(chosen.flatMap((p) => p.create(context, webhooks) ?? []))
 }
 
 export interface ServerParts {

@@ -61,10 +61,9 @@ export interface AttributesInput {
 
 export function attributesOf(context: RequestContext, input: AttributesInput): Attributes {
   const { request, served } = context
-  const { definition } = served
   return {
     operation: input.operation,
-    kind: input.kind ?? { group: definition.group, version: definition.version, kind: definition.kind },
+    kind: input.kind ?? { group: served.group, version: served.version, kind: served.kind },
     resource: { group: served.group, version: served.version, resource: served.resource },
     subresource: request.info.subresource,
     namespace: admissionNamespace(context, input.name),
@@ -75,6 +74,7 @@ export function attributesOf(context: RequestContext, input: AttributesInput): A
     dryRun: input.dryRun ?? false,
     user: request.user,
     warnings: request.warnings,
+    signal: request.signal,
     addAnnotation(key, value) {
       request.audit[key] ??= value
     },

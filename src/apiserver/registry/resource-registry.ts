@@ -34,6 +34,8 @@ export interface Served {
   /** Converts a decoded object of this version to the stored one. */
   toStored(object: KubeObject): KubeObject
   fromStored(object: KubeObject): KubeObject
+  /** Runs what converts objects, when whoever converts them has been asked: `run` may run more than once and must be pure. */
+  settled<T>(run: () => T): Promise<T>
   /** A stored object as this version shows it, converted at most once. */
   view(cached: Cached): Entry
 }
@@ -234,7 +236,7 @@ function served(
     get schema() {
       return holder.schema
     },
-    namespaced: definition.scope === 'Namespaced', toStored, fromStored,
+    namespaced: definition.scope === 'Namespaced', toStored, fromStored, settled: async (run) => run(),
     view: fromStored === same ? (cached) => cached : (cached) => cached.view(apiVersion, (o) => goShape({ ...fromStored(o), kind, apiVersion })),
   }
 }

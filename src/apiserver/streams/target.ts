@@ -27,7 +27,7 @@ export function targetPath({ path, query }: Target): string {
 }
 
 /** "10.0.0.1:10250", "[fd00::1]:80". */
-export function targetAuthority({ host, port }: Target): string {
+export function targetAuthority({ host, port }: Pick<Target, 'host' | 'port'>): string {
   return `${host.includes(':') ? `[${host}]` : host}:${port}`
 }
 
@@ -95,6 +95,7 @@ const reasons: Readonly<Record<string, string>> = {
   ETIMEDOUT: 'i/o timeout', ENOTFOUND: 'lookup: no such host', ECONNRESET: 'read: connection reset by peer',
 }
 
-function dialText(error: NodeJS.ErrnoException, target: Target): string {
+/** Why a server could not be reached, in the words of Go's dialer. */
+export function dialText(error: NodeJS.ErrnoException, target: Pick<Target, 'host' | 'port'>): string {
   return `dial tcp ${targetAuthority(target)}: ${reasons[error.code ?? ''] ?? error.message}`
 }
