@@ -90,10 +90,11 @@ function assemble({ env, options, store, registry, services }: Parts): ApiServer
   const access = createAccess(env, options, { client, informers, registry })
   const parts = { client, informers, registry, authorizer: access.authorizer, env }
   const resolveService = serviceResolver(registryLister(registry), env.random, () => ({ host: urlHost(options), port: http?.port ?? 0 }))
+  const webhooks = webhookParts(env, registry, resolveService)
   const admission: Admission = access.guard(options.admission?.(parts)
-    ?? createAdmission(pluginContext({ ...parts, feature: options.feature ?? featureDefault }), options.admissionPlugins, webhookParts(env, registry, resolveService)))
+    ?? createAdmission(pluginContext({ ...parts, feature: options.feature ?? featureDefault }), options.admissionPlugins, webhooks))
 
-  const customResources = createCustomResources(env, { client, informers, registry })
+  const customResources = createCustomResources(env, { client, informers, registry, conversion: webhooks.caller })
   const discovery = createDiscovery({ definitions: () => registry.definitions(), serverAddress: address })
   const openapi = createOpenApi({ definitions: () => registry.definitions(), groups: () => discovery.groups() })
   registry.onChange(() => {

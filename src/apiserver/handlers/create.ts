@@ -18,7 +18,7 @@ export async function handleCreate(context: RequestContext): Promise<ApiResponse
   const decoded = decodeBody(context, bodyKindOf(served), options.fieldValidation)
   wipeSystemFields(decoded.metadata)
   checkNamespace(context, decoded)
-  const cached = await createObject(context, toStored(served, decoded), options)
+  const cached = await createObject(context, await served.settled(() => toStored(served, decoded)), options)
   return objectResponse(context, cached, 201)
 }
 
@@ -27,7 +27,7 @@ export async function createObject(context: RequestContext, object: KubeObject, 
   const { request, served } = context
   const name = request.info.name === '' ? object.metadata.name ?? '' : request.info.name
   dedupOwnerReferences(request, object, false)
-  const tracked = trackWrite(context, undefined, object, managerOf(request, options))
+  const tracked = await served.settled(() => trackWrite(context, undefined, object, managerOf(request, options)))
   const admitted = await admitWrite(context, tracked, undefined, { operation: 'CREATE', name, options })
   const write = writeContext(context, { dryRun: options.dryRun }, (final) => context.deps.admission.validate(attributesOf(context, {
     operation: 'CREATE', name: name === '' ? final.metadata.name ?? '' : name, object: final, oldObject: undefined,
@@ -51,7 +51,8 @@ export async function admitWrite(
 }
 
 /** A stored object in the version that was asked for. */
-export function objectResponse(context: RequestContext, cached: Cached, code: number): ApiResponse {
+export async function objectResponse(context: RequestContext, cached: Cached, code: number): Promise<ApiResponse> {
+  await context.served.prepare?.([cached])
   const entry = context.served.view(cached)
   return { type: 'object', code, object: entry.object, entry }
 }

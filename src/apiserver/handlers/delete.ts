@@ -15,6 +15,7 @@ export async function handleDelete(context: RequestContext): Promise<ApiResponse
   const { result, removed } = await deleteObject(context, info.namespace, info.name, options)
   const code = !removed && options.orphanDependents === false ? 202 : 200
   if ('key' in result) {
+    await context.served.prepare?.([result])
     const entry = context.served.view(result)
     return { type: 'object', code, object: entry.object, entry }
   }

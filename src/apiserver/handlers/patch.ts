@@ -45,11 +45,12 @@ export async function handlePatch(context: RequestContext): Promise<ApiResponse>
   const written = await storeOf(context).update(info.namespace, info.name, {
     allowCreate: apply,
     async transform(old) {
-      if (apply) return admitNext(context, applied(context, body, old, options), old, options)
+      if (apply) return admitNext(context, await served.settled(() => applied(context, body, old, options)), old, options)
       if (old === undefined) throw notFound(served, info.name)
-      const patched = patchedObject(context, kind, body, served.fromStored(old), options)
+      const current = await served.settled(() => served.fromStored(old))
+      const patched = patchedObject(context, kind, body, current, options)
       checkPatched(context, patched)
-      return completeWrite(context, toStored(served, patched), old, options)
+      return completeWrite(context, await served.settled(() => toStored(served, patched)), old, options)
     },
   }, updateContext(context, options))
   return objectResponse(context, written.entry, written.created ? 201 : 200)

@@ -25,6 +25,7 @@ export async function handleGet(context: RequestContext): Promise<ApiResponse> {
   }
   const cached = resourceVersion === '' ? await store.storage.read(key) : store.storage.get(key)
   if (cached === undefined) throw notFound(served, info.name)
+  await served.prepare?.([cached])
   const entry = served.view(cached)
   return { type: 'object', code: 200, object: entry.object, entry }
 }
@@ -53,6 +54,7 @@ export async function handleList(context: RequestContext): Promise<ListResponse>
   const found = storage.cache.page(selection, {
     limit, tree: page.tree, ...(page.start === '' ? {} : { from: base + page.start }), ...(page.past ? { revision: page.revision } : {}),
   })
+  await served.prepare?.(found.items)
   const more = found.last !== undefined && found.remaining > 0
   return {
     type: 'list', apiVersion: served.apiVersion, kind: served.listKind,

@@ -113,7 +113,7 @@ async function writeScale(
       const current = scaleOf(definition, old!)
       const attributes = attributesOf(context, input(change(current, old!), current))
       const scale = await admit(context, attributes) as Scale
-      return track(scaled(definition, old!, scale, current), old!)
+      return context.served.settled(() => track(scaled(definition, old!, scale, current), old!))
     },
   }, write)
   return scaleResponse(definition, written.entry.object)

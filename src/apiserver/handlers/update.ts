@@ -21,8 +21,9 @@ export async function handleUpdate(context: RequestContext): Promise<ApiResponse
   checkNamespace(context, decoded)
   checkName(decoded, info.name)
   dedupOwnerReferences(request, decoded, false)
+  const object = await served.settled(() => toStored(served, decoded))
   const written = await storeOf(context).update(info.namespace, info.name, {
-    transform: updateTransform(context, toStored(served, decoded), options), uidIsPrecondition: true,
+    transform: updateTransform(context, object, options), uidIsPrecondition: true,
   }, updateContext(context, options))
   return objectResponse(context, written.entry, written.created ? 201 : 200)
 }
@@ -46,7 +47,7 @@ export function updateTransform(context: RequestContext, object: KubeObject, opt
 export async function completeWrite(
   context: RequestContext, next: KubeObject, old: KubeObject | undefined, options: WriteOptions,
 ): Promise<KubeObject> {
-  const tracked = trackWrite(context, old, next, managerOf(context.request, options))
+  const tracked = await context.served.settled(() => trackWrite(context, old, next, managerOf(context.request, options)))
   return admitNext(context, tracked, old, options)
 }
 

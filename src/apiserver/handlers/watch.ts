@@ -3,6 +3,7 @@ import type { Clock, Timer } from '../../base/env.ts'
 import { StatusError } from '../../api/meta/errors.ts'
 import type { KubeObject } from '../../api/meta/object.ts'
 import type { WatchResponse, WatchResponseEvent } from '../handler.ts'
+import { Cached } from '../registry/cached.ts'
 import type { ResourceStorage } from '../registry/resource-storage.ts'
 import type { Served } from '../registry/resource-registry.ts'
 import { plainError } from '../registry/resource-store.ts'
@@ -31,9 +32,11 @@ export async function handleWatch(context: RequestContext): Promise<WatchRespons
   try {
     const start = await locate(storage, options, request.signal)
     const prelude = start.initial ? initialEvents(served, storage, selection, options) : []
-    const watcher = storage.cache.watch({ selection, view: (cached) => served.view(cached), from: start.revision, prelude })
+    // What others convert goes through the queue as it is stored, and is converted behind it.
+    const view = served.prepare === undefined ? (cached: Cached) => served.view(cached) : (cached: Cached) => cached
+    const watcher = storage.cache.watch({ selection, view, from: start.revision, prelude })
     limitLife(watcher, context, timeoutMs, options.allowWatchBookmarks ? () => bookmark(served, storage.revision()) : undefined)
-    return { type: 'watch', events: watcher }
+    return { type: 'watch', events: served.prepare === undefined ? watcher : converted(served, watcher) }
   } catch (error) {
     // A version that is too old or yet to come is told in the stream, where watchers look for it.
     if (!(error instanceof StatusError) || (error.code !== 410 && error.code !== 504)) throw error
@@ -59,7 +62,7 @@ function initialEvents(
 ): WatchResponseEvent[] {
   const events: WatchResponseEvent[] = []
   for (const cached of storage.cache.page(selection).items) {
-    const entry = served.view(cached)
+    const entry = served.prepare === undefined ? served.view(cached) : cached
     events.push({ type: 'ADDED', object: entry.object, entry })
   }
   if (o.allowWatchBookmarks) events.push(bookmark(served, storage.revision(), { [initialEventsEnd]: 'true' }))
@@ -104,6 +107,24 @@ function repeat(clock: Clock, intervalMs: number, action: () => void): () => voi
   }
   arm()
   return () => timer.cancel()
+}
+
+/** The events in the version that was asked for; a conversion that fails ends the watch. */
+async function* converted(served: Served, events: AsyncIterable<readonly WatchResponseEvent[]>): AsyncGenerator<readonly WatchResponseEvent[]> {
+  for await (const batch of events) {
+    try {
+      await served.prepare!(batch.flatMap(({ entry }) => (entry instanceof Cached ? [entry] : [])))
+    } catch (error) {
+      if (!(error instanceof StatusError)) throw error
+      yield [{ type: 'ERROR', object: error.status }]
+      return
+    }
+    yield batch.map((event) => {
+      if (!(event.entry instanceof Cached)) return event
+      const entry = served.view(event.entry)
+      return { type: event.type, object: entry.object, entry }
+    })
+  }
 }
 
 async function* one(event: WatchResponseEvent): AsyncGenerator<readonly WatchResponseEvent[]> {

@@ -35,6 +35,11 @@ export class Cached implements Entry {
     this.#views.set(apiVersion, entry)
     return entry
   }
+
+  /** Whether the object is known in that version. */
+  hasView(apiVersion: string): boolean {
+    return this.object.apiVersion === apiVersion || this.#views?.has(apiVersion) === true
+  }
 }
 
 /** Freezes a JSON-shaped value with all that is in it. */

@@ -8,6 +8,7 @@ import { goShape } from '../../api/codec/go-shape.ts'
 import { apiVersionOf } from '../../api/meta/object.ts'
 import type { Schema } from '../../api/schema/schema.ts'
 import type { Entry } from '../handler.ts'
+import type { ObjectConverter } from '../resources/converter.ts'
 import type { ResourceDefinition } from '../resources/define.ts'
 import type { KVStore } from '../storage/store.ts'
 import type { Cached } from './cached.ts'
@@ -36,8 +37,10 @@ export interface Served {
   fromStored(object: KubeObject): KubeObject
   /** Runs what converts objects, when whoever converts them has been asked: `run` may run more than once and must be pure. */
   settled<T>(run: () => T): Promise<T>
-  /** A stored object as this version shows it, converted at most once. */
+  /** A stored object as this version shows it, converted at most once; `prepare` comes first where there is one. */
   view(cached: Cached): Entry
+  /** There for kinds that others convert: has the views of these objects made. Throws a StatusError. */
+  prepare?(cached: readonly Cached[]): Promise<void>
 }
 
 export interface ResourceRegistryOptions {
@@ -209,8 +212,14 @@ const defaultCodec = (store: KVStore): StorageCodec => (store.local === undefine
 const same = (object: KubeObject): KubeObject => object
 
 function* servedVersions(definition: ResourceDefinition, store: ResourceStore | undefined): Iterable<Served> {
-  const { viewOf, servedVersions: wanted } = definition
+  const { viewOf, servedVersions: wanted, converter } = definition
   const isServed = (version: string) => wanted === undefined || wanted.includes(version)
+  if (converter !== undefined) {
+    for (const [version, holder] of [[definition.version, definition], ...Object.entries(definition.versions ?? {})] as const) {
+      if (isServed(version)) yield convertedElsewhere(definition, store, version, holder, converter)
+    }
+    return
+  }
   if (isServed(definition.version)) {
     yield viewOf === undefined
       ? served(definition, store, definition.version, definition, same, same)
@@ -238,5 +247,25 @@ function served(
     },
     namespaced: definition.scope === 'Namespaced', toStored, fromStored, settled: async (run) => run(),
     view: fromStored === same ? (cached) => cached : (cached) => cached.view(apiVersion, (o) => goShape({ ...fromStored(o), kind, apiVersion })),
+  }
+}
+
+/** A version of a kind whose objects somebody else converts. */
+function convertedElsewhere(
+  definition: ResourceDefinition, store: ResourceStore | undefined, version: string, holder: { readonly schema: Schema }, converter: ObjectConverter,
+): Served {
+  const { group } = definition
+  const apiVersion = apiVersionOf({ group, version })
+  const stored = apiVersionOf(definition)
+  return {
+    ...served(definition, store, version, holder, same, same),
+    toStored: (object) => converter.convert(object, stored), fromStored: (object) => converter.convert(object, apiVersion),
+    settled: (run) => converter.settled(run),
+    view: (cached) => (cached.object.apiVersion === apiVersion ? cached : cached.view(apiVersion, (object) => converter.convert(object, apiVersion))),
+    async prepare(all) {
+      const missing = all.filter((cached) => !cached.hasView(apiVersion))
+      const converted = await converter.convertAll(missing.map(({ object }) => object), apiVersion)
+      missing.forEach((cached, i) => cached.view(apiVersion, () => converted[i]!))
+    },
   }
 }

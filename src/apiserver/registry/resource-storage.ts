@@ -240,10 +240,11 @@ export class ResourceStorage {
     const { codec, definition, log } = this.#o
     try {
       const stored = codec.decode(definition, bytes)
-      const object = withDefaults(definition, deepCopy(inStoredVersion(definition, stored)))
-      const wire = canonicalObject(definition, object)
+      const as = storedAs(definition, stored)
+      const object = withDefaults(as, deepCopy(inStoredVersion(as, stored)))
+      const wire = canonicalObject(as, object)
       wire.metadata.resourceVersion = String(revision)
-      return new Cached(deepFreeze(wire), key, revision, bytes.length, !sameStored(wire, stored))
+      return new Cached(deepFreeze(wire), key, revision, bytes.length, as !== definition || !sameStored(wire, stored))
     } catch (error) {
       log.error('stored value cannot be decoded', { resource: definition.resource, key, error })
       return undefined
@@ -299,6 +300,13 @@ export class ResourceStorage {
     this.cache.advance(revision)
     return revision
   }
+}
+
+/** The definition by which a stored object is read: objects that others convert stay in the version in which they were stored. */
+function storedAs(definition: ResourceDefinition, object: KubeObject): ResourceDefinition {
+  const { version } = parseApiVersion(object.apiVersion ?? '')
+  const other = definition.converter === undefined ? undefined : definition.versions?.[version]
+  return other === undefined ? definition : { ...definition, version, schema: other.schema }
 }
 
 /** An object that was stored when the kind had another stored version. */

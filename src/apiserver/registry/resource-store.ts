@@ -9,7 +9,7 @@ import {
 import type { Status } from '../../api/meta/errors.ts'
 import { fieldInvalid } from '../../api/meta/field-errors.ts'
 import { goQuote } from '../../api/meta/go-text.ts'
-import type { KubeObject } from '../../api/meta/object.ts'
+import { apiVersionOf, type KubeObject } from '../../api/meta/object.ts'
 import { formatTime } from '../../api/meta/time.ts'
 import type { UserInfo } from '../handler.ts'
 import type { HookContext, ResourceDefinition, Rollback, StrategyContext } from '../resources/define.ts'
@@ -147,7 +147,7 @@ export class ResourceStore {
   async update(namespace: string, name: string, request: UpdateRequest, context: WriteContext): Promise<Written> {
     const key = this.keyOf(namespace, name)
     for (;;) {
-      const current = await this.storage.read(key)
+      const current = await this.#readToChange(key)
       if (current === undefined) {
         if (context.subresource !== '' || (!this.definition.createOnUpdate && request.allowCreate !== true)) throw notFound(this.definition, name)
         const object = await request.transform(undefined)
@@ -163,6 +163,16 @@ export class ResourceStore {
       if (written !== undefined) return { entry: written, created: false }
       context.signal.throwIfAborted()
     }
+  }
+
+  /** The stored object in the version in which it is to be stored now. */
+  async #readToChange(key: string): Promise<Cached | undefined> {
+    const current = await this.storage.read(key)
+    const { converter } = this.definition
+    const apiVersion = apiVersionOf(this.definition)
+    if (converter === undefined || current === undefined || current.object.apiVersion === apiVersion) return current
+    const [object] = await converter.convertAll([current.object], apiVersion)
+    return new Cached(deepFreeze(object!), key, current.revision, current.bytes, true)
   }
 
   /** Undefined when somebody else wrote in between. */
@@ -227,7 +237,7 @@ export class ResourceStore {
   async modify(namespace: string, name: string, change: (old: KubeObject) => KubeObject, o: { dryRun: boolean; signal: AbortSignal }): Promise<Cached> {
     const key = this.keyOf(namespace, name)
     for (;;) {
-      const current = await this.storage.read(key)
+      const current = await this.#readToChange(key)
       if (current === undefined) throw notFound(this.definition, name)
       const object = change(current.object)
       if (sameStored(canonicalObject(this.definition, object), current.object)) return current
@@ -256,7 +266,7 @@ export class ResourceStore {
   async delete(namespace: string, name: string, options: DeleteOptions, context: WriteContext): Promise<Deleted> {
     const key = this.keyOf(namespace, name)
     for (;;) {
-      const current = await this.storage.read(key)
+      const current = await this.#readToChange(key)
       if (current === undefined) throw notFound(this.definition, name)
       const deleted = await this.#deleteOnce(key, current, options, context)
       if (deleted !== undefined) return deleted

@@ -7,16 +7,17 @@ import type { FieldError } from '../../api/meta/errors.ts'
 import type { KubeObject } from '../../api/meta/object.ts'
 import type { Schema } from '../../api/schema/schema.ts'
 import type { UserInfo } from '../handler.ts'
+import type { ObjectConverter } from './converter.ts'
 
 /** What a strategy may look at besides the object. Synchronous and pure but for the context's injected values. */
 export interface StrategyContext {
   readonly user: UserInfo
   readonly now: Date
   /** True when the feature gate is on. */
-  feature(name: string): boolean
+  readonly feature: (name: string) => boolean
   /** The subresource that is being written, or ''. */
   readonly subresource: string
-  warn(text: string): void
+  readonly warn: (text: string) => void
 }
 
 export interface Column<T> {
@@ -82,6 +83,8 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   readonly version: string
   /** Other served versions with their conversion. */
   readonly versions?: Readonly<Record<string, VersionConversion>>
+  /** Converts in the place of `versions` where that takes somebody else's answer; objects lie in the store in any version. */
+  readonly converter?: ObjectConverter
   /** Versions served; default: the stored one and `versions`. A stored version need not be served (CRDs). */
   readonly servedVersions?: readonly string[]
   readonly resource: string

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { type TestAnswer, type TestApiServer, startTestServer } from '../../testing.ts'
-import { type TestWebhooks, patching, startWebhooks } from './testing.ts'
+import { type TestWebhooks, patching, startWebhooks } from '../../webhooks/testing.ts'
 
 let cluster: TestApiServer
 let hooks: TestWebhooks

@@ -11,6 +11,7 @@ import { formatTime } from '../../../api/meta/time.ts'
 import type { Client } from '../../../client/client.ts'
 import type { Informer, Informers } from '../../../client/informer.ts'
 import type { ResourceRegistry } from '../../registry/resource-registry.ts'
+import { type ConversionDeps, webhookConverter } from './conversion.ts'
 import { definitionOf } from './definition.ts'
 import { decideStatus, isTrue, sameJson, withCondition } from './naming.ts'
 
@@ -30,8 +31,15 @@ interface Served {
   readonly source: unknown
 }
 
-export function createCustomResources(env: Env, parts: { client: Client; informers: Informers; registry: ResourceRegistry }): CustomResources {
-  const { client, informers, registry } = parts
+export interface CustomResourceParts {
+  readonly client: Client
+  readonly informers: Informers
+  readonly registry: ResourceRegistry
+  /** How conversion webhooks are reached. */
+  readonly conversion: ConversionDeps
+}
+
+export function createCustomResources(env: Env, { client, informers, registry, conversion }: CustomResourceParts): CustomResources {
   const served = new Map<string, Served>()
   const waiting = new Set<string>()
   let working = false
@@ -95,11 +103,13 @@ export function createCustomResources(env: Env, parts: { client: Client; informe
   function serve(crd: CustomResourceDefinition): void {
     const name = crd.metadata?.name ?? ''
     if (!isTrue(crd, 'Established')) return
-    const source = [crd.spec, crd.status?.acceptedNames]
+    // Objects must be able to go though their webhook may have gone before them.
+    const terminating = crd.metadata?.deletionTimestamp !== undefined
+    const source = [crd.spec, crd.status?.acceptedNames, terminating]
     const known = served.get(name)
     const uid = crd.metadata?.uid ?? ''
     if (known !== undefined && known.uid === uid && sameJson(known.source, source)) return
-    const definition = definitionOf(crd)
+    const definition = definitionOf(crd, terminating ? undefined : (of, schemas) => webhookConverter(of, schemas, conversion))
     if (known !== undefined && known.resource !== definition.resource) registry.remove(known.group, known.resource)
     registry.add(definition)
     served.set(name, { uid, group: definition.group, resource: definition.resource, source })

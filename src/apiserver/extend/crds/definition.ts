@@ -3,7 +3,7 @@ import type {
   CustomResourceDefinition, CustomResourceDefinitionVersion,
 } from '../../../api/generated/types/apiextensions-v1.ts'
 import type { FieldError } from '../../../api/meta/errors.ts'
-import { apiVersionOf, type KubeObject } from '../../../api/meta/object.ts'
+import type { KubeObject } from '../../../api/meta/object.ts'
 import { validateEmbedded } from '../../../api/schema/embedded.ts'
 import { type JSONSchemaProps, schemaFromJSON } from '../../../api/schema/json-schema.ts'
 import { validateListTypes } from '../../../api/schema/list-types.ts'
@@ -11,14 +11,19 @@ import type { Schema } from '../../../api/schema/schema.ts'
 import { validateValue } from '../../../api/schema/validate.ts'
 import { atPath } from '../../registry/equal.ts'
 import type { ResourceDefinition, ScaleDefinition, VersionConversion } from '../../resources/define.ts'
+import type { ObjectConverter } from '../../resources/converter.ts'
 import { customColumns } from './columns.ts'
+import { renamed } from './conversion.ts'
 import { parseJsonPath } from './json-path.ts'
 
 /** Anything goes: a version without a schema, as only old objects have it. */
 const openSchema: Schema = { type: 'object', preserveUnknownFields: true }
 
+/** Makes the converter of a definition whose objects a webhook converts. */
+export type ConverterFactory = (crd: CustomResourceDefinition, schemas: ReadonlyMap<string, Schema>) => ObjectConverter
+
 /** The kind. Names are the accepted ones. Throws on a definition without a stored version. */
-export function definitionOf(crd: CustomResourceDefinition): ResourceDefinition {
+export function definitionOf(crd: CustomResourceDefinition, converterFor?: ConverterFactory): ResourceDefinition {
   const { spec, status } = crd
   const names = { ...spec.names, ...status?.acceptedNames }
   const stored = spec.versions.find((version) => version.storage)
@@ -41,6 +46,8 @@ export function definitionOf(crd: CustomResourceDefinition): ResourceDefinition 
     ...(scale === undefined ? {} : { scale }),
     validate: (object) => validateObject(object, schema, undefined),
     validateUpdate: (object, old) => validateObject(object, schema, old),
+    ...(spec.conversion?.strategy === 'Webhook' && converterFor !== undefined
+      ? { converter: converterFor(crd, new Map(spec.versions.map((version) => [version.name, schemaOfVersion(crd, version)]))) } : {}),
     ...(stored.deprecated === true ? { warnings: () => [deprecation(crd, stored)] } : {}),
   }
 }
@@ -62,9 +69,8 @@ function schemaOfVersion(crd: CustomResourceDefinition, version: CustomResourceD
 /** Strategy None: the versions differ in nothing but their name. */
 function conversionOf(crd: CustomResourceDefinition, stored: CustomResourceDefinitionVersion, version: CustomResourceDefinitionVersion): VersionConversion {
   const { group } = crd.spec
-  const named = (name: string) => (object: KubeObject): KubeObject => ({ ...object, apiVersion: apiVersionOf({ group, version: name }) })
   return {
-    schema: schemaOfVersion(crd, version), toStored: named(stored.name), fromStored: named(version.name),
+    schema: schemaOfVersion(crd, version), toStored: renamed(group, stored.name), fromStored: renamed(group, version.name),
     columns: customColumns(version.additionalPrinterColumns), selectableFields: selectableFields(version),
   }
 }

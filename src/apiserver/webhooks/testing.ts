@@ -1,7 +1,7 @@
 /** A webhook server for tests: HTTPS on a free port, with an authority of its own. */
 import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
-import { createAuthority, issueCertificate } from '../../auth/certificates.ts'
+import { createAuthority, issueCertificate } from '../auth/certificates.ts'
 
 export interface TestWebhooks {
   readonly caBundle: string
