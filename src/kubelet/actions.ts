@@ -6,6 +6,7 @@ import type { Pod } from '../api/generated/types/core-v1.ts'
 import {
   type AnyContainer, containerShouldRestart, ephemeralContainers, initContainers, isHostNetwork, isRestartableInit,
 } from './pod.ts'
+import { type Actuated, type ResizePlan, emptyResize, planResize, podLevelChanged } from './allocation/plan.ts'
 import { containerHash } from './runtime/labels.ts'
 import { type RuntimeContainer, type RuntimePod, latestContainer } from './runtime/pod-status.ts'
 
@@ -31,6 +32,8 @@ export interface PodActions {
   containersToStart: AnyContainer[]
   ephemeralContainersToStart: AnyContainer[]
   containersToKill: ContainerToKill[]
+  /** Running containers that are to have other resources. */
+  resize: ResizePlan
 }
 
 /** Last results of the probes that can end a container, by container id. */
@@ -66,20 +69,22 @@ export function anyRegularCreated(pod: Pod, status: RuntimePod): boolean {
   return pod.spec!.containers.some((container) => latestContainer(status, container.name) !== undefined)
 }
 
-export function computePodActions(pod: Pod, status: RuntimePod, probes: ProbeVerdicts): PodActions {
+/** `actuated`: what the containers have been given; undefined where resources cannot be resized. */
+export function computePodActions(pod: Pod, status: RuntimePod, probes: ProbeVerdicts, actuated?: Actuated): PodActions {
   const sandbox = sandboxChanged(pod, status)
   const actions: PodActions = {
     killPod: sandbox.changed, createSandbox: sandbox.changed, sandboxId: sandbox.sandboxId, attempt: sandbox.attempt,
-    initContainersToStart: [], containersToStart: [], ephemeralContainersToStart: [], containersToKill: [],
+    initContainersToStart: [], containersToStart: [], ephemeralContainersToStart: [], containersToKill: [], resize: emptyResize(),
   }
   if (sandbox.changed) {
     planNewSandbox(pod, status, actions)
     return actions
   }
   actions.ephemeralContainersToStart = ephemeralContainers(pod).filter((c) => latestContainer(status, c.name) === undefined)
-  const initialized = planInitContainers(pod, status, probes, actions)
+  const initialized = planInitContainers(pod, status, probes, actions, actuated)
   if (actions.killPod || !initialized) return actions
-  planRegularContainers(pod, status, probes, actions)
+  planRegularContainers(pod, status, probes, actions, actuated)
+  if (actuated !== undefined) actions.resize.podLevel = podLevelChanged(pod, actuated)
   return actions
 }
 
@@ -105,7 +110,7 @@ function planNewSandbox(pod: Pod, status: RuntimePod, actions: PodActions): void
 }
 
 /** Walks backwards to the next init container to run. True when initialization is complete. */
-function planInitContainers(pod: Pod, status: RuntimePod, probes: ProbeVerdicts, actions: PodActions): boolean {
+function planInitContainers(pod: Pod, status: RuntimePod, probes: ProbeVerdicts, actions: PodActions, actuated: Actuated | undefined): boolean {
   const inits = initContainers(pod)
   if (inits.length === 0) return true
   // A regular container that lives proves that initialization was complete, even when its traces were collected.
@@ -124,7 +129,7 @@ function planInitContainers(pod: Pod, status: RuntimePod, probes: ProbeVerdicts,
       continue
     }
     if (before && !sidecar) continue
-    const step = sidecar ? planSidecar(container, latest, probes) : planInit(container, latest, pod, status)
+    const step = sidecar ? planSidecar(container, latest, probes, resizer(pod, actions, actuated)) : planInit(container, latest, pod, status)
     if (step.fatal) {
       actions.killPod = true
       actions.initContainersToStart = []
@@ -167,7 +172,17 @@ function planInit(container: AnyContainer, latest: RuntimeContainer, pod: Pod, s
   }
 }
 
-function planSidecar(container: AnyContainer, latest: RuntimeContainer, probes: ProbeVerdicts): InitStep {
+type Resizer = (container: AnyContainer, latest: RuntimeContainer) => ContainerToKill | undefined
+
+/** Plans a resize. Answers the end of the container when it has to be started again for it. */
+function resizer(pod: Pod, actions: PodActions, actuated: Actuated | undefined): Resizer {
+  return (container, latest) => {
+    if (actuated === undefined || !planResize(pod, container, latest.id, actuated, actions.resize)) return undefined
+    return { id: latest.id, container, message: `Container ${container.name} resize requires restart`, reason: '' }
+  }
+}
+
+function planSidecar(container: AnyContainer, latest: RuntimeContainer, probes: ProbeVerdicts, resize: Resizer): InitStep {
   if (latest.state === 'created' || latest.state === 'exited') return { start: true }
   if (latest.state === 'unknown') return { start: true, kill: killUnknown('Init container', container, latest) }
   const kill = (message: string, reason: KillReason): ContainerToKill => ({ id: latest.id, container, message, reason })
@@ -182,10 +197,12 @@ function planSidecar(container: AnyContainer, latest: RuntimeContainer, probes: 
   if (container.livenessProbe !== undefined && probes.liveness(latest.id) === 'failure') {
     return { done: true, start: true, kill: kill(`Init container ${container.name} failed liveness probe`, 'LivenessProbe') }
   }
-  return { done: true }
+  const again = resize(container, latest)
+  return again === undefined ? { done: true } : { done: true, start: true, kill: again }
 }
 
-function planRegularContainers(pod: Pod, status: RuntimePod, probes: ProbeVerdicts, actions: PodActions): void {
+function planRegularContainers(pod: Pod, status: RuntimePod, probes: ProbeVerdicts, actions: PodActions, actuated: Actuated | undefined): void {
+  const resize = resizer(pod, actions, actuated)
   let keep = 0
   for (const container of pod.spec!.containers) {
     const latest = latestContainer(status, container.name)
@@ -197,7 +214,12 @@ function planRegularContainers(pod: Pod, status: RuntimePod, probes: ProbeVerdic
     }
     const verdict = whyKill(container, latest, probes)
     if (verdict === undefined) {
-      keep++
+      const again = resize(container, latest)
+      if (again === undefined) keep++
+      else {
+        actions.containersToKill.push(again)
+        actions.containersToStart.push(container)
+      }
       continue
     }
     const restart = verdict.changed || (container.restartPolicy ?? pod.spec!.restartPolicy) !== 'Never'

@@ -1,5 +1,6 @@
 /** Every two seconds: what nobody wants any more goes. Upstream: kubelet_pods.go HandlePodCleanups, kuberuntime_gc.go. */
 import type { Logger } from '../base/env.ts'
+import type { AllocationManager } from './allocation/manager.ts'
 import type { CgroupManager } from './cgroups/manager.ts'
 import type { RuntimeService } from './cri/contract.ts'
 import { findGarbage } from './garbage.ts'
@@ -21,6 +22,7 @@ export interface HousekeepingEnv {
   readonly podRuntime: PodRuntime
   readonly status: StatusManager
   readonly volumes: VolumeManager
+  readonly allocation: AllocationManager
   readonly cgroups: CgroupManager | undefined
   readonly files: HostFiles
   readonly podsDir: string
@@ -42,6 +44,7 @@ export async function cleanUp(env: HousekeepingEnv, thorough: boolean): Promise<
     if (!wanted.has(ref.uid) && workers.phase(ref.uid) === undefined) workers.update({ runtime: ref, kill: {} })
   }
   for (const { uid } of workers.list()) if (!wanted.has(uid) && workers.phase(uid) === undefined) env.status.forget(uid)
+  env.allocation.keep(new Set([...wanted, ...workers.list().map(({ uid }) => uid)]))
   await collect(env, wanted, thorough)
   await removeOrphanFolders(env, wanted)
 }

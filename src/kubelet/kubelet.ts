@@ -8,6 +8,9 @@ import { formatTime } from '../api/meta/time.ts'
 import type { Client } from '../client/client.ts'
 import { createEventRecorder } from '../client/events.ts'
 import { SharedInformer } from '../client/informer.ts'
+import { admitPod } from './admission.ts'
+import { createAllocationManager } from './allocation/manager.ts'
+import { openAllocationState } from './allocation/state.ts'
 import { BackOff } from './back-off.ts'
 import { type CgroupManager, cleanCgroupRoot, createCgroupManager } from './cgroups/manager.ts'
 import { connectCri } from './cri/grpc.ts'
@@ -20,7 +23,7 @@ import { createObjectCache } from './objects.ts'
 import { type KubeletOptions, type ResolvedOptions, resolveOptions } from './options.ts'
 import { type Pleg, createPleg } from './pleg.ts'
 import { containerFieldPath } from './pod.ts'
-import { createPodSource } from './pod-source.ts'
+import { type PodSource, createPodSource } from './pod-source.ts'
 import { createPodStore } from './pod-store.ts'
 import { createPodSyncer } from './pod-syncer.ts'
 import { type PodWorkers, createPodWorkers } from './pod-workers.ts'
@@ -126,7 +129,10 @@ async function startKubelet(outer: Env, client: Client, options: ResolvedOptions
     cpuCfsQuota: options.cpuCFSQuota, cpuCfsPeriod: options.cpuCFSQuotaPeriod * 1000, memoryCapacity: agent.machineMemory(),
   }
   const downward = (podIps: readonly string[]) => ({ hostIps: options.nodeIps, podIps, allocatable: node()?.status?.allocatable ?? {} })
+  const allocated = await openAllocationState(host.files, log, `${options.rootDir}/allocated_pods_state`)
+  const actuated = await openAllocationState(host.files, log, `${options.rootDir}/actuated_pods_state`)
   const podRuntime = createPodRuntime({
+    resize: { runtime: cri.runtime, cgroups, actuated, resources },
     clock, random, log, cri, host, images, hooks: createHookRunner(clock, cri.runtime, host.network), restartBackOff,
     readMessage: terminationMessageReader(host.files), emit: emit.container, emitPod: emit.pod,
   }, runtimeSettings(client, options, host, cgroups, resources, podDir, downward))
@@ -134,6 +140,11 @@ async function startKubelet(outer: Env, client: Client, options: ResolvedOptions
   let pleg: Pleg | undefined
   const status = createStatusManager({
     clock, log, tasks, client, apiPod: (uid) => store.apiPod(uid), couldHaveRunningContainers: (uid) => workers!.couldHaveRunningContainers(uid),
+  })
+  let source: PodSource | undefined
+  const allocation = createAllocationManager({
+    clock, log, tasks, allocated, actuated, activePods: () => source!.activePods(), pod: (uid) => store.get(uid), emit: emit.pod,
+    admit: (pod, others) => admitPod({ pod, node: node(), others }), resync: (uid) => workers!.resync(uid),
   })
   const probes = createProbeManager({
     ...env, runtime: cri.runtime, network: host.network, emit: emit.container, kubeletStartedAt, status: (uid) => status.get(uid),
@@ -143,16 +154,16 @@ async function startKubelet(outer: Env, client: Client, options: ResolvedOptions
   const volumes = createVolumeManager({ files: host.files, mounts: host.mounts, clock, random, podDir })
   const tokens = createTokenCache(clock, random, (pod, spec) => requestToken(client, pod, spec))
   const syncer = createPodSyncer({
-    ...env, client, store, runtime: podRuntime, pleg: () => pleg!, probes, status, volumes, tokens, objects, images, restartBackOff, cgroups,
+    ...env, client, store, runtime: podRuntime, pleg: () => pleg!, probes, status, volumes, tokens, objects, images, restartBackOff, cgroups, allocation,
     files: host.files, resources, hostIps: options.nodeIps, kubeletStartedAt, podDir, downward, emit: emit.pod,
     node: () => (node() === undefined ? undefined : { name: options.nodeName, uid: node()!.metadata.uid! }),
     networkErrors: () => agent.networkErrors(), services: () => informers.service.list(), servicesSynced: informers.service.synced,
   })
   workers = createPodWorkers(clock, log, tasks, syncer, { syncFrequencyMs: options.syncFrequency, backOffMs: 10_000, random: () => random.next() })
   pleg = createPleg({ clock, log, tasks, runtime: cri.runtime, periodMs: options.relistPeriod, onChange: (uid) => workers!.resync(uid) })
-  const source = createPodSource({ log, store, workers, status, node, emit: emit.pod })
+  source = createPodSource({ log, store, workers, status, allocation, node, emit: emit.pod })
   const housekeeping = {
-    log, store, workers, pleg, runtime: cri.runtime, podRuntime, status, volumes, cgroups, files: host.files, podsDir,
+    log, store, workers, pleg, runtime: cri.runtime, podRuntime, status, allocation, volumes, cgroups, files: host.files, podsDir,
     podLogsDir: options.podLogsDir, containerLogsDir: options.containerLogsDir,
   }
   if (options.server !== undefined) {
@@ -161,8 +172,9 @@ async function startKubelet(outer: Env, client: Client, options: ResolvedOptions
   agent.start()
   informers.start()
   pleg.start()
+  allocation.start()
   source.follow(informers.own)
-  const staticRead = followStaticPods(env, host, options, (found) => source.setStatic(found))
+  const staticRead = followStaticPods(env, host, options, (found) => source!.setStatic(found))
   tasks.go('housekeeping', async (signal) => {
     await Promise.all([informers.own.synced, staticRead])
     for (let round = 1; !signal.aborted; round++) {
@@ -170,7 +182,7 @@ async function startKubelet(outer: Env, client: Client, options: ResolvedOptions
       if (pleg!.lastRelist() === undefined) continue
       try {
         await cleanUp(housekeeping, round % thoroughRounds === 0)
-        await cgroups?.updateQos(store.list())
+        await cgroups?.updateQos(store.list().map((pod) => allocation.granted(pod)))
       } catch (error) {
         log.warn('housekeeping failed', { error })
       }
@@ -181,6 +193,7 @@ async function startKubelet(outer: Env, client: Client, options: ResolvedOptions
     async stop() {
       await server?.close()
       await workers!.stop()
+      await Promise.all([allocated.flush(), actuated.flush()])
       if (given.cri === undefined) cri.close()
     },
   }

@@ -3,7 +3,8 @@ import type { Logger } from '../base/env.ts'
 import type { Node, Pod } from '../api/generated/types/core-v1.ts'
 import { parseTime } from '../api/meta/time.ts'
 import type { Informer } from '../client/informer.ts'
-import { admitPod } from './admission.ts'
+import { type Rejection, admitPod } from './admission.ts'
+import type { AllocationManager } from './allocation/manager.ts'
 import { isMirrorPod, isTerminalPhase, podUid } from './pod.ts'
 import type { PodStore } from './pod-store.ts'
 import type { PodWorkers } from './pod-workers.ts'
@@ -16,11 +17,14 @@ export interface PodSourceEnv {
   readonly store: PodStore
   readonly workers: PodWorkers
   readonly status: StatusManager
+  readonly allocation: AllocationManager
   node(): Node | undefined
   emit(pod: Pod, type: 'Normal' | 'Warning', reason: string, message: string): void
 }
 
 export interface PodSource {
+  /** Pods that hold resources of the node. */
+  activePods(): Pod[]
   /** Follows the informer of this node's pods. */
   follow(informer: Informer<Pod>): void
   /** The static pods as of now. */
@@ -37,12 +41,16 @@ export function createPodSource(env: PodSourceEnv): PodSource {
     if (isMirrorPod(pod)) return resyncOwner(pod)
     const uid = podUid(pod)
     if (workers.phase(uid) === undefined && pod.metadata.deletionTimestamp === undefined && !isTerminalPhase(pod.status?.phase)) {
-      const others = store.list().filter((other) => podUid(other) !== uid && isActive(other))
-      const rejection = admitPod({ pod, node: env.node(), others })
+      const others = activePods().filter((other) => podUid(other) !== uid).map((other) => env.allocation.granted(other))
+      const granted = env.allocation.granted(pod)
+      const rejection = admitPod({ pod: granted, node: env.node(), others })
       if (rejection !== undefined) return reject(pod, rejection)
+      env.allocation.grant(granted)
     }
     workers.update({ pod })
   }
+
+  const activePods = (): Pod[] => store.list().filter(isActive)
 
   function isActive(pod: Pod): boolean {
     const uid = podUid(pod)
@@ -51,7 +59,7 @@ export function createPodSource(env: PodSourceEnv): PodSource {
     return phase === 'sync' || phase === 'terminating'
   }
 
-  function reject(pod: Pod, { reason, message }: { reason: string; message: string }): void {
+  function reject(pod: Pod, { reason, message }: Rejection): void {
     rejected.add(podUid(pod))
     env.emit(pod, 'Warning', reason, message)
     status.set(pod, { phase: 'Failed', reason, message: `Pod was rejected: ${message}`, qosClass: podQOS(pod), observedGeneration: pod.metadata.generation })
@@ -68,8 +76,10 @@ export function createPodSource(env: PodSourceEnv): PodSource {
       const turnedTerminal = isTerminalPhase(pod.status?.phase) && !isTerminalPhase(old.status?.phase)
       const gates = (pod.spec!.readinessGates?.length ?? 0) > 0 && !same(pod.status?.conditions, old.status?.conditions)
       if (turnedTerminal || gates) workers.update({ pod })
+      env.allocation.retry()
       return
     }
+    if (podUid(pod) === podUid(old) && !sameAllResources(pod, old)) env.allocation.requested(pod)
     workers.update({ pod })
   }
 
@@ -78,6 +88,7 @@ export function createPodSource(env: PodSourceEnv): PodSource {
     if (isMirrorPod(pod)) return resyncOwner(pod)
     const uid = podUid(pod)
     rejected.delete(uid)
+    env.allocation.retry()
     if (workers.phase(uid) !== undefined) workers.update({ pod, kill: {} })
     status.forget(uid)
   }
@@ -89,6 +100,7 @@ export function createPodSource(env: PodSourceEnv): PodSource {
   }
 
   return {
+    activePods,
     follow(informer) {
       // The oldest pods of a node that starts again have the first claim on it.
       const initial: Pod[] = []
@@ -108,6 +120,7 @@ export function createPodSource(env: PodSourceEnv): PodSource {
         const time = (pod: Pod) => parseTime(pod.metadata.creationTimestamp ?? '') ?? 0
         for (const pod of initial) store.set(pod)
         for (const pod of initial.sort((a, b) => time(a) - time(b))) if (store.get(podUid(pod)) !== undefined || isMirrorPod(pod)) add(pod)
+        env.allocation.restore(initial)
       })
     },
     setStatic(pods) {
@@ -118,6 +131,11 @@ export function createPodSource(env: PodSourceEnv): PodSource {
       for (const [uid, pod] of next) if (!before.has(uid)) add(pod)
     },
   }
+}
+
+function sameAllResources(a: Pod, b: Pod): boolean {
+  const of = (pod: Pod) => [pod.spec!.resources, ...[...(pod.spec!.initContainers ?? []), ...pod.spec!.containers].map(({ resources }) => resources)]
+  return same(of(a), of(b))
 }
 
 /** Whether two states of a pod differ in nothing that a worker acts on. */

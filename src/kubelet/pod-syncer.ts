@@ -6,8 +6,9 @@ import { isStatus } from '../api/meta/errors.ts'
 import { parseTime } from '../api/meta/time.ts'
 import type { Client } from '../client/client.ts'
 import { computePodActions } from './actions.ts'
+import type { AllocationManager } from './allocation/manager.ts'
 import { BackOff } from './back-off.ts'
-import type { CgroupManager } from './cgroups/manager.ts'
+import type { CgroupManager, PodCgroupValues } from './cgroups/manager.ts'
 import type { HostFiles } from './host/contract.ts'
 import type { ImageManager } from './images/manager.ts'
 import type { ObjectCache } from './objects.ts'
@@ -40,6 +41,7 @@ export interface PodSyncerEnv extends Env {
   readonly images: ImageManager
   readonly restartBackOff: BackOff
   readonly cgroups: CgroupManager | undefined
+  readonly allocation: AllocationManager
   readonly files: HostFiles
   readonly resources: ResourceSettings
   readonly hostIps: readonly string[]
@@ -69,9 +71,11 @@ export function createPodSyncer(env: PodSyncerEnv): PodSyncer {
     return runtime
   }
 
-  function generate(pod: Pod, runtime: RuntimePod, terminal: boolean): PodStatus {
+  async function generate(pod: Pod, runtime: RuntimePod, terminal: boolean): Promise<PodStatus> {
     const uid = podUid(pod)
+    const cgroup: PodCgroupValues | undefined = terminal ? undefined : await env.cgroups?.readPod(pod)
     return generatePodStatus({
+      cgroup, actuated: env.allocation.actuated(uid), resizeConditions: env.allocation.conditions(uid),
       pod, runtime, terminal, old: env.status.get(uid) ?? env.store.apiPod(uid)?.status ?? pod.status ?? {},
       probes: env.probes.view(uid), hostIps: env.hostIps, kubeletStartedAt: env.kubeletStartedAt,
       waitingReason: (name) => reasons.get(uid)?.get(name),
@@ -141,18 +145,21 @@ export function createPodSyncer(env: PodSyncerEnv): PodSyncer {
 
   function retryAfter(pod: Pod, runtime: RuntimePod, outcome: SyncOutcome, deadline: number | undefined): number | undefined {
     const waits = outcome.failures.map(({ retryAfterMs }) => Math.max(100, retryAfterMs ?? failureRetryMs))
+    if (outcome.resizeError !== undefined) waits.push(failureRetryMs)
     if (deadline !== undefined) waits.push(Math.max(0, deadline))
     if (outcome.changed && outcome.failures.length === 0) {
-      const next = computePodActions(pod, runtime, env.probes)
+      const next = computePodActions(pod, runtime, env.probes, env.allocation.actuated(podUid(pod)))
       if (next.initContainersToStart.length + next.containersToStart.length > 0) waits.push(0)
     }
     return waits.length === 0 ? undefined : Math.min(...waits)
   }
 
   return {
-    async sync(pod, _first, signal) {
+    async sync(asked, _first, signal) {
+      const pod = env.allocation.granted(asked)
       let runtime = await read(pod)
-      const status = generate(pod, runtime, false)
+      env.allocation.settle(pod, runtime)
+      const status = await generate(pod, runtime, false)
       let deadline = deadlineLeft(pod, status)
       if (deadline !== undefined && deadline <= 0 && !isTerminalPhase(status.phase)) {
         env.emit(pod, 'Normal', 'DeadlineExceeded', deadlineText)
@@ -179,14 +186,16 @@ export function createPodSyncer(env: PodSyncerEnv): PodSyncer {
       signal.throwIfAborted()
       env.probes.add(pod)
       const outcome = await env.runtime.sync({
-        pod, status: runtime, probes: env.probes, volumes, services: env.services(), objects: env.objects, pullSecrets: secrets,
+        pod, status: runtime, probes: env.probes, actuated: env.allocation.actuated(podUid(pod)), volumes, services: env.services(), objects: env.objects, pullSecrets: secrets,
         hostIps: env.hostIps, signal, onSandboxReady: () => undefined,
       })
       signal.throwIfAborted()
       remember(pod, outcome)
       if (outcome.changed || outcome.failures.length > 0) {
         runtime = await read(pod)
-        const after = generate(pod, runtime, false)
+        if (outcome.resizeError === undefined) env.allocation.settle(pod, runtime)
+        else env.allocation.failed(pod, outcome.resizeError)
+        const after = await generate(pod, runtime, false)
         env.status.set(pod, after)
         env.probes.nudge(podUid(pod))
         if (isTerminalPhase(after.phase)) return { terminal: true }
@@ -195,10 +204,11 @@ export function createPodSyncer(env: PodSyncerEnv): PodSyncer {
       return { terminal: false, retryAfterMs: retryAfter(pod, runtime, outcome, deadline) }
     },
 
-    async terminating(pod, grace, changeStatus, signal) {
+    async terminating(asked, grace, changeStatus, signal) {
+      const pod = env.allocation.granted(asked)
       const uid = podUid(pod)
       const before = await read(pod)
-      const status = generate(pod, before, false)
+      const status = await generate(pod, before, false)
       env.status.set(pod, changeStatus === undefined ? status : changeStatus(status))
       if (grace === undefined || grace > 0) env.probes.stopLivenessAndStartup(uid)
       else env.probes.remove(uid)
@@ -211,16 +221,17 @@ export function createPodSyncer(env: PodSyncerEnv): PodSyncer {
       env.probes.remove(uid)
       const after = await read(pod)
       if (hasRunning(after)) throw new Error('detected running containers after a successful termination')
-      env.status.set(pod, generate(pod, after, true))
+      env.status.set(pod, await generate(pod, after, true))
     },
 
     async terminatingRuntime(ref) {
       await env.runtime.kill(undefined, await env.runtime.read(ref), 1)
     },
 
-    async terminated(pod) {
+    async terminated(asked) {
+      const pod = env.allocation.granted(asked)
       const uid = podUid(pod)
-      env.status.set(pod, generate(pod, await read(pod), true))
+      env.status.set(pod, await generate(pod, await read(pod), true))
       await env.volumes.unmount(uid)
       env.objects.unregister(uid)
       env.tokens.forget(uid)

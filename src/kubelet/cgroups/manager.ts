@@ -10,13 +10,26 @@ import { type PodCgroupResources, cpuShares, podTotals } from '../runtime/resour
 export interface CgroupManager {
   /** What the runtime is told. */
   parentOf(pod: Pod): string
+  /** Makes the pod's cgroup with these values; one that is there keeps its own. */
   ensurePod(pod: Pod, resources: PodCgroupResources): Promise<void>
+  setPod(pod: Pod, resources: Partial<PodCgroupResources>): Promise<void>
+  /** undefined when the pod has none. */
+  readPod(pod: Pod): Promise<PodCgroupValues | undefined>
   /** Ends what is left in it. Missing is fine. */
   removePod(uid: string): Promise<void>
   /** Shares of the classes follow what their pods ask for. */
   updateQos(pods: readonly Pod[]): Promise<void>
   /** UIDs that have a cgroup. */
   listPods(): Promise<string[]>
+}
+
+/** What a pod's cgroup holds: limits 0 for none, bytes, µs. */
+export interface PodCgroupValues {
+  readonly cpuShares: number
+  readonly cpuQuota: number
+  readonly cpuPeriod: number
+  readonly memoryLimit: number
+  readonly memoryUsage: number
 }
 
 interface Hierarchy {
@@ -50,9 +63,10 @@ export async function createCgroupManager(root: string): Promise<CgroupManager> 
     parentOf: nameOf,
     async ensurePod(pod, resources) {
       const path = nameOf(pod)
-      await ensure(hierarchies, path)
-      await apply(hierarchies, path, resources)
+      if (await ensure(hierarchies, path)) await apply(hierarchies, path, resources)
     },
+    setPod: (pod, resources) => apply(hierarchies, nameOf(pod), resources),
+    readPod: (pod) => readValues(hierarchies, nameOf(pod)),
     async removePod(uid) {
       for (const folder of Object.values(folders)) {
         for (const hierarchy of hierarchies) await removeTree(`${hierarchy.dir}${folder}/pod${uid}`)
@@ -74,23 +88,28 @@ export async function createCgroupManager(root: string): Promise<CgroupManager> 
   }
 }
 
-/** Makes the cgroup in every hierarchy; on v1 a cpuset takes its parent's values, on v2 the parents pass controllers on. */
-async function ensure(hierarchies: readonly Hierarchy[], path: string): Promise<void> {
-  await Promise.all(hierarchies.map(async ({ dir, version, controllers }) => {
+/** Makes the cgroup in every hierarchy, and tells whether any was missing; on v1 a cpuset takes its parent's values, on v2 the parents pass controllers on. */
+async function ensure(hierarchies: readonly Hierarchy[], path: string): Promise<boolean> {
+  const made = await Promise.all(hierarchies.map(async ({ dir, version, controllers }) => {
     const parts = path.split('/').filter((part) => part !== '')
     let at = dir
+    let fresh = false
     for (const part of parts) {
       if (version === 2) await passOn(at)
       const parent = at
       at = `${at}/${part}`
       try {
         await mkdir(at)
+        fresh = true
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+        fresh = false
       }
       if (version === 1 && controllers.has('cpuset')) await inheritCpuset(parent, at)
     }
+    return fresh
   }))
+  return made.includes(true)
 }
 
 async function inheritCpuset(parent: string, child: string): Promise<void> {
@@ -110,17 +129,17 @@ async function passOn(dir: string): Promise<void> {
   }
 }
 
-async function apply(hierarchies: readonly Hierarchy[], path: string, resources: PodCgroupResources): Promise<void> {
+async function apply(hierarchies: readonly Hierarchy[], path: string, resources: Partial<PodCgroupResources>): Promise<void> {
   await Promise.all(hierarchies.map(async ({ dir, version, controllers }) => {
     const files = version === 2 ? v2Files(resources) : v1Files(resources, controllers)
     for (const [file, value] of files) await writeFile(`${dir}${path}/${file}`, value)
   }))
 }
 
-export function v1Files({ cpuShares: shares, cpuQuota, cpuPeriod, memoryLimit }: PodCgroupResources, controllers: ReadonlySet<string>): [string, string][] {
+export function v1Files({ cpuShares: shares, cpuQuota, cpuPeriod, memoryLimit }: Partial<PodCgroupResources>, controllers: ReadonlySet<string>): [string, string][] {
   const files: [string, string][] = []
   if (controllers.has('cpu')) {
-    files.push(['cpu.shares', String(shares)])
+    if (shares !== undefined) files.push(['cpu.shares', String(shares)])
     if (cpuPeriod !== undefined) files.push(['cpu.cfs_period_us', String(cpuPeriod)])
     if (cpuQuota !== undefined) files.push(['cpu.cfs_quota_us', String(cpuQuota === 0 ? -1 : cpuQuota)])
   }
@@ -128,8 +147,8 @@ export function v1Files({ cpuShares: shares, cpuQuota, cpuPeriod, memoryLimit }:
   return files
 }
 
-export function v2Files({ cpuShares: shares, cpuQuota, cpuPeriod, memoryLimit }: PodCgroupResources): [string, string][] {
-  const files: [string, string][] = [['cpu.weight', String(weightOfShares(shares))]]
+export function v2Files({ cpuShares: shares, cpuQuota, cpuPeriod, memoryLimit }: Partial<PodCgroupResources>): [string, string][] {
+  const files: [string, string][] = shares === undefined ? [] : [['cpu.weight', String(weightOfShares(shares))]]
   if (cpuQuota !== undefined) files.push(['cpu.max', `${cpuQuota <= 0 ? 'max' : cpuQuota} ${cpuPeriod ?? 100_000}`])
   if (memoryLimit !== undefined) files.push(['memory.max', memoryLimit === 0 ? 'max' : String(memoryLimit)])
   return files
@@ -138,6 +157,32 @@ export function v2Files({ cpuShares: shares, cpuQuota, cpuPeriod, memoryLimit }:
 /** [2, 262144] shares onto [1, 10000] weight, as runc did before 1.3. */
 export function weightOfShares(shares: number): number {
   return Math.floor(1 + ((Math.min(Math.max(shares, 2), 262144) - 2) * 9999) / 262142)
+}
+
+/** A limit at or above this is the kernel's word for none. */
+const unlimitedBytes = 2 ** 62
+
+async function readValues(hierarchies: readonly Hierarchy[], path: string): Promise<PodCgroupValues | undefined> {
+  const read = async (controller: string, file: string): Promise<string> => {
+    const hierarchy = hierarchies.find(({ controllers }) => controllers.has(controller))
+    return (await readFile(`${hierarchy?.dir}${path}/${file}`, 'utf8')).trim()
+  }
+  try {
+    if (hierarchies.every(({ version }) => version === 2)) {
+      const [weight, max, memory, usage] = await Promise.all([read('cpu', 'cpu.weight'), read('cpu', 'cpu.max'), read('memory', 'memory.max'), read('memory', 'memory.current')])
+      const [quota, period] = max.split(' ')
+      return {
+        cpuShares: Math.floor(((Number(weight) - 1) * 262142) / 9999) + 2, cpuQuota: quota === 'max' ? 0 : Number(quota), cpuPeriod: Number(period),
+        memoryLimit: memory === 'max' ? 0 : Number(memory), memoryUsage: Number(usage),
+      }
+    }
+    const [shares, quota, period, memory, usage] = (await Promise.all([
+      read('cpu', 'cpu.shares'), read('cpu', 'cpu.cfs_quota_us'), read('cpu', 'cpu.cfs_period_us'), read('memory', 'memory.limit_in_bytes'), read('memory', 'memory.usage_in_bytes'),
+    ])).map(Number) as [number, number, number, number, number]
+    return { cpuShares: shares, cpuQuota: Math.max(0, quota), cpuPeriod: period, memoryLimit: memory >= unlimitedBytes ? 0 : memory, memoryUsage: usage }
+  } catch {
+    return undefined
+  }
 }
 
 async function removeTree(dir: string): Promise<void> {

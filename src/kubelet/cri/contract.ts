@@ -348,6 +348,9 @@ export interface RuntimeService {
   listContainers(filter?: ContainerFilter): Promise<Container[]>
   containerStatus(id: string): Promise<ContainerStatus>
   updateContainerResources(id: string, linux: LinuxResources): Promise<void>
+  /** Tells the runtime of new limits of the pod; what it does not know it refuses with code unimplemented. */
+  updatePodSandboxResources(id: string, overhead: LinuxResources, resources: LinuxResources): Promise<void>
+  containerStats(id: string): Promise<ContainerStats | undefined>
   reopenContainerLog(id: string): Promise<void>
   /** `timeoutSeconds` 0: no limit. A timeout is a CriError with code deadlineExceeded. */
   execSync(id: string, command: readonly string[], timeoutSeconds: number, signal?: AbortSignal): Promise<ExecResult>

@@ -181,6 +181,8 @@ export function createFakeCri(clock: Clock, options: FakeCriOptions = {}): FakeC
     async updateContainerResources(id) {
       record('UpdateContainerResources', find(containers, id).config.metadata.name)
     },
+    updatePodSandboxResources: unimplemented,
+    containerStats: async () => undefined,
     reopenContainerLog: async () => undefined,
     async execSync(id, command): Promise<ExecResult> {
       const container = find(containers, id)

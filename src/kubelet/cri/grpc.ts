@@ -141,6 +141,10 @@ function runtimeService(service: Service): RuntimeService {
     async updateContainerResources(containerId, linux: LinuxResources) {
       await call('updateContainerResources', { containerId, linux })
     },
+    async updatePodSandboxResources(podSandboxId, overhead, resources) {
+      await call('updatePodSandboxResources', { podSandboxId, overhead, resources })
+    },
+    containerStats: async (containerId) => (await call<{ stats: ContainerStats | null }>('containerStats', { containerId })).stats ?? undefined,
     async reopenContainerLog(containerId) {
       await call('reopenContainerLog', { containerId })
     },

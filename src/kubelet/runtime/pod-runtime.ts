@@ -2,6 +2,7 @@
 import type { Clock, Logger, Random } from '../../base/env.ts'
 import type { Pod, Secret, Service } from '../../api/generated/types/core-v1.ts'
 import { type PodActions, type ProbeVerdicts, computePodActions } from '../actions.ts'
+import { type Actuated, needsResize } from '../allocation/plan.ts'
 import type { BackOff } from '../back-off.ts'
 import { type Cri, type SandboxConfig, errorDetails, isCriNotFound } from '../cri/contract.ts'
 import type { Host } from '../host/contract.ts'
@@ -21,6 +22,7 @@ import {
   type ReadTerminationMessage, type RuntimePod, convertSandbox, latestContainer, readRuntimePod,
 } from './pod-status.ts'
 import type { ResourceSettings } from './resources.ts'
+import { type ResizeEnv, recordStart, resizePod } from './resize.ts'
 import { type SecuritySettings, verifyNonRoot } from './security.ts'
 
 export interface PodRuntimeSettings {
@@ -48,6 +50,7 @@ export interface PodRuntimeEnv {
   readonly restartBackOff: BackOff
   readonly readMessage: ReadTerminationMessage
   readonly emit: EmitContainerEvent
+  readonly resize: ResizeEnv
   emitPod(pod: Pod, type: 'Normal' | 'Warning', reason: string, message: string): void
 }
 
@@ -56,6 +59,7 @@ export interface SyncInput {
   readonly pod: Pod
   readonly status: RuntimePod
   readonly probes: ProbeVerdicts
+  readonly actuated: Actuated
   readonly volumes: ReadonlyMap<string, MountedVolume>
   readonly services: readonly Service[]
   readonly objects: ObjectReader
@@ -81,6 +85,8 @@ export interface SyncOutcome {
   readonly started: readonly string[]
   /** A failure of the pod as a whole. */
   readonly error: Error | undefined
+  /** Why containers could not be given other resources. */
+  readonly resizeError: string | undefined
 }
 
 export interface PodRuntime {
@@ -91,6 +97,19 @@ export interface PodRuntime {
   read(identity: { uid: string; name: string; namespace: string }): Promise<RuntimePod>
   removeContainer(id: string, logPath: string | undefined): Promise<void>
   removeSandbox(id: string): Promise<void>
+}
+
+interface SandboxToUse {
+  readonly id: string
+  readonly config: SandboxConfig
+  readonly ips: readonly string[]
+}
+
+interface Outcome {
+  readonly failures: ContainerStartFailure[]
+  readonly started: string[]
+  resized: boolean
+  resizeError: string | undefined
 }
 
 export function createPodRuntime(env: PodRuntimeEnv, settings: PodRuntimeSettings): PodRuntime {
@@ -161,7 +180,7 @@ export function createPodRuntime(env: PodRuntimeEnv, settings: PodRuntimeSetting
     throw new StartError('CrashLoopBackOff', `back-off ${delay} restarting failed container=${container.name} pod=${formatPod(pod)}`, remaining)
   }
 
-  async function startContainer(input: SyncInput, container: AnyContainer, sandbox: { id: string; config: SandboxConfig; ips: readonly string[] }): Promise<void> {
+  async function startContainer(input: SyncInput, container: AnyContainer, sandbox: SandboxToUse): Promise<void> {
     const { pod, status, signal } = input
     const warn = (message: string) => env.emit(pod, container.name, 'Warning', 'Failed', `Error: ${message}`)
     checkBackOff(pod, container, status)
@@ -185,6 +204,7 @@ export function createPodRuntime(env: PodRuntimeEnv, settings: PodRuntimeSetting
     const config = await generate(input, container, sandbox.ips, restartCount, image.id, imageUser(image)).catch(fail('CreateContainerConfigError'))
     const id = await runtime.createContainer(sandbox.id, config, sandbox.config, signal).catch(fail('CreateContainerError'))
     emit('Normal', 'Created', 'Container created')
+    recordStart(env.resize.actuated, pod, container)
     await runtime.startContainer(id, signal).catch(fail('RunContainerError'))
     emit('Normal', 'Started', 'Container started')
     await linkLog(pod, container, id, `${sandbox.config.logDirectory}/${config.logPath}`)
@@ -233,7 +253,7 @@ export function createPodRuntime(env: PodRuntimeEnv, settings: PodRuntimeSetting
     }
   }
 
-  async function prepareSandbox(input: SyncInput, actions: PodActions): Promise<{ id: string; config: SandboxConfig; ips: readonly string[] }> {
+  async function prepareSandbox(input: SyncInput, actions: PodActions): Promise<SandboxToUse> {
     const { pod, status, signal } = input
     if (!actions.createSandbox) {
       return { id: actions.sandboxId!, config: await sandboxConfigOf(pod, actions.attempt), ips: status.ips }
@@ -242,6 +262,7 @@ export function createPodRuntime(env: PodRuntimeEnv, settings: PodRuntimeSetting
     const config = await sandboxConfigOf(pod, actions.attempt)
     try {
       const made = await createSandbox(pod, config, signal)
+      env.resize.actuated.setPodLevel(podUid(pod), pod.spec!.resources)
       input.onSandboxReady()
       return { ...made, config }
     } catch (error) {
@@ -250,29 +271,45 @@ export function createPodRuntime(env: PodRuntimeEnv, settings: PodRuntimeSetting
     }
   }
 
-  async function startAll(input: SyncInput, actions: PodActions, outcome: { failures: ContainerStartFailure[]; started: string[] }): Promise<void> {
-    const toStart = [...actions.ephemeralContainersToStart, ...actions.initContainersToStart, ...actions.containersToStart]
-    if (toStart.length === 0) return
-    const sandbox = await prepareSandbox(input, actions)
+  async function startAll(input: SyncInput, actions: PodActions, outcome: Outcome): Promise<void> {
+    const first = [...actions.ephemeralContainersToStart, ...actions.initContainersToStart]
+    const sandbox = first.length + actions.containersToStart.length === 0 ? undefined : await prepareSandbox(input, actions)
+    if (!(await startSome(input, actions, first, sandbox, outcome))) return
+    if (needsResize(actions.resize)) {
+      outcome.resized = true
+      try {
+        await resizePod(env.resize, input.pod, actions.sandboxId!, actions.resize)
+      } catch (error) {
+        outcome.resizeError = (error as Error).message
+      }
+    }
+    await startSome(input, actions, actions.containersToStart, sandbox, outcome)
+  }
+
+  /** Answers false when what comes after must wait. */
+  async function startSome(
+    input: SyncInput, actions: PodActions, toStart: readonly AnyContainer[], sandbox: SandboxToUse | undefined, outcome: Outcome,
+  ): Promise<boolean> {
     for (const container of toStart) {
       try {
-        await startContainer(input, container, sandbox)
+        await startContainer(input, container, sandbox!)
         outcome.started.push(container.name)
       } catch (error) {
         if (!(error instanceof StartError)) throw error
         outcome.failures.push({ container: container.name, reason: error.reason, message: error.message, retryAfterMs: error.retryAfterMs })
         const init = actions.initContainersToStart.includes(container)
-        if (init && !isRestartableInit(container)) return
+        if (init && !isRestartableInit(container)) return false
       }
     }
+    return true
   }
 
   return {
     kill,
     async sync(input) {
       const { pod, status } = input
-      const actions = computePodActions(pod, status, input.probes)
-      const outcome = { failures: [] as ContainerStartFailure[], started: [] as string[] }
+      const actions = computePodActions(pod, status, input.probes, input.actuated)
+      const outcome: Outcome = { failures: [], started: [], resized: false, resizeError: undefined }
       let changed = false
       let error: Error | undefined
       try {
@@ -291,7 +328,7 @@ export function createPodRuntime(env: PodRuntimeEnv, settings: PodRuntimeSetting
       } catch (failure) {
         error = failure as Error
       }
-      return { changed: changed || actions.createSandbox || outcome.started.length > 0, error, ...outcome }
+      return { changed: changed || actions.createSandbox || outcome.resized || outcome.started.length > 0, error, ...outcome }
     },
     async read(identity) {
       const filter = { labelSelector: { [podUidLabel]: identity.uid } }

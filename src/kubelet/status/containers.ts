@@ -1,9 +1,11 @@
 /** The API's container statuses from what the runtime has. Pure. Upstream: kubelet_pods.go convertToAPIContainerStatuses. */
 import type { ContainerState, ContainerStatus, Pod, PodStatus } from '../../api/generated/types/core-v1.ts'
 import { formatTime } from '../../api/meta/time.ts'
+import type { Actuated } from '../allocation/plan.ts'
 import { anyRegularCreated, shouldContainerBeRestarted } from '../actions.ts'
 import { type AnyContainer, type ContainerKind, ephemeralContainers, initContainers, isRestartableInit, statusOf } from '../pod.ts'
 import { type RuntimeContainer, type RuntimePod, latestContainer } from '../runtime/pod-status.ts'
+import { containerStatusResources } from './resources.ts'
 
 export interface WaitingReason {
   readonly reason: string
@@ -17,6 +19,7 @@ export interface ContainerStatusInput {
   readonly old: PodStatus
   /** Why the last attempt to start it failed. */
   waitingReason(containerName: string): WaitingReason | undefined
+  readonly actuated: Actuated
 }
 
 const unknownReason = 'ContainerStatusUnknown'
@@ -47,8 +50,8 @@ function oneStatus(input: ContainerStatusInput, container: AnyContainer, kind: C
   if (latest === undefined) {
     status = unseenStatus(input.pod, container, old)
   } else {
-    status = convertContainer(container, latest, old)
-    if (seen[1] !== undefined) status.lastState = convertContainer(container, seen[1], old).state ?? {}
+    status = convertContainer(input, container, latest, old)
+    if (seen[1] !== undefined) status.lastState = convertContainer(input, container, seen[1], old).state ?? {}
   }
   return withWaitingReason(input, container, kind, status)
 }
@@ -74,12 +77,13 @@ function unseenStatus(pod: Pod, container: AnyContainer, old: ContainerStatus | 
   return status
 }
 
-function convertContainer(container: AnyContainer, c: RuntimeContainer, old: ContainerStatus | undefined): ContainerStatus {
+function convertContainer({ actuated }: ContainerStatusInput, container: AnyContainer, c: RuntimeContainer, old: ContainerStatus | undefined): ContainerStatus {
   const containerID = containerIdText(c.id)
   const status: ContainerStatus = {
     name: c.name, image: c.image, imageID: c.imageRef, containerID, restartCount: Math.max(c.restartCount, old?.restartCount ?? 0),
     ready: false, lastState: lastEnd(containerID, old),
-    state: convertState(c, containerID, old), resources: container.resources ?? {}, ...volumeMounts(container),
+    state: convertState(c, containerID, old), ...volumeMounts(container),
+    resources: containerStatusResources(container, c, actuated.container(c.name), old?.containerID === containerID ? old : undefined),
   }
   if (container.resources?.requests !== undefined) status.allocatedResources = container.resources.requests
   if (status.state?.terminated?.reason === unknownReason) status.restartCount = (old?.restartCount ?? 0) + 1

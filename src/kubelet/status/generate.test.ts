@@ -8,7 +8,7 @@ const silent = { startup: () => undefined, readiness: () => undefined, hasStartu
 
 function generate(p: Pod, runtime: RuntimePod, more: Partial<StatusInput> = {}): PodStatus {
   return generatePodStatus({
-    pod: p, runtime, old: p.status ?? {}, terminal: false, probes: silent, hostIps: ['192.168.0.1'], kubeletStartedAt: 0, waitingReason: () => undefined, ...more,
+    pod: p, runtime, old: p.status ?? {}, terminal: false, probes: silent, hostIps: ['192.168.0.1'], kubeletStartedAt: 0, waitingReason: () => undefined, resizeConditions: [], cgroup: undefined, actuated: { container: () => undefined, pod: () => undefined }, ...more,
   })
 }
 

@@ -1,14 +1,17 @@
 /** The whole status of a pod as the kubelet reports it. Pure. Upstream: kubelet_pods.go generateAPIPodStatus. */
-import type { ContainerStatus, Pod, PodStatus } from '../../api/generated/types/core-v1.ts'
+import type { ContainerStatus, Pod, PodCondition, PodStatus } from '../../api/generated/types/core-v1.ts'
 import { podQOS } from '../../api/helpers/qos.ts'
 import { findCondition } from '../../api/meta/conditions.ts'
 import { parseTime } from '../../api/meta/time.ts'
 import { type ProbeResult, sandboxChanged } from '../actions.ts'
+import type { Actuated } from '../allocation/plan.ts'
+import type { PodCgroupValues } from '../cgroups/manager.ts'
 import { initContainers, isHostNetwork, isRestartableInit, isTerminalPhase } from '../pod.ts'
 import type { RuntimePod } from '../runtime/pod-status.ts'
 import { isOwnedByKubelet, podConditions } from './conditions.ts'
 import { type WaitingReason, containerStatuses, parseContainerId } from './containers.ts'
 import { type Phase, podPhase } from './phase.ts'
+import { podLevelAllocated, podLevelResources } from './resources.ts'
 
 /** What the probes know. A worker that exists and has no result yet is `undefined`. */
 export interface ProbeView {
@@ -30,6 +33,11 @@ export interface StatusInput {
   /** ms; containers older than this ran under an earlier kubelet. */
   readonly kubeletStartedAt: number
   waitingReason(containerName: string): WaitingReason | undefined
+  /** What containers have been given, where the runtime does not tell. */
+  readonly actuated: Actuated
+  readonly resizeConditions: readonly PodCondition[]
+  /** What the pod's cgroup holds; undefined when it has none. */
+  readonly cgroup: PodCgroupValues | undefined
 }
 
 export function generatePodStatus(input: StatusInput): PodStatus {
@@ -49,12 +57,14 @@ export function generatePodStatus(input: StatusInput): PodStatus {
   const foreign = (pod.status?.conditions ?? []).filter((condition) => !isOwnedByKubelet(condition.type))
   const disruption = findCondition(old.conditions, 'DisruptionTarget')
   if (disruption !== undefined && findCondition(foreign, 'DisruptionTarget') === undefined) foreign.push(disruption)
-  status.conditions = podConditions({
+  status.conditions = [...input.resizeConditions, ...podConditions({
     pod, old, phase, initStatuses, statuses, foreign, sandboxReady: !sandboxChanged(pod, runtime).changed,
-  })
+  })]
   status.containerStatuses = statuses
   if (initStatuses.length > 0) status.initContainerStatuses = initStatuses
   if (ephemeral.length > 0) status.ephemeralContainerStatuses = ephemeral
+  status.resources = podLevelResources(pod, old, input.cgroup)
+  status.allocatedResources = podLevelAllocated(pod)
   if (pod.metadata.generation !== undefined) status.observedGeneration = pod.metadata.generation
   return status
 }
