@@ -54,6 +54,8 @@ export interface ApiServerOptions {
   /** PEM bundle of those who sign client certificates. */
   readonly clientCA?: string
   readonly requestHeader?: RequestHeaderSettings
+  /** By which aggregated servers know this one. */
+  readonly proxyClient?: { readonly cert: string; readonly key: string }
   readonly anonymousAuth?: boolean
   readonly tokenUsers?: ReadonlyMap<string, UserInfo>
   readonly bootstrapTokens?: boolean

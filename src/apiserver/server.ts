@@ -19,7 +19,10 @@ import { type Access, createAccess } from './access.ts'
 import { objectsOf } from './auth/objects.ts'
 import { createStreamHandlers } from './streams/index.ts'
 import { defaultAddressTypes } from './streams/locate.ts'
-import { createCustomResources } from './extend/crds/controller.ts'
+import type { Aggregation } from './extend/aggregation/controller.ts'
+import { createAggregator } from './extend/aggregation/index.ts'
+import { aggregated } from './extend/aggregation/proxy.ts'
+import { type CustomResources, createCustomResources } from './extend/crds/controller.ts'
 import { createEndpoints } from './extend/endpoints.ts'
 import { type Discovery, createDiscovery } from './extend/discovery.ts'
 import { enabledVersions, servedVersionsOf } from './extend/discovery-model.ts'
@@ -95,22 +98,28 @@ function assemble({ env, options, store, registry, services }: Parts): ApiServer
     ?? createAdmission(pluginContext({ ...parts, feature: options.feature ?? featureDefault }), options.admissionPlugins, webhooks))
 
   const customResources = createCustomResources(env, { client, informers, registry, conversion: webhooks.caller })
-  const discovery = createDiscovery({ definitions: () => registry.definitions(), serverAddress: address })
-  const openapi = createOpenApi({ definitions: () => registry.definitions(), groups: () => discovery.groups() })
-  registry.onChange(() => {
+  const published = { changed: () => undefined as void }
+  const { aggregation, versions: remoteVersions, documents: remoteDocuments } = createAggregator(env, {
+    client, informers, registry, resolveService, changed: () => published.changed(),
+    ...(options.proxyClient === undefined ? {} : { proxyClient: options.proxyClient }),
+  })
+  const discovery = createDiscovery({ definitions: () => registry.definitions(), remotes: remoteVersions, serverAddress: address })
+  const openapi = createOpenApi({ definitions: () => registry.definitions(), groups: () => discovery.groups(), remotes: remoteDocuments })
+  published.changed = () => {
     discovery.changed()
     openapi.changed()
-  })
+  }
+  registry.onChange(() => published.changed())
   const resources = createResourceHandler({
     env, registry, admission, feature: options.feature, authorizeCreate: (request) => access.authorizeCreate(request),
     virtualHandlers: access.virtualHandlers, subresourceHandlers: new Map([...access.subresourceHandlers, ...streamHandlers(env, options, client, access), ...(options.subresourceHandlers ?? [])]),
     ...(options.minRequestTimeoutMs === undefined ? {} : { minRequestTimeoutMs: options.minRequestTimeoutMs }),
   })
-  const state: HookState = { hooks: [...postStartHooks(options, address, onceDone(() => allocators.start())), { name: 'crd-informer-synced', run: () => customResources.start() }], done: new Set(), synced: false, stopping: stopping.signal }
+  const state: HookState = { hooks: [...postStartHooks(options, address, onceDone(() => allocators.start())), ...extensionHooks(customResources, aggregation)], done: new Set(), synced: false, stopping: stopping.signal }
   const endpoints = createEndpoints({
     metrics: env.metrics, checks: () => healthChecks(store, state), openapi, ...(access.openid === undefined ? {} : { openid: access.openid }),
   })
-  const dispatch = dispatcher(resources, discovery, endpoints)
+  const dispatch = aggregated(aggregation, dispatcher(resources, discovery, endpoints))
   const chain = {
     authenticator: access.authenticator, authorizer: access.authorizer, kinds: registry, limits: options.limits ?? defaultLimits,
     requestTimeoutMs: options.requestTimeoutMs ?? 60_000,
@@ -175,6 +184,15 @@ function streamHandlers(env: Env, options: ApiServerOptions, client: Client, acc
     objects: objectsOf(client), client, random: env.random, authorizeCreate: (request) => access.authorizeCreate(request),
     kubelet: { tls: options.kubelet?.tls ?? {}, addressTypes: options.kubelet?.addressTypes ?? defaultAddressTypes },
   })
+}
+
+/** Kinds and servers that join at run time. The server's own group versions are registered behind the custom ones. */
+function extensionHooks(customResources: CustomResources, aggregation: Aggregation): PostStartHook[] {
+  const served = onceDone(() => customResources.start())
+  return [
+    { name: 'crd-informer-synced', run: served },
+    { name: 'kube-apiserver-autoregistration', run: () => served().then(() => aggregation.start()) },
+  ]
 }
 
 function webhookParts(env: Env, registry: ResourceRegistry, resolveService: ServiceResolver): WebhookParts {

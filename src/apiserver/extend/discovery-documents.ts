@@ -61,8 +61,8 @@ export function aggregatedDiscovery(groups: readonly DiscoveredGroup[], document
     kind: 'APIGroupDiscoveryList', apiVersion: `apidiscovery.k8s.io/${documentVersion}`, metadata: {},
     items: groups.map(({ group, versions }) => ({
       metadata: group === '' ? {} : { name: group },
-      versions: versions.map(({ version, resources }) => ({
-        version, resources: resources.map((resource) => aggregatedResource(group, version, resource)), freshness: 'Current',
+      versions: versions.map(({ version, resources, stale }) => ({
+        version, resources: resources.map((resource) => aggregatedResource(group, version, resource)), freshness: stale === true ? 'Stale' : 'Current',
       })),
     })),
   }

@@ -5,6 +5,8 @@ import type { ResourceDefinition } from '../resources/define.ts'
 export interface DiscoveredVersion {
   readonly version: string
   readonly resources: readonly ServedResource[]
+  /** Its server cannot be reached: what is said of it is what it said last. */
+  readonly stale?: boolean
 }
 
 export interface DiscoveredGroup {

@@ -10,12 +10,8 @@ import { encodeObject } from '../http/encode.ts'
 import { canEncodeProtobuf } from '../../api/codec/protobuf.ts'
 import type { ResourceDefinition } from '../resources/define.ts'
 import { aggregatedDiscovery, apiGroup, apiGroupList, apiResourceList, apiVersions } from './discovery-documents.ts'
+import { type RemoteVersion, withRemotes } from './aggregation/discovery.ts'
 import { type DiscoveredGroup, discoveryModel } from './discovery-model.ts'
-
-/** Groups that other servers serve, merged in behind ours. */
-export interface RemoteGroups {
-  groups(): readonly DiscoveredGroup[]
-}
 
 export interface Discovery {
   /** Undefined for paths that are not discovery's. */
@@ -27,7 +23,8 @@ export interface Discovery {
 
 export interface DiscoveryOptions {
   definitions(): readonly ResourceDefinition[]
-  remote?: RemoteGroups
+  /** What other servers serve. */
+  remotes?(): readonly RemoteVersion[]
   /** host:port that /api advertises. */
   serverAddress(): string
 }
@@ -36,7 +33,7 @@ export function createDiscovery(options: DiscoveryOptions): Discovery {
   let model: readonly DiscoveredGroup[] | undefined
   const kept = new Map<string, { body: Buffer; etag: string }>()
 
-  const groups = () => (model ??= [...discoveryModel(options.definitions()), ...(options.remote?.groups() ?? [])])
+  const groups = () => (model ??= withRemotes(discoveryModel(options.definitions()), options.remotes?.() ?? []))
 
   function document(key: string, make: () => object): { body: Buffer; etag: string } {
     let found = kept.get(key)

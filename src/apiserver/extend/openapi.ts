@@ -8,6 +8,7 @@ import type { ResourceDefinition } from '../resources/define.ts'
 import { customDefinitions } from './openapi-custom.ts'
 import type { DiscoveredGroup } from './discovery-model.ts'
 import type { OpenApiSource } from './endpoints.ts'
+import { mergeVersionTwo } from './aggregation/openapi.ts'
 import { addPaths } from './openapi-paths.ts'
 import { Definitions, type Json } from './openapi-schemas.ts'
 import { encodeOpenApiV2 } from './openapi-v2-protobuf.ts'
@@ -19,6 +20,19 @@ export interface OpenApi extends OpenApiSource {
 export interface OpenApiOptions {
   definitions(): readonly ResourceDefinition[]
   groups(): readonly DiscoveredGroup[]
+  /** Documents of other servers. */
+  remotes(): readonly RemoteDocuments[]
+}
+
+/** What a remote publishes of a group version. */
+export interface RemoteDocuments {
+  readonly group: string
+  readonly version: string
+  readonly v2: Json | undefined
+  /** The hash of its version 3 document; undefined without one. */
+  readonly v3Hash: string | undefined
+  /** The version 3 document. Throws when it cannot be had. */
+  v3(): Promise<string>
 }
 
 interface Document {
@@ -49,10 +63,12 @@ export function createOpenApi(options: OpenApiOptions): OpenApi {
       (d.version === version || d.versions?.[version] !== undefined))
   }
 
-  /** "api/v1" or "apis/apps/v1" -> the group version, for all that is served. */
+  const remoteOf = (group: string, version: string) => options.remotes().find((remote) => remote.group === group && remote.version === version)
+
+  /** "api/v1" or "apis/apps/v1" -> the group version, for all that this server serves itself. */
   function groupVersions(): Map<string, { group: string; version: string }> {
-    return new Map(options.groups().flatMap(({ group, versions }) =>
-      versions.map(({ version }) => [group === '' ? `api/${version}` : `apis/${group}/${version}`, { group, version }] as const)))
+    return new Map(options.groups().flatMap(({ group, versions }) => versions.filter(({ version }) => remoteOf(group, version) === undefined)
+      .map(({ version }) => [group === '' ? `api/${version}` : `apis/${group}/${version}`, { group, version }] as const)))
   }
 
   function addGroupVersion(paths: Json, definitions: Definitions, group: string, version: string): void {
@@ -89,10 +105,11 @@ export function createOpenApi(options: OpenApiOptions): OpenApi {
     const definitions = new Definitions(2)
     const paths: Json = {}
     for (const { group, version } of groupVersions().values()) addGroupVersion(paths, definitions, group, version)
-    return {
-      swagger: '2.0', info, paths: sorted(paths), definitions: definitions.all(), securityDefinitions: security,
-      security: [{ BearerToken: [] }],
+    const whole: Json = {
+      swagger: '2.0', info, paths, definitions: definitions.all(), securityDefinitions: security, security: [{ BearerToken: [] }],
     }
+    for (const { group, version, v2 } of options.remotes()) if (v2 !== undefined) mergeVersionTwo(whole, v2, `/apis/${group}/${version}`)
+    return { ...whole, paths: sorted(paths), definitions: sorted(whole['definitions'] as Json) }
   }
 
   /** Hashes of what documents are made of stand for the documents, which nobody may ever ask for. */
@@ -108,6 +125,12 @@ export function createOpenApi(options: OpenApiOptions): OpenApi {
       hashes.set(key, hash)
       paths[key] = { serverRelativeURL: `/openapi/v3/${key}?hash=${hash}` }
     }
+    for (const { group, version, v3Hash } of options.remotes()) {
+      if (v3Hash === undefined) continue
+      const key = `apis/${group}/${version}`
+      hashes.set(key, v3Hash)
+      paths[key] = { serverRelativeURL: `/openapi/v3/${key}?hash=${v3Hash}` }
+    }
     return (index = { body: Buffer.from(JSON.stringify({ paths: sorted(paths) })), hashes })
   }
 
@@ -119,8 +142,16 @@ export function createOpenApi(options: OpenApiOptions): OpenApi {
     return conditional(request, document('v2/json', () => Buffer.from(JSON.stringify(versionTwo()))), 'application/json')
   }
 
-  function answerVersionThree(request: ApiRequest, key: string): ApiResponse | undefined {
-    const found = versionThree(key)
+  async function remoteVersionThree(key: string): Promise<Document | undefined> {
+    const [, group = '', version = ''] = /^apis\/([^/]+)\/([^/]+)$/.exec(key) ?? []
+    const remote = remoteOf(group, version)
+    if (remote?.v3Hash === undefined) return undefined
+    const body = Buffer.from(await remote.v3())
+    return { body, etag: `"${hashOf(body)}"` }
+  }
+
+  async function answerVersionThree(request: ApiRequest, key: string): Promise<ApiResponse | undefined> {
+    const found = versionThree(key) ?? await remoteVersionThree(key)
     if (found === undefined) return undefined
     const hash = request.query.get('hash')
     const current = versionThreeIndex().hashes.get(key)
@@ -143,7 +174,7 @@ export function createOpenApi(options: OpenApiOptions): OpenApi {
         return Promise.resolve(conditional(request, { body, etag: `"${hashOf(body)}"` }, 'application/json'))
       }
       if (!path.startsWith('/openapi/v3/')) return Promise.resolve(undefined)
-      return Promise.resolve(answerVersionThree(request, path.slice('/openapi/v3/'.length)))
+      return answerVersionThree(request, path.slice('/openapi/v3/'.length))
     },
     changed() {
       kept.clear()

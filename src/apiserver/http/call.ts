@@ -2,7 +2,7 @@
  * Calls of servers outside: webhooks of admission, conversion, authentication, authorization and audit. Failures are
  * told in the words of Go's HTTP client, because users know them from upstream's answers.
  */
-import type { ClientRequest } from 'node:http'
+import type { ClientRequest, IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http'
 import type { RequestOptions } from 'node:https'
 import type { ConnectionOptions } from 'node:tls'
 import { type Status, StatusError } from '../../api/meta/errors.ts'
@@ -28,11 +28,21 @@ export class CallError extends Error {
   }
 }
 
-const longestAnswer = 3 * 1024 * 1024
+/** The OpenAPI document of a server is the longest that is asked for. */
+const longestAnswer = 32 * 1024 * 1024
 
-interface Answer {
+/** Any answer of the other side. */
+export interface Answer {
   readonly code: number
+  readonly headers: IncomingHttpHeaders
   readonly body: string
+}
+
+interface Sent {
+  readonly method: string
+  readonly path: string
+  readonly headers: OutgoingHttpHeaders
+  readonly body?: string
 }
 
 /**
@@ -45,16 +55,10 @@ export async function postJson(location: ServerLocation, body: string, options: 
   const shown = `Post ${JSON.stringify(`${location.scheme}://${authorityOf(location)}${path}`)}: `
   let answer: Answer
   try {
-    answer = await withDeadline(options, async (signal) => {
-      const at = await location.resolve()
-      try {
-        return await exchange(location, at, path, body, options, signal)
-      } catch (error) {
-        // A kept connection that the other side has closed meanwhile says nothing of the request.
-        if ((error as { stale?: boolean }).stale === true) return await exchange(location, at, path, body, options, signal)
-        throw error
-      }
-    })
+    answer = await callServer(location, {
+      method: 'POST', path, body,
+      headers: { accept: 'application/json, */*', 'content-type': 'application/json', 'user-agent': 'kube-apiserver-admission', ...options.headers },
+    }, options)
   } catch (error) {
     if (error instanceof CallError) throw new CallError(shown + error.message, error.timeout)
     throw new CallError(shown + (error instanceof Error ? error.message : String(error)))
@@ -65,6 +69,20 @@ export async function postJson(location: ServerLocation, body: string, options: 
   } catch {
     throw new CallError(`couldn't get version/kind; json parse error: invalid character ${JSON.stringify(answer.body.slice(0, 1))} looking for beginning of value`)
   }
+}
+
+/** One request, whatever comes back. Throws CallError and DialError without an answer. */
+export function callServer(location: ServerLocation, sent: Sent, options: CallOptions): Promise<Answer> {
+  return withDeadline(options, async (signal) => {
+    const at = await location.resolve()
+    try {
+      return await exchange(location, at, sent, signal)
+    } catch (error) {
+      // A kept connection that the other side has closed meanwhile says nothing of the request.
+      if ((error as { stale?: boolean }).stale === true) return await exchange(location, at, sent, signal)
+      throw error
+    }
+  })
 }
 
 async function withDeadline<T>({ clock, timeoutMs, signal: outer }: CallOptions, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
@@ -93,19 +111,14 @@ async function createSender(): Promise<Send> {
   return (options, tls) => (tls ? https.request({ ...options, agent: secure }) : http.request({ ...options, agent: plain }))
 }
 
-async function exchange(
-  location: ServerLocation, at: { host: string; port: number }, path: string, body: string, options: CallOptions, signal: AbortSignal,
-): Promise<Answer> {
+async function exchange(location: ServerLocation, at: { host: string; port: number }, { method, path, headers, body }: Sent, signal: AbortSignal): Promise<Answer> {
   const send = await (sender ??= createSender())
   const { tls } = location
-  const bytes = Buffer.from(body)
+  const bytes = body === undefined ? undefined : Buffer.from(body)
   return new Promise((resolve, reject) => {
     const request = send({
-      host: at.host, port: at.port, method: 'POST', path, signal, setHost: false,
-      headers: {
-        host: authorityOf(location), accept: 'application/json, */*', 'content-type': 'application/json', 'content-length': bytes.length,
-        'user-agent': 'kube-apiserver-admission', ...options.headers,
-      },
+      host: at.host, port: at.port, method, path, signal, setHost: false,
+      headers: { host: authorityOf(location), ...(bytes === undefined ? {} : { 'content-length': bytes.length }), ...headers },
       servername: isAddress(tls.serverName ?? location.host) ? '' : tls.serverName ?? location.host, ca: tls.ca, cert: tls.cert, key: tls.key,
       rejectUnauthorized: tls.insecure !== true, ALPNProtocols: ['http/1.1'],
     }, location.scheme === 'https')
@@ -122,7 +135,7 @@ async function exchange(
         if (size > longestAnswer) response.destroy(new Error('the response is too long'))
       })
       response.once('error', reject)
-      response.once('end', () => resolve({ code: response.statusCode ?? 0, body: Buffer.concat(chunks).toString('utf8') }))
+      response.once('end', () => resolve({ code: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks).toString('utf8') }))
     })
     request.end(bytes)
   })
@@ -148,7 +161,7 @@ function tlsText(error: NodeJS.ErrnoException, { host, tls }: ServerLocation): s
 }
 
 /** What an answer means that is no success (upstream: apimachinery/pkg/api/errors NewGenericServerResponse). */
-function failureOf({ code, body }: Answer): StatusError {
+function failureOf({ code, body }: Pick<Answer, 'code' | 'body'>): StatusError {
   try {
     const value = JSON.parse(body) as Partial<Status>
     if (value.kind === 'Status' && value.status === 'Failure') return new StatusError({ ...value, metadata: {}, code } as Status)

@@ -85,16 +85,22 @@ export function forwardedHeaders(exchange: HttpExchange, target: Target): Outgoi
   for (const name of new Set(Object.keys(exchange.headers))) {
     if (name.startsWith(':') || hopHeaders.has(name) || name === 'host') continue
     // The credential was for this server.
-    if (name === 'authorization') continue
+    if (name === 'authorization' || (target.identity !== undefined && isIdentity(name))) continue
     const values = headerValues(exchange, name)
     headers[name] = values.length === 1 ? values[0] : values
   }
+  Object.assign(headers, target.identity)
   headers['host'] = targetAuthority(target)
   headers['x-forwarded-for'] = [...headerValues(exchange, 'x-forwarded-for'), exchange.peer.address].join(', ')
   headers['x-forwarded-proto'] = exchange.scheme
   headers['x-forwarded-uri'] = exchange.rawPath
   headers['x-forwarded-host'] = exchange.headers[':authority'] as string | undefined ?? exchange.headers.host ?? ''
   return headers
+}
+
+/** Headers by which this server is told, and tells others, who asks. */
+export function isIdentity(name: string): boolean {
+  return name.startsWith('x-remote-') || name.startsWith('impersonate-')
 }
 
 function answerHeaders(headers: IncomingHttpHeaders): Record<string, string> {

@@ -9,6 +9,8 @@ export interface TlsSettings {
   /** PEM; without it the other side is believed. */
   readonly ca?: string
   readonly serverName?: string
+  /** Whether the other side is believed without a known authority; default: when `ca` is missing. */
+  readonly insecure?: boolean
 }
 
 export interface Target {
@@ -20,6 +22,8 @@ export interface Target {
   /** Without "?". */
   readonly query: string
   readonly tls?: TlsSettings
+  /** Who asks, as told to an aggregated server: takes the place of what the client says of itself. */
+  readonly identity?: Readonly<Record<string, string | string[]>>
 }
 
 export function targetPath({ path, query }: Target): string {
@@ -32,8 +36,8 @@ export function targetAuthority({ host, port }: Pick<Target, 'host' | 'port'>): 
 }
 
 function tlsOptions(tls: TlsSettings | undefined) {
-  const { cert, key, ca, serverName } = tls ?? {}
-  return { cert, key, ca, servername: serverName ?? '', rejectUnauthorized: ca !== undefined, ALPNProtocols: ['http/1.1'] }
+  const { cert, key, ca, serverName, insecure } = tls ?? {}
+  return { cert, key, ca, servername: serverName ?? '', rejectUnauthorized: insecure === undefined ? ca !== undefined : !insecure, ALPNProtocols: ['http/1.1'] }
 }
 
 type Requester = (target: Target, method: string, headers: OutgoingHttpHeaders, signal: AbortSignal) => ClientRequest

@@ -28,7 +28,7 @@ export async function passUpgrade(exchange: HttpExchange, target: Target, signal
   const { upgrade } = exchange
   if (upgrade === undefined) throw badRequest('Upgrade request required')
   const backend = await dial(target, signal)
-  backend.write(requestHead(exchange.method, target, upgradeHeaders(exchange)))
+  backend.write(requestHead(exchange.method, target, upgradeHeaders(exchange, target)))
   const head = await readHead(backend)
   if (head.code !== 101) return refusedUpgrade(head, backend)
   takeOver(exchange)
@@ -52,13 +52,14 @@ function requestHead(method: string, target: Target, headers: readonly (readonly
   return [`${method} ${targetPath(target)} HTTP/1.1`, `Host: ${targetAuthority(target)}`, ...lines, '', ''].join('\r\n')
 }
 
-function upgradeHeaders(exchange: HttpExchange): [string, string][] {
+function upgradeHeaders(exchange: HttpExchange, { identity }: Target): [string, string][] {
   const headers: [string, string][] = []
   for (let i = 0; i + 1 < exchange.rawHeaders.length; i += 2) {
     const name = exchange.rawHeaders[i]!
     const lower = name.toLowerCase()
     // Identity was for this server; who may do what was decided here.
     if (lower === 'host' || lower === 'authorization' || lower.startsWith('impersonate-')) continue
+    if (identity !== undefined && lower.startsWith('x-remote-')) continue
     if (lower === 'sec-websocket-protocol') {
       const protocols = headerValues(exchange, lower).flatMap((v) => v.split(',')).map((v) => v.trim())
         .filter((v) => !v.startsWith('base64url.bearer.authorization.k8s.io.'))
@@ -67,6 +68,7 @@ function upgradeHeaders(exchange: HttpExchange): [string, string][] {
     }
     headers.push([name, exchange.rawHeaders[i + 1]!])
   }
+  for (const [name, values] of Object.entries(identity ?? {})) for (const value of [values].flat()) headers.push([name, value])
   return headers
 }
 
