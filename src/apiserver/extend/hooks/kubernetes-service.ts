@@ -27,7 +27,11 @@ export function kubernetesServiceHook(allocatorsReady: () => Promise<void>, opti
     name: 'bootstrap-controller',
     async run({ env, client }) {
       await allocatorsReady()
-      await reconcileAll(client, options())
+      // Readiness does not hang on it: an address that may not stand in endpoints is told in the log again and again.
+      await reconcileAll(client, options()).catch((error: unknown) => {
+        if (!isStatus(error, 'Invalid')) throw error
+        env.log.warn('the kubernetes service could not be made', { error: error.message })
+      })
       env.tasks.go('kubernetes service', async (signal) => {
         for (;;) {
           await env.clock.sleep(everyMs, signal)
@@ -40,6 +44,8 @@ export function kubernetesServiceHook(allocatorsReady: () => Promise<void>, opti
 
 async function reconcileAll(client: Client, options: KubernetesServiceOptions): Promise<void> {
   await ensure<Service>(client, services, wantedService(options), (stored) => mendedService(stored, options))
+  // A server without a socket, or one that only its own machine reaches, is nobody's endpoint.
+  if (options.port === 0 || isLoopback(options.address)) return
   await ensure<Endpoints>(client, endpoints, wantedEndpoints(options), (stored) => {
     const wanted = wantedEndpoints(options).subsets
     return JSON.stringify(stored.subsets) === JSON.stringify(wanted) ? undefined : { ...stored, subsets: wanted }
@@ -73,8 +79,10 @@ function wantedService(options: KubernetesServiceOptions): Service {
 }
 
 function servicePorts({ servicePort, port }: KubernetesServiceOptions) {
-  return [{ name: 'https', protocol: 'TCP', port: servicePort, targetPort: port }]
+  return [{ name: 'https', protocol: 'TCP', port: servicePort, targetPort: port === 0 ? servicePort : port }]
 }
+
+const isLoopback = (address: string): boolean => address.startsWith('127.') || address === '::1'
 
 /** Ports follow the server; all else may be the user's. */
 export function mendedService(stored: Service, options: KubernetesServiceOptions): Service | undefined {
