@@ -71,3 +71,12 @@ describe('init containers', () => {
   ]
   test.each(cases)('%s', (_, actual, expected) => expect(actual).toEqual(expected))
 })
+
+test('a container that ends by the rule RestartAllContainers takes the others with it, and goes last', () => {
+  const rules = [{ action: 'RestartAllContainers', exitCodes: { operator: 'In', values: [42] } }]
+  const asked = pod({ initContainers: [init], containers: [container('a', { restartPolicy: 'Never', restartPolicyRules: rules }), container('b')] })
+  const status = runtimePod([ran('i', 'exited'), ran('a', 'exited', { exitCode: 42 }), ran('b', 'running')])
+  const { containersToReset, containersToStart } = computePodActions(asked, status, { liveness: () => undefined, startup: () => undefined }, undefined, true)
+  expect(containersToReset.map(({ container: { name }, kill }) => [name, kill])).toEqual([['b', true], ['i', false], ['a', false]])
+  expect(containersToStart).toEqual([])
+})

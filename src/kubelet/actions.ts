@@ -6,11 +6,12 @@ import type { Pod } from '../api/generated/types/core-v1.ts'
 import {
   type AnyContainer, containerShouldRestart, ephemeralContainers, initContainers, isHostNetwork, isRestartableInit,
 } from './pod.ts'
+import { isRestartAll } from './restart-all.ts'
 import { type Actuated, type ResizePlan, emptyResize, planResize, podLevelChanged } from './allocation/plan.ts'
 import { containerHash } from './runtime/labels.ts'
 import { type RuntimeContainer, type RuntimePod, latestContainer } from './runtime/pod-status.ts'
 
-export type KillReason = 'LivenessProbe' | 'StartupProbe' | 'Unknown' | ''
+export type KillReason = 'LivenessProbe' | 'StartupProbe' | 'Unknown' | 'RestartAllContainers' | ''
 export type ProbeResult = 'success' | 'failure'
 
 export interface ContainerToKill {
@@ -18,6 +19,13 @@ export interface ContainerToKill {
   readonly container: AnyContainer
   readonly message: string
   readonly reason: KillReason
+}
+
+export interface ContainerToReset {
+  readonly id: string
+  readonly container: AnyContainer
+  /** It lives. */
+  readonly kill: boolean
 }
 
 export interface PodActions {
@@ -32,6 +40,8 @@ export interface PodActions {
   containersToStart: AnyContainer[]
   ephemeralContainersToStart: AnyContainer[]
   containersToKill: ContainerToKill[]
+  /** The whole pod starts again: these go first, in this order. */
+  containersToReset: ContainerToReset[]
   /** Running containers that are to have other resources. */
   resize: ResizePlan
 }
@@ -69,12 +79,16 @@ export function anyRegularCreated(pod: Pod, status: RuntimePod): boolean {
   return pod.spec!.containers.some((container) => latestContainer(status, container.name) !== undefined)
 }
 
-/** `actuated`: what the containers have been given; undefined where resources cannot be resized. */
-export function computePodActions(pod: Pod, status: RuntimePod, probes: ProbeVerdicts, actuated?: Actuated): PodActions {
+/** `actuated`: what the containers have been given; undefined where resources cannot be resized. `restartAll`: a container's end has all of them started again. */
+export function computePodActions(pod: Pod, status: RuntimePod, probes: ProbeVerdicts, actuated?: Actuated, restartAll = false): PodActions {
   const sandbox = sandboxChanged(pod, status)
   const actions: PodActions = {
     killPod: sandbox.changed, createSandbox: sandbox.changed, sandboxId: sandbox.sandboxId, attempt: sandbox.attempt,
-    initContainersToStart: [], containersToStart: [], ephemeralContainersToStart: [], containersToKill: [], resize: emptyResize(),
+    initContainersToStart: [], containersToStart: [], ephemeralContainersToStart: [], containersToKill: [], containersToReset: [], resize: emptyResize(),
+  }
+  if (restartAll) {
+    actions.containersToReset = containersToReset(pod, status)
+    return actions
   }
   if (sandbox.changed) {
     planNewSandbox(pod, status, actions)
@@ -86,6 +100,21 @@ export function computePodActions(pod: Pod, status: RuntimePod, probes: ProbeVer
   planRegularContainers(pod, status, probes, actions, actuated)
   if (actuated !== undefined) actions.resize.podLevel = podLevelChanged(pod, actuated)
   return actions
+}
+
+/** Backwards, and those whose end began it last: a kubelet that is killed meanwhile still knows why. */
+function containersToReset(pod: Pod, status: RuntimePod): ContainerToReset[] {
+  const causes: ContainerToReset[][] = [[], []]
+  const others: ContainerToReset[][] = [[], []]
+  for (const [group, list] of [pod.spec!.containers, initContainers(pod)].entries()) {
+    for (const container of list) {
+      for (const { id, state, exitCode } of status.containers.filter(({ name }) => name === container.name)) {
+        const cause = state === 'exited' && isRestartAll(container, exitCode)
+        ;(cause ? causes : others)[group]!.push({ id, container, kill: state !== 'exited' })
+      }
+    }
+  }
+  return [...others.flat(), ...causes.flat()]
 }
 
 function planNewSandbox(pod: Pod, status: RuntimePod, actions: PodActions): void {

@@ -15,6 +15,7 @@ import type { ObjectCache } from './objects.ts'
 import type { Pleg } from './pleg.ts'
 import { isHostNetwork, isStaticPod, isTerminalPhase, podUid } from './pod.ts'
 import type { PodStore } from './pod-store.ts'
+import { restartingCondition } from './restart-all.ts'
 import type { PodSyncer } from './pod-workers.ts'
 import type { ProbeManager } from './probes/manager.ts'
 import type { DownwardContext } from './runtime/downward.ts'
@@ -149,7 +150,7 @@ export function createPodSyncer(env: PodSyncerEnv): PodSyncer {
     if (deadline !== undefined) waits.push(Math.max(0, deadline))
     if (outcome.changed && outcome.failures.length === 0) {
       const next = computePodActions(pod, runtime, env.probes, env.allocation.actuated(podUid(pod)))
-      if (next.initContainersToStart.length + next.containersToStart.length > 0) waits.push(0)
+      if (next.initContainersToStart.length + next.containersToStart.length > 0 || isRestartingAll(env.status.get(podUid(pod)))) waits.push(0)
     }
     return waits.length === 0 ? undefined : Math.min(...waits)
   }
@@ -186,7 +187,8 @@ export function createPodSyncer(env: PodSyncerEnv): PodSyncer {
       signal.throwIfAborted()
       env.probes.add(pod)
       const outcome = await env.runtime.sync({
-        pod, status: runtime, probes: env.probes, actuated: env.allocation.actuated(podUid(pod)), volumes, services: env.services(), objects: env.objects, pullSecrets: secrets,
+        pod, status: runtime, probes: env.probes, actuated: env.allocation.actuated(podUid(pod)), volumes,
+        restartAll: isRestartingAll(status), services: env.services(), objects: env.objects, pullSecrets: secrets,
         hostIps: env.hostIps, signal, onSandboxReady: () => undefined,
       })
       signal.throwIfAborted()
@@ -243,4 +245,8 @@ export function createPodSyncer(env: PodSyncerEnv): PodSyncer {
       env.status.terminate(pod)
     },
   }
+}
+
+function isRestartingAll(status: PodStatus | undefined): boolean {
+  return status?.conditions?.some(({ type, status: value }) => type === restartingCondition && value === 'True') === true
 }

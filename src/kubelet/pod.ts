@@ -1,5 +1,5 @@
 /** What the kubelet asks of a pod object again and again. Pure. */
-import type { Container, ContainerStatus, Pod, PodSpec } from '../api/generated/types/core-v1.ts'
+import type { Container, ContainerRestartRule, ContainerStatus, Pod, PodSpec } from '../api/generated/types/core-v1.ts'
 
 /** A container of any of the three lists; ephemeral ones share the fields that the runtime needs. */
 export type AnyContainer = Container
@@ -69,14 +69,19 @@ export function isHostNetwork(pod: Pod): boolean {
   return pod.spec!.hostNetwork === true
 }
 
+/** The first rule that speaks of this exit code. */
+export function matchingRestartRule(container: AnyContainer, exitCode: number): ContainerRestartRule | undefined {
+  return container.restartPolicyRules?.find(({ exitCodes }) => {
+    const listed = (exitCodes?.values ?? []).includes(exitCode)
+    return exitCodes !== undefined && (exitCodes.operator === 'In' ? listed : exitCodes.operator === 'NotIn' && !listed)
+  })
+}
+
 /** Whether a container that ended with `exitCode` is to run again: its rules, then its policy, then the pod's. */
 export function containerShouldRestart(container: AnyContainer, spec: PodSpec, exitCode: number): boolean {
   if (container.restartPolicy !== undefined) {
-    for (const rule of container.restartPolicyRules ?? []) {
-      if (rule.exitCodes === undefined || rule.action !== 'Restart') continue
-      const listed = (rule.exitCodes.values ?? []).includes(exitCode)
-      if (rule.exitCodes.operator === 'In' ? listed : rule.exitCodes.operator === 'NotIn' && !listed) return true
-    }
+    const action = matchingRestartRule(container, exitCode)?.action
+    if (action === 'Restart' || action === 'RestartAllContainers') return true
     if (container.restartPolicy === 'Always') return true
     if (container.restartPolicy === 'OnFailure') return exitCode !== 0
     if (container.restartPolicy === 'Never') return false

@@ -3,6 +3,7 @@ import type { ContainerStatus, Pod, PodStatus, Probe } from '../../api/generated
 import { parseTime } from '../../api/meta/time.ts'
 import type { ProbeResult } from '../actions.ts'
 import { type AnyContainer, containerShouldRestart, isTerminalPhase, statusOf } from '../pod.ts'
+import { shouldAllRestart } from '../restart-all.ts'
 import { parseContainerId } from '../status/containers.ts'
 import type { ProbeType } from './prober.ts'
 
@@ -53,7 +54,8 @@ export function decide(input: TickInput, state: ProbeState, set: (containerId: s
   if (own.state?.running === undefined) {
     set(id, 'failure')
     const ended = own.state?.terminated
-    return ended === undefined || containerShouldRestart(container, pod.spec!, ended.exitCode) ? { do: 'wait' } : { do: 'stop' }
+    const again = ended === undefined || containerShouldRestart(container, pod.spec!, ended.exitCode) || shouldAllRestart(pod, undefined, status)
+    return again ? { do: 'wait' } : { do: 'stop' }
   }
   if (pod.metadata.deletionTimestamp !== undefined && type !== 'Readiness') {
     set(id, 'success')

@@ -1,8 +1,9 @@
 /** The environment of a container. Upstream: kubelet_pods.go makeEnvironmentVariables, envvars.FromServices. */
-import type { ConfigMap, EnvVar, Pod, Secret, Service } from '../../api/generated/types/core-v1.ts'
+import type { ConfigMap, EnvVar, FileKeySelector, Pod, Secret, Service } from '../../api/generated/types/core-v1.ts'
 import { compareText } from '../../api/meta/go-text.ts'
 import type { AnyContainer } from '../pod.ts'
 import { type DownwardContext, fieldValue, resourceValue } from './downward.ts'
+import { parseEnvFile } from './env-file.ts'
 import { expand } from './expansion.ts'
 
 /** Config maps and secrets by name; undefined when they do not exist, other failures throw. */
@@ -11,9 +12,13 @@ export interface ObjectReader {
   secret(namespace: string, name: string): Promise<Secret | undefined>
 }
 
+/** A file below a volume of the pod, with its place on the host; the text is undefined when there is none. */
+export type VolumeFileReader = (volume: string, path: string) => Promise<{ path: string; text: string | undefined }>
+
 /** Throws Error with upstream's text when a source is missing and not optional. */
 export async function makeEnvironment(
   pod: Pod, container: AnyContainer, context: DownwardContext, services: readonly Service[], objects: ObjectReader,
+  volumeFile: VolumeFileReader,
 ): Promise<Map<string, string>> {
   const namespace = pod.metadata.namespace!
   const fromServices = serviceEnvironment(services, namespace, pod.spec!.enableServiceLinks !== false)
@@ -24,7 +29,8 @@ export async function makeEnvironment(
   }
   const lookup = (name: string) => env.get(name) ?? fromServices.get(name)
   for (const variable of container.env ?? []) {
-    const value = await variableValue(variable, pod, container, context, objects, lookup)
+    const file = variable.valueFrom?.fileKeyRef
+    const value = file === undefined || (variable.value ?? '') !== '' ? await variableValue(variable, pod, container, context, objects, lookup) : await fileValue(file, volumeFile)
     if (value !== undefined) env.set(variable.name, value)
   }
   for (const [name, value] of fromServices) if (!env.has(name)) env.set(name, value)
@@ -82,6 +88,21 @@ async function variableValue(
     return value === undefined ? missingKey(key, 'Secret', namespace, name, optional) : decode(value)
   }
   return ''
+}
+
+async function fileValue({ volumeName, path, key, optional }: FileKeySelector, read: VolumeFileReader): Promise<string | undefined> {
+  const file = await read(volumeName, path)
+  let value: string
+  try {
+    if (file.text === undefined) throw new Error('no such file')
+    value = parseEnvFile(file.text, key)
+  } catch (error) {
+    // What is in the file is not for the pod's status.
+    throw new Error("couldn't parse env file", { cause: error })
+  }
+  if (value !== '') return value
+  if (optional === true) return undefined
+  throw new Error(`environment variable key "${key}" not found in file "${file.path}"`)
 }
 
 function missingKey(key: string, kind: string, namespace: string, name: string, optional: boolean | undefined): undefined {

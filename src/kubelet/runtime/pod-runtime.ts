@@ -9,6 +9,7 @@ import type { Host } from '../host/contract.ts'
 import { type ImageManager, StartError, imageUser } from '../images/manager.ts'
 import { type AnyContainer, formatPod, isHostNetwork, isRestartableInit, podUid } from '../pod.ts'
 import type { MountedVolume } from '../volumes/manager.ts'
+import { secureJoin } from '../volumes/secure-join.ts'
 import { containerConfig, podLogDirectory, sandboxConfig } from './config.ts'
 import { type DnsSettings, podDns } from './dns.ts'
 import type { DownwardContext } from './downward.ts'
@@ -60,6 +61,8 @@ export interface SyncInput {
   readonly status: RuntimePod
   readonly probes: ProbeVerdicts
   readonly actuated: Actuated
+  /** A container's end has all of them started again. */
+  readonly restartAll: boolean
   readonly volumes: ReadonlyMap<string, MountedVolume>
   readonly services: readonly Service[]
   readonly objects: ObjectReader
@@ -228,7 +231,7 @@ export function createPodRuntime(env: PodRuntimeEnv, settings: PodRuntimeSetting
     const { pod, status } = input
     verifyNonRoot(pod, container, user)
     const podIps = isHostNetwork(pod) ? input.hostIps : ips
-    const environment = await makeEnvironment(pod, container, settings.downward(podIps), input.services, input.objects)
+    const environment = await makeEnvironment(pod, container, settings.downward(podIps), input.services, input.objects, (name, path) => readVolumeFile(input, name, path))
     const podDir = settings.podDir(podUid(pod))
     const mounts = await makeMounts(env.host.files, env.host.mounts, {
       pod, container, podDir, volumes: input.volumes, env: environment, podIps, hostname: podHostname(pod, settings.clusterDomain),
@@ -239,6 +242,14 @@ export function createPodRuntime(env: PodRuntimeEnv, settings: PodRuntimeSetting
       pod, container, restartCount, imageRef, imageUser: user, env: environment, mounts, resources: settings.resources, security: settings.security,
       targetId: targetOf(pod, container, status),
     })
+  }
+
+  /** A file of a volume that an environment variable is read from. */
+  async function readVolumeFile(input: SyncInput, name: string, path: string): Promise<{ path: string; text: string | undefined }> {
+    const volume = input.volumes.get(name)
+    if (volume === undefined) throw new Error(`cannot find the volume "${name}" referenced by FileKeyRef`)
+    const file = await secureJoin(env.host.files, volume.path, path)
+    return { path: file, text: await env.host.files.readText(file) }
   }
 
   async function linkLog(pod: Pod, container: AnyContainer, id: string, logPath: string): Promise<void> {
@@ -308,11 +319,17 @@ export function createPodRuntime(env: PodRuntimeEnv, settings: PodRuntimeSetting
     kill,
     async sync(input) {
       const { pod, status } = input
-      const actions = computePodActions(pod, status, input.probes, input.actuated)
+      const actions = computePodActions(pod, status, input.probes, input.actuated, input.restartAll)
       const outcome: Outcome = { failures: [], started: [], resized: false, resizeError: undefined }
       let changed = false
       let error: Error | undefined
       try {
+        for (const { id, container, kill: alive } of actions.containersToReset) {
+          changed = true
+          if (alive) await killContainer(killEnv, { pod, containerId: id, containerName: container.name, message: 'killing', reason: 'RestartAllContainers', graceOverride: 0, podIp: status.ips[0] })
+          await removeContainer(id, undefined)
+        }
+        if (actions.containersToReset.length > 0) return { changed, error, ...outcome }
         if (actions.killPod) {
           const alive = status.sandboxes.some(({ state }) => state === 'SANDBOX_READY') || status.containers.some(({ state }) => state === 'running')
           changed = alive

@@ -43,7 +43,8 @@ describe('environment', () => {
   const maps: Record<string, ConfigMap> = { cm: { metadata: {}, data: { a: '1', 'b-c': '2' } } }
   const secrets: Record<string, Secret> = { s: { metadata: {}, data: { p: Buffer.from('pass').toString('base64') } } }
   const objects = { configMap: async (_: string, name: string) => maps[name], secret: async (_: string, name: string) => secrets[name] }
-  const make = async (c: Partial<Parameters<typeof container>[1]>) => Object.fromEntries(await makeEnvironment(pod(), container('c', c), context, [], objects))
+  const volumeFile = async (volume: string, path: string) => ({ path: `/v/${volume}/${path}`, text: "# comment\n  A='1'\nB='two\nlines' # rest\nC= 'x'\n" })
+  const make = async (c: Partial<Parameters<typeof container>[1]>) => Object.fromEntries(await makeEnvironment(pod(), container('c', c), context, [], objects, volumeFile))
   test('sources in order, later ones see earlier ones', async () => {
     expect(await make({
       envFrom: [{ configMapRef: { name: 'cm' }, prefix: 'X_' }, { secretRef: { name: 's' } }, { configMapRef: { name: 'none', optional: true } }],
@@ -53,6 +54,11 @@ describe('environment', () => {
         { name: 'IPS', valueFrom: { fieldRef: { fieldPath: 'status.podIPs' } } }, { name: 'L', valueFrom: { resourceFieldRef: { resource: 'limits.memory', divisor: '1Mi' } } },
       ],
     })).toEqual({ X_a: '1', 'X_b-c': '2', p: 'pass', A: '1-pass', B: '1-pass', K: 'pass', IPS: '10.0.0.1,fd00::1', L: '8192' })
+  })
+  test('a variable from a file', async () => {
+    const file = (name: string, key: string, optional = false) => ({ name, valueFrom: { fileKeyRef: { volumeName: 'd', path: 'f.env', key, optional } } })
+    expect(await make({ env: [file('X', 'A'), file('Y', 'B'), file('Z', 'C', true)] })).toEqual({ X: '1', Y: 'two\nlines' })
+    await expect(make({ env: [file('X', 'N')] })).rejects.toThrow('environment variable key "N" not found in file "/v/d/f.env"')
   })
   test('what is missing is said as upstream says it', async () => {
     await expect(make({ envFrom: [{ configMapRef: { name: 'none' } }] })).rejects.toThrow('configmap "none" not found')

@@ -2,6 +2,8 @@
 import type { ContainerStatus, Pod, PodCondition, PodStatus } from '../../api/generated/types/core-v1.ts'
 import { findCondition } from '../../api/meta/conditions.ts'
 import { initContainers, isRestartableInit, statusOf } from '../pod.ts'
+import { allCouldRestart, isAllRemoved, restartingCondition, shouldAllRestart } from '../restart-all.ts'
+import type { RuntimePod } from '../runtime/pod-status.ts'
 import type { Phase } from './phase.ts'
 
 const owned: ReadonlySet<string> = new Set([
@@ -21,6 +23,7 @@ export interface ConditionsInput {
   readonly initStatuses: readonly ContainerStatus[]
   readonly statuses: readonly ContainerStatus[]
   readonly sandboxReady: boolean
+  readonly runtime: RuntimePod
   /** Conditions of others, for readiness gates. */
   readonly foreign: readonly PodCondition[]
 }
@@ -36,7 +39,14 @@ export function podConditions(input: ConditionsInput): PodCondition[] {
     make('Ready', ready(input)),
     make('ContainersReady', containersReady(input)),
     make('PodScheduled', { status: 'True' }),
+    ...(allCouldRestart(input.pod.spec!) ? [{ type: restartingCondition, ...restartingAll(input) }] : []),
   ]
+}
+
+function restartingAll({ pod, old, phase, runtime }: ConditionsInput): Verdict {
+  if (phase === 'Succeeded' || phase === 'Failed') return terminal(phase)
+  if (!shouldAllRestart(pod, runtime, old) || isAllRemoved(pod, runtime)) return { status: 'False' }
+  return { status: 'True', reason: 'RestartAllContainersStarted', message: 'container exited with restart policy rule' }
 }
 
 function terminal(phase: Phase): Verdict {

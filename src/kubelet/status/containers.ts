@@ -3,6 +3,7 @@ import type { ContainerState, ContainerStatus, Pod, PodStatus } from '../../api/
 import { formatTime } from '../../api/meta/time.ts'
 import type { Actuated } from '../allocation/plan.ts'
 import { anyRegularCreated, shouldContainerBeRestarted } from '../actions.ts'
+import { restartingReason, shouldAllRestart } from '../restart-all.ts'
 import { type AnyContainer, type ContainerKind, ephemeralContainers, initContainers, isRestartableInit, statusOf } from '../pod.ts'
 import { type RuntimeContainer, type RuntimePod, latestContainer } from '../runtime/pod-status.ts'
 import { containerStatusResources } from './resources.ts'
@@ -48,7 +49,7 @@ function oneStatus(input: ContainerStatusInput, container: AnyContainer, kind: C
   const latest = seen[0]
   let status: ContainerStatus
   if (latest === undefined) {
-    status = unseenStatus(input.pod, container, old)
+    status = unseenStatus(input, container, old, kind !== 'ephemeral' && shouldAllRestart(input.pod, input.runtime, input.old))
   } else {
     status = convertContainer(input, container, latest, old)
     if (seen[1] !== undefined) status.lastState = convertContainer(input, container, seen[1], old).state ?? {}
@@ -57,13 +58,18 @@ function oneStatus(input: ContainerStatusInput, container: AnyContainer, kind: C
 }
 
 /** A container that the runtime does not know: not yet made, or collected. */
-function unseenStatus(pod: Pod, container: AnyContainer, old: ContainerStatus | undefined): ContainerStatus {
-  if (old?.state?.terminated !== undefined) return { ...old }
+function unseenStatus({ pod }: ContainerStatusInput, container: AnyContainer, old: ContainerStatus | undefined, restarting: boolean): ContainerStatus {
+  if (old?.state?.terminated !== undefined && !restarting) return { ...old }
   const defaultReason = initContainers(pod).length > 0 ? 'PodInitializing' : 'ContainerCreating'
   const status: ContainerStatus = {
     name: container.name, image: container.image ?? '', imageID: '', ready: false,
     restartCount: old?.restartCount ?? 0, lastState: old?.lastState ?? {}, state: { waiting: { reason: defaultReason } },
     ...volumeMounts(container),
+  }
+  if (restarting && old !== undefined && old.state?.waiting === undefined) {
+    const message = 'The container is removed because RestartAllContainers in place'
+    const lastState = { terminated: { reason: restartingReason, message, exitCode: 137 } }
+    return { ...status, state: { waiting: { reason: restartingReason, message } }, lastState, restartCount: old.restartCount + 1 }
   }
   if (old?.state?.running !== undefined && status.lastState?.terminated === undefined) {
     status.lastState = {
@@ -86,6 +92,8 @@ function convertContainer({ actuated }: ContainerStatusInput, container: AnyCont
     resources: containerStatusResources(container, c, actuated.container(c.name), old?.containerID === containerID ? old : undefined),
   }
   if (container.resources?.requests !== undefined) status.allocatedResources = container.resources.requests
+  // A container whose forerunner was removed from the runtime counts on.
+  if (c.state === 'running' && old?.state?.terminated !== undefined && old.containerID !== containerID && old.restartCount >= c.restartCount) status.restartCount = old.restartCount + 1
   if (status.state?.terminated?.reason === unknownReason) status.restartCount = (old?.restartCount ?? 0) + 1
   if (c.state === 'running' && old?.started !== undefined && old.containerID === containerID) status.started = old.started
   if (c.user !== undefined) status.user = { linux: c.user }

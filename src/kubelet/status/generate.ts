@@ -58,7 +58,7 @@ export function generatePodStatus(input: StatusInput): PodStatus {
   const disruption = findCondition(old.conditions, 'DisruptionTarget')
   if (disruption !== undefined && findCondition(foreign, 'DisruptionTarget') === undefined) foreign.push(disruption)
   status.conditions = [...input.resizeConditions, ...podConditions({
-    pod, old, phase, initStatuses, statuses, foreign, sandboxReady: !sandboxChanged(pod, runtime).changed,
+    pod, old, phase, initStatuses, statuses, foreign, runtime, sandboxReady: !sandboxChanged(pod, runtime).changed,
   })]
   status.containerStatuses = statuses
   if (initStatuses.length > 0) status.initContainerStatuses = initStatuses

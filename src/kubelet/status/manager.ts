@@ -9,6 +9,7 @@ import { isStatus } from '../../api/meta/errors.ts'
 import { formatTime } from '../../api/meta/time.ts'
 import type { Client } from '../../client/client.ts'
 import { type AnyContainer, containerShouldRestart, isMirrorPod, isStaticPod, isTerminalPhase, podUid, statusOf } from '../pod.ts'
+import { allCouldRestart } from '../restart-all.ts'
 import { isOwnedByKubelet, terminalConditions } from './conditions.ts'
 import { diffStatus, sameStatus } from './patch.ts'
 
@@ -186,7 +187,7 @@ function limitMessages(pod: Pod, status: PodStatus): PodStatus {
 /** A container that has ended for good does not run again. Answers upstream's text. */
 function illegalTransition(pod: Pod, old: PodStatus, next: PodStatus): string | undefined {
   const spec = pod.spec!
-  if (spec.restartPolicy === 'Always') return undefined
+  if (spec.restartPolicy === 'Always' || allCouldRestart(spec)) return undefined
   type Statuses = PodStatus['containerStatuses']
   const check = (what: string, containers: readonly AnyContainer[], before: Statuses, after: Statuses) => {
     for (const status of before ?? []) {

@@ -1,6 +1,7 @@
 /** The phase of a pod from its container statuses. Pure. Upstream: kubelet_pods.go getPhase. */
 import type { ContainerStatus, Pod } from '../../api/generated/types/core-v1.ts'
-import { containerShouldRestart, initContainers, isRestartableInit, isStaticPod, statusOf } from '../pod.ts'
+import { restartingReason } from '../restart-all.ts'
+import { type AnyContainer, containerShouldRestart, initContainers, isRestartableInit, isStaticPod, statusOf } from '../pod.ts'
 
 export type Phase = 'Pending' | 'Running' | 'Succeeded' | 'Failed'
 
@@ -35,6 +36,8 @@ function count(pod: Pod, statuses: readonly ContainerStatus[]): Counts {
     running: 0, waiting: 0, unknown: 0, stopped: 0, stoppedForGood: 0, succeeded: 0, pendingInit: 0, pendingSidecars: 0, failedInit: false,
   }
   const spec = pod.spec!
+  const restartable = (container: AnyContainer, ended: { exitCode: number; reason?: string }) =>
+    ended.reason === restartingReason || containerShouldRestart(container, spec, ended.exitCode)
   for (const container of initContainers(pod)) {
     const status = statusOf(statuses, container.name)
     const state = status?.state
@@ -51,7 +54,7 @@ function count(pod: Pod, statuses: readonly ContainerStatus[]): Counts {
       }
     } else if (ended === undefined) {
       n.pendingInit++
-    } else if (ended.exitCode !== 0 && !containerShouldRestart(container, spec, ended.exitCode)) {
+    } else if (ended.exitCode !== 0 && !restartable(container, ended)) {
       n.failedInit = true
     }
   }
@@ -62,7 +65,7 @@ function count(pod: Pod, statuses: readonly ContainerStatus[]): Counts {
     if (state?.running !== undefined) n.running++
     else if (ended !== undefined) {
       n.stopped++
-      if (!containerShouldRestart(container, spec, ended.exitCode)) n.stoppedForGood++
+      if (!restartable(container, ended)) n.stoppedForGood++
       if (state?.terminated?.exitCode === 0) n.succeeded++
     } else if (state?.waiting !== undefined) n.waiting++
     else n.unknown++
