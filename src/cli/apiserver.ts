@@ -68,7 +68,7 @@ function optionsFrom(flags: FlagValues): { options: ApiServerOptions; pki: Serve
     ...etcdFrom(flags), hostName: host.name,
     tls: { cert, key }, bindAddress, advertiseAddress, securePort: flags.number('secure-port') ?? 6443,
     caCertificate: pki.ca.cert, clientCA: given('client-ca-file') ?? pki.ca.cert,
-    requestHeader: requestHeaderFrom(flags, pki),
+    requestHeader: requestHeaderFrom(flags, pki), proxyClient: proxyClientFrom(flags, pki),
     anonymousAuth: flags.bool('anonymous-auth'), bootstrapTokens: flags.bool('enable-bootstrap-token-auth'),
     ...(tokenFile === undefined ? {} : { tokenUsers: parseTokenFile(tokenFile) }),
     serviceAccount: serviceAccountFrom(flags, pki),
@@ -118,6 +118,12 @@ function kubeletFrom(flags: FlagValues, pki: ServerPki): NonNullable<ApiServerOp
     },
     ...(flags.given('kubelet-preferred-address-types') ? { addressTypes: flags.list('kubelet-preferred-address-types') } : {}),
   }
+}
+
+/** Without files of its own the server proves itself to aggregated servers by what it made for that. */
+function proxyClientFrom(flags: FlagValues, pki: ServerPki): NonNullable<ApiServerOptions['proxyClient']> {
+  const [cert, key] = [fileFlag(flags, 'proxy-client-cert-file'), fileFlag(flags, 'proxy-client-key-file')]
+  return cert === undefined || key === undefined ? pki.frontProxyClient : { cert, key }
 }
 
 function requestHeaderFrom(flags: FlagValues, pki: ServerPki): NonNullable<ApiServerOptions['requestHeader']> {

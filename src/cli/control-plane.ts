@@ -80,6 +80,7 @@ function apiServerOptions({ data, pki, port, bindAddress, advertiseAddress, serv
       groupHeaders: ['X-Remote-Group'], extraHeaderPrefixes: ['X-Remote-Extra-'],
     },
     serviceAccount: { issuers: ['https://kubernetes.default.svc.cluster.local'], signingKey: pki.serviceAccountKey, keys: [pki.serviceAccountKey], extendExpiration: true },
+    proxyClient: pki.frontProxyClient,
     kubelet: { tls: { cert: pki.kubeletClient.cert, key: pki.kubeletClient.key, ca: pki.ca.cert } },
     authorizationModes: ['Node', 'RBAC'] as const,
   }
