@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import type { Node, Pod } from '../api/generated/types/core-v1.ts'
 import { admitPod } from './admission.ts'
+import { forbiddenSysctl, safeSysctls } from './sysctls.ts'
 import { container, pod } from './testing/objects.ts'
 
 const node: Node = {
@@ -37,4 +38,14 @@ test('selectors, taints, ports', () => {
 })
 test('before the node is known nothing is admitted', () => {
   expect(admitPod({ pod: pod(), node: undefined, others: [] })?.reason).toBe('InvalidNodeInfo')
+})
+
+test('kernel parameters: safe ones, and those that the node allows', () => {
+  const setting = (name: string, spec = {}) => forbiddenSysctl(pod({ ...spec, securityContext: { sysctls: [{ name, value: '1' }] } }), [...safeSysctls('6.1.0-1-amd64'), 'net.core.*'])?.message
+  expect(setting('kernel.shm_rmid_forced')).toBeUndefined()
+  expect(setting('net/ipv4/tcp_rmem')).toBeUndefined()
+  expect(setting('net.core.somaxconn')).toBeUndefined()
+  expect(setting('kernel.msgmax')).toBe('forbidden sysctl: "kernel.msgmax" not allowlisted')
+  expect(setting('net.core.somaxconn', { hostNetwork: true })).toBe('forbidden sysctl: "net.core.somaxconn" not allowed with host Net enabled')
+  expect(safeSysctls('4.4.1')).not.toContain('net.ipv4.tcp_rmem')
 })

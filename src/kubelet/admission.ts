@@ -4,6 +4,7 @@ import { nodeMatchesPod } from '../api/helpers/node-affinity.ts'
 import { podRequests } from '../api/helpers/pod-resources.ts'
 import { findUntoleratedTaint } from '../api/helpers/taints.ts'
 import { quantityMilliValue, quantityValue } from '../api/meta/quantity.ts'
+import { forbiddenSysctl } from './sysctls.ts'
 import { allContainers, isStaticPod, isTerminalPhase } from './pod.ts'
 
 export interface Rejection {
@@ -17,10 +18,14 @@ export interface AdmissionInput {
   readonly node: Node | undefined
   /** Pods that were admitted before. */
   readonly others: readonly Pod[]
+  /** Kernel parameters that pods may set; undefined: all. */
+  readonly sysctls?: readonly string[]
 }
 
 /** undefined: welcome. */
-export function admitPod({ pod, node, others }: AdmissionInput): Rejection | undefined {
+export function admitPod({ pod, node, others, sysctls }: AdmissionInput): Rejection | undefined {
+  const forbidden = sysctls === undefined ? undefined : forbiddenSysctl(pod, sysctls)
+  if (forbidden !== undefined) return forbidden
   if (node === undefined) return { reason: 'InvalidNodeInfo', message: 'Kubelet cannot get node info.' }
   const os = pod.spec!.os?.name
   if (os !== undefined && os !== 'linux') return { reason: 'PodOSNotSupported', message: "Failed to admit pod as the OS field doesn't match node OS" }

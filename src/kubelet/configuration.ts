@@ -48,7 +48,7 @@ const fields: Readonly<Record<string, Read<unknown>>> = {
   resolvConf: text, staticPodPath: text, maxPods: number, podPidsLimit: number, cpuCFSQuota: flag, cpuCFSQuotaPeriod: duration,
   seccompDefault: flag, serializeImagePulls: flag, maxParallelImagePulls: number, syncFrequency: duration, fileCheckFrequency: duration,
   nodeStatusUpdateFrequency: duration, nodeStatusReportFrequency: duration, nodeLeaseDurationSeconds: number, registerNode: flag,
-  registerWithTaints: taints, providerID: text, systemReserved: map, kubeReserved: map, evictionHard: map,
+  registerWithTaints: taints, providerID: text, systemReserved: map, kubeReserved: map, evictionHard: map, allowedUnsafeSysctls: texts,
 }
 
 /** Fields with one value that is supported. */

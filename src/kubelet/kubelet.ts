@@ -35,6 +35,7 @@ import { terminationMessageReader } from './runtime/termination-message.ts'
 import { type KubeletServer, createKubeletServer } from './server/server.ts'
 import { readStaticPods } from './static-pods.ts'
 import { createStatusManager } from './status/manager.ts'
+import { safeSysctls } from './sysctls.ts'
 import { createVolumeManager } from './volumes/manager.ts'
 import { type IssuedToken, createTokenCache } from './volumes/tokens.ts'
 
@@ -142,9 +143,11 @@ async function startKubelet(outer: Env, client: Client, options: ResolvedOptions
     clock, log, tasks, client, apiPod: (uid) => store.apiPod(uid), couldHaveRunningContainers: (uid) => workers!.couldHaveRunningContainers(uid),
   })
   let source: PodSource | undefined
+  const sysctls = [...safeSysctls(agent.kernelVersion()), ...options.allowedUnsafeSysctls]
+  const admit = (pod: Pod, others: readonly Pod[]) => admitPod({ pod, node: node(), others, sysctls })
   const allocation = createAllocationManager({
     clock, log, tasks, allocated, actuated, activePods: () => source!.activePods(), pod: (uid) => store.get(uid), emit: emit.pod,
-    admit: (pod, others) => admitPod({ pod, node: node(), others }), resync: (uid) => workers!.resync(uid),
+    admit, resync: (uid) => workers!.resync(uid),
   })
   const probes = createProbeManager({
     ...env, runtime: cri.runtime, network: host.network, emit: emit.container, kubeletStartedAt, status: (uid) => status.get(uid),
@@ -161,7 +164,7 @@ async function startKubelet(outer: Env, client: Client, options: ResolvedOptions
   })
   workers = createPodWorkers(clock, log, tasks, syncer, { syncFrequencyMs: options.syncFrequency, backOffMs: 10_000, random: () => random.next() })
   pleg = createPleg({ clock, log, tasks, runtime: cri.runtime, periodMs: options.relistPeriod, onChange: (uid) => workers!.resync(uid) })
-  source = createPodSource({ log, store, workers, status, allocation, node, emit: emit.pod })
+  source = createPodSource({ log, store, workers, status, allocation, admit, emit: emit.pod })
   const housekeeping = {
     log, store, workers, pleg, runtime: cri.runtime, podRuntime, status, allocation, volumes, cgroups, files: host.files, podsDir,
     podLogsDir: options.podLogsDir, containerLogsDir: options.containerLogsDir,

@@ -46,6 +46,8 @@ export interface KubeletOptions {
   readonly registerWithTaints?: readonly Taint[]
   readonly nodeLabels?: Readonly<Record<string, string>>
   readonly providerID?: string
+  /** Kernel parameters beside the safe ones that pods may set; "net.core.*" for all below. */
+  readonly allowedUnsafeSysctls?: readonly string[]
   readonly systemReserved?: Readonly<Record<string, string>>
   readonly kubeReserved?: Readonly<Record<string, string>>
   /** memory.available and the like that count as reserved. */
@@ -92,7 +94,7 @@ export function resolveOptions(options: KubeletOptions): ResolvedOptions {
     nodeStatusReportFrequency: options.nodeStatusReportFrequency ?? (options.nodeStatusUpdateFrequency ?? 300_000),
     nodeLeaseDurationSeconds: options.nodeLeaseDurationSeconds ?? 40, relistPeriod: options.relistPeriod ?? 1000,
     registerNode: options.registerNode ?? true, registerWithTaints: options.registerWithTaints ?? [], nodeLabels: options.nodeLabels ?? {},
-    providerID: options.providerID, systemReserved: options.systemReserved ?? {}, kubeReserved: options.kubeReserved ?? {},
+    providerID: options.providerID, allowedUnsafeSysctls: options.allowedUnsafeSysctls ?? [], systemReserved: options.systemReserved ?? {}, kubeReserved: options.kubeReserved ?? {},
     evictionHard: options.evictionHard ?? { 'memory.available': '100Mi', 'nodefs.available': '10%', 'nodefs.inodesFree': '5%', 'imagefs.available': '15%' },
     capacity: options.capacity, server: options.server,
   }

@@ -1,9 +1,9 @@
 /** Brings pods from the API server and from files to the workers. Upstream: pkg/kubelet/kubelet.go HandlePod*. */
 import type { Logger } from '../base/env.ts'
-import type { Node, Pod } from '../api/generated/types/core-v1.ts'
+import type { Pod } from '../api/generated/types/core-v1.ts'
 import { parseTime } from '../api/meta/time.ts'
 import type { Informer } from '../client/informer.ts'
-import { type Rejection, admitPod } from './admission.ts'
+import type { Rejection } from './admission.ts'
 import type { AllocationManager } from './allocation/manager.ts'
 import { isMirrorPod, isTerminalPhase, podUid } from './pod.ts'
 import type { PodStore } from './pod-store.ts'
@@ -18,7 +18,8 @@ export interface PodSourceEnv {
   readonly workers: PodWorkers
   readonly status: StatusManager
   readonly allocation: AllocationManager
-  node(): Node | undefined
+  /** Whether a pod fits beside others. */
+  admit(pod: Pod, others: readonly Pod[]): Rejection | undefined
   emit(pod: Pod, type: 'Normal' | 'Warning', reason: string, message: string): void
 }
 
@@ -43,7 +44,7 @@ export function createPodSource(env: PodSourceEnv): PodSource {
     if (workers.phase(uid) === undefined && pod.metadata.deletionTimestamp === undefined && !isTerminalPhase(pod.status?.phase)) {
       const others = activePods().filter((other) => podUid(other) !== uid).map((other) => env.allocation.granted(other))
       const granted = env.allocation.granted(pod)
-      const rejection = admitPod({ pod: granted, node: env.node(), others })
+      const rejection = env.admit(granted, others)
       if (rejection !== undefined) return reject(pod, rejection)
       env.allocation.grant(granted)
     }

@@ -58,6 +58,7 @@ export interface PodSyncerEnv extends Env {
 
 const networkRetryMs = 1000
 const failureRetryMs = 10_000
+const deadlineReason = 'DeadlineExceeded'
 const deadlineText = 'Pod was active on the node longer than the specified deadline'
 
 export function createPodSyncer(env: PodSyncerEnv): PodSyncer {
@@ -75,12 +76,15 @@ export function createPodSyncer(env: PodSyncerEnv): PodSyncer {
   async function generate(pod: Pod, runtime: RuntimePod, terminal: boolean): Promise<PodStatus> {
     const uid = podUid(pod)
     const cgroup: PodCgroupValues | undefined = terminal ? undefined : await env.cgroups?.readPod(pod)
-    return generatePodStatus({
+    const status = generatePodStatus({
       cgroup, actuated: env.allocation.actuated(uid), resizeConditions: env.allocation.conditions(uid),
       pod, runtime, terminal, old: env.status.get(uid) ?? env.store.apiPod(uid)?.status ?? pod.status ?? {},
       probes: env.probes.view(uid), hostIps: env.hostIps, kubeletStartedAt: env.kubeletStartedAt,
       waitingReason: (name) => reasons.get(uid)?.get(name),
     })
+    // However its containers end, a pod that overran its time has failed.
+    const overdue = !isTerminalPhase(pod.status?.phase) && (deadlineLeft(pod, status) ?? 1) <= 0
+    return overdue ? { ...status, phase: 'Failed', reason: deadlineReason, message: deadlineText } : status
   }
 
   function remember(pod: Pod, outcome: SyncOutcome): void {
@@ -161,14 +165,12 @@ export function createPodSyncer(env: PodSyncerEnv): PodSyncer {
       let runtime = await read(pod)
       env.allocation.settle(pod, runtime)
       const status = await generate(pod, runtime, false)
-      let deadline = deadlineLeft(pod, status)
-      if (deadline !== undefined && deadline <= 0 && !isTerminalPhase(status.phase)) {
-        env.emit(pod, 'Normal', 'DeadlineExceeded', deadlineText)
-        Object.assign(status, { phase: 'Failed', reason: 'DeadlineExceeded', message: deadlineText })
-      }
+      if (status.reason === deadlineReason && env.status.get(podUid(pod))?.reason !== deadlineReason) env.emit(pod, 'Normal', deadlineReason, deadlineText)
       env.status.set(pod, status)
+      // An answer that is not there yet is asked for now.
+      if (status.containerStatuses?.some(({ state, ready }) => state?.running !== undefined && !ready) === true) env.probes.nudge(podUid(pod))
       if (isTerminalPhase(status.phase)) return { terminal: true }
-      deadline ??= deadlineLeft(pod, status)
+      const deadline = deadlineLeft(pod, status)
       const networkErrors = isHostNetwork(pod) ? [] : env.networkErrors()
       if (networkErrors.length > 0) {
         env.emit(pod, 'Warning', 'NetworkNotReady', `network is not ready: ${networkErrors.join(', ')}`)

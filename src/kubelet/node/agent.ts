@@ -30,6 +30,8 @@ export interface NodeAgent {
   /** Why pods with a network of their own cannot start; empty: they can. */
   networkErrors(): readonly string[]
   machineMemory(): number
+  /** "6.1.0-1-amd64". */
+  kernelVersion(): string
 }
 
 const leaseNamespace = 'kube-node-lease'
@@ -180,5 +182,6 @@ export async function createNodeAgent(env: NodeAgentEnv): Promise<NodeAgent> {
     node: () => node,
     networkErrors: () => (facts.runtime === undefined ? [] : runtimeErrors(facts).filter((text) => text.includes('network not ready'))),
     machineMemory: () => facts.machine.memoryBytes,
+    kernelVersion: () => facts.machine.kernelVersion,
   }
 }

@@ -142,7 +142,7 @@ export function createProbeManager(env: ProbeManagerEnv): ProbeManager {
       for (const [key, worker] of own ?? []) if (worker.type !== 'Readiness') stop(own!, key, worker)
     },
     nudge(uid) {
-      for (const worker of workers.get(uid)?.values() ?? []) worker.wake?.()
+      for (const worker of workers.get(uid)?.values() ?? []) if (worker.type === 'Readiness') worker.wake?.()
     },
     liveness: (id) => results.Liveness.get(id),
     startup: (id) => results.Startup.get(id),

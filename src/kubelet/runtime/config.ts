@@ -2,6 +2,7 @@
 import type { Pod } from '../../api/generated/types/core-v1.ts'
 import type { ContainerConfig, DnsConfig, Mount, PortMapping, SandboxConfig } from '../cri/contract.ts'
 import { type AnyContainer, isHostNetwork } from '../pod.ts'
+import { normalizeSysctl } from '../sysctls.ts'
 import { expandCommand } from './expansion.ts'
 import { containerAnnotations, containerLabels, podLabels } from './labels.ts'
 import { type ResourceSettings, containerResources, linuxResources, podTotals } from './resources.ts'
@@ -24,7 +25,7 @@ export function podLogDirectory(podLogsDir: string, pod: { namespace?: string; n
 
 export function sandboxConfig({ pod, attempt, hostname, dns, podLogsDir, cgroupParent, resources }: SandboxInput): SandboxConfig {
   const { name, namespace, uid, annotations } = pod.metadata
-  const sysctls = Object.fromEntries((pod.spec!.securityContext?.sysctls ?? []).map((s) => [dotted(s.name), s.value]))
+  const sysctls = Object.fromEntries((pod.spec!.securityContext?.sysctls ?? []).map((s) => [normalizeSysctl(s.name), s.value]))
   const asLists = (list: 'requests' | 'limits') => {
     const { cpu, memory } = podTotals({ ...pod, spec: { ...pod.spec!, overhead: undefined } }, list)
     return { ...(cpu === 0 ? {} : { cpu: `${cpu}m` }), ...(memory === 0 ? {} : { memory: String(memory) }) }
@@ -44,13 +45,6 @@ export function sandboxConfig({ pod, attempt, hostname, dns, podLogsDir, cgroupP
       resources: linuxResources({ requests: asLists('requests'), limits: asLists('limits') }, resources),
     },
   }
-}
-
-/** Sysctl names may be written with slashes; runc wants dots. */
-function dotted(name: string): string {
-  const separator = /[./]/.exec(name)?.[0]
-  if (separator !== '/') return name
-  return name.replaceAll(/[./]/g, (c) => (c === '/' ? '.' : '/'))
 }
 
 function portMappings(container: AnyContainer): PortMapping[] {

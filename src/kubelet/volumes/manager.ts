@@ -70,7 +70,6 @@ export function createVolumeManager(env: VolumeEnv): VolumeManager {
     await files.makeDir(folder, 0o750)
     if ((await mounts.below(folder)).includes(folder)) return false
     await mounts.tmpfs(folder, { sizeBytes })
-    await files.chmod(folder, 0o777)
     return true
   }
 
@@ -81,14 +80,15 @@ export function createVolumeManager(env: VolumeEnv): VolumeManager {
     else if (medium === '') await files.makeDir(folder, 0o777)
     else throw new Error(`unknown storage medium "${medium}"`)
     if (!fresh) return
-    await files.chmod(folder, 0o777)
+    // The root of a tmpfs has its own mode, with the sticky bit.
+    if (medium === '') await files.chmod(folder, 0o777)
     if (fsGroup !== undefined) await giveToGroup(folder, fsGroup)
   }
 
   /** New files of the folder are the group's too. */
   async function giveToGroup(folder: string, group: number): Promise<void> {
     await files.chown(folder, -1, group)
-    await files.chmod(folder, 0o2777)
+    await files.chmod(folder, ((await files.stat(folder))?.mode ?? 0o777) | 0o2770)
   }
 
   return {
