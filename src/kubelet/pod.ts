@@ -98,8 +98,3 @@ export function statusOf(statuses: readonly ContainerStatus[] | undefined, name:
 export function isTerminalPhase(phase: string | undefined): boolean {
   return phase === 'Failed' || phase === 'Succeeded'
 }
-
-/** A pod whose loss would break the node: static, or with a system priority (pkg/kubelet/types). */
-export function isCriticalPod(pod: Pod): boolean {
-  return isStaticPod(pod) || isMirrorPod(pod) || (pod.spec!.priority ?? 0) >= 2_000_000_000
-}

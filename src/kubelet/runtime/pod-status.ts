@@ -51,10 +51,6 @@ export interface RuntimePod {
   readonly active: ReadonlySet<string>
 }
 
-export function emptyRuntimePod(uid: string, name: string, namespace: string): RuntimePod {
-  return { uid, name, namespace, ips: [], sandboxes: [], containers: [], active: new Set() }
-}
-
 /** The newest container of that name. */
 export function latestContainer(pod: RuntimePod, name: string): RuntimeContainer | undefined {
   return pod.containers.find((container) => container.name === name)
