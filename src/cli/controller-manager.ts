@@ -17,7 +17,17 @@ function optionsFrom(flags: FlagValues) {
     const path = flags.string(name)
     return path === undefined || path === '' ? undefined : readFileSync(path, 'utf8')
   }
+  const signer = (name: string) => {
+    const [certificate, key] = [file(`cluster-signing-${name}-cert-file`), file(`cluster-signing-${name}-key-file`)]
+    return certificate === undefined || key === undefined ? undefined : { certificate, key }
+  }
   return {
+    signers: {
+      kubeletServing: signer('kubelet-serving'), kubeletClient: signer('kubelet-client'),
+      kubeAPIServerClient: signer('kube-apiserver-client'), legacyUnknown: signer('legacy-unknown'),
+    },
+    featureGates: Object.fromEntries(Object.entries(flags.map('feature-gates') ?? {}).map(([name, on]) => [name, on === 'true'])),
+    clusterSigningDurationMs: flags.number('cluster-signing-duration'),
     controllers: flags.list('controllers'), rootCA: file('root-ca-file'), clusterCIDRs: flags.list('cluster-cidr'), serviceCIDRs: flags.list('service-cluster-ip-range'),
     allocateNodeCIDRs: flags.bool('allocate-node-cidrs'), clusterSigningCert: file('cluster-signing-cert-file'), clusterSigningKey: file('cluster-signing-key-file'),
     nodeMonitorGracePeriodMs: flags.number('node-monitor-grace-period'), nodeMonitorPeriodMs: flags.number('node-monitor-period'),

@@ -56,7 +56,9 @@ export async function startControlPlane(env: Env, options: ControlPlaneOptions):
     await server.ready
     if (options.controllers !== false) {
       progress('starting the controllers')
-      await plane.add(createControllerManager(env, client('system:kube-controller-manager', ['system:masters']), options.controllers ?? {}))
+      const clientFor = (account: string): Client =>
+        client(`system:serviceaccount:kube-system:${account}`, ['system:serviceaccounts', 'system:serviceaccounts:kube-system'])
+      await plane.add(createControllerManager(env, client('system:kube-controller-manager', ['system:masters']), { clientFor, ...options.controllers }))
     }
     if (options.scheduler !== false) {
       progress('starting the scheduler')

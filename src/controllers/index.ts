@@ -2,6 +2,11 @@
 import type { Client } from '../client/client.ts'
 import { type ControllerContext, type KeyedController, runController } from '../client/controller.ts'
 import { type ControllerDefinition, reconciler } from '../client/reconcile.ts'
+import { bootstrapSignerController } from './bootstrap-signer/index.ts'
+import { csrApprovingController } from './certificates/approving.ts'
+import { csrCleaner, podCertificateRequestCleaner } from './certificates/cleaner.ts'
+import { csrSigningController } from './certificates/signing.ts'
+import { trustBundlePublisher } from './clustertrustbundle-publisher/index.ts'
 import { clusterRoleAggregationController } from './clusterrole-aggregation/index.ts'
 import { cronJobController } from './cronjob/index.ts'
 import { daemonSetController } from './daemonset/index.ts'
@@ -27,57 +32,76 @@ import type { Running } from './running.ts'
 import { serviceAccountController } from './serviceaccount/index.ts'
 import { serviceAccountTokenController } from './serviceaccount-token/index.ts'
 import { statefulSetController } from './statefulset/index.ts'
+import { type Periodic, startPeriodic } from './shared/periodic.ts'
 import { taintEvictionController } from './taint-eviction/index.ts'
+import { tokenCleanerController } from './token-cleaner/index.ts'
 import { ttlController } from './ttl/index.ts'
 import { ttlAfterFinishedController } from './ttl-after-finished/index.ts'
 
 export interface ControllerEntry {
   readonly name: string
+  /** The service account of kube-system that it acts as; upstream's name for it. */
+  readonly account: string
+  /** Started only when this feature gate is on. */
+  readonly gate?: string
   /** Started only when it is named. */
   readonly offByDefault?: boolean
   /** undefined: the options give it nothing to do. */
   start(context: ControllerContext, options: ControllerManagerOptions): Running | undefined
 }
 
-const planned = <S>(definition: ControllerDefinition<S>): ControllerEntry => keyed(reconciler(definition))
-const keyed = (controller: KeyedController): ControllerEntry =>
-  ({ name: controller.name, start: (context) => runController(controller, context) })
+type More = Pick<ControllerEntry, 'gate' | 'offByDefault'>
+
+const planned = <S>(account: string, definition: ControllerDefinition<S>, more?: More): ControllerEntry => keyed(account, reconciler(definition), more)
+const keyed = (account: string, controller: KeyedController, more?: More): ControllerEntry =>
+  ({ name: controller.name, account, ...more, start: (context) => runController(controller, context) })
 const configured = (
-  name: string, make: (options: ControllerManagerOptions, client: Client) => KeyedController | undefined,
+  name: string, account: string, make: (options: ControllerManagerOptions, client: Client) => KeyedController | undefined, more?: More,
 ): ControllerEntry => ({
-  name,
+  name, account, ...more,
   start(context, options) {
     const controller = make(options, context.client)
     return controller === undefined ? undefined : runController(controller, context)
   },
 })
+const periodic = (account: string, definition: Periodic, more?: More): ControllerEntry =>
+  ({ name: definition.name, account, ...more, start: (context) => startPeriodic(definition, context) })
 
 export const controllers: readonly ControllerEntry[] = [
-  configured('serviceaccount-token-controller', serviceAccountTokenController),
-  configured('endpoints-controller', () => reconciler(endpointsController())),
-  configured('endpointslice-controller', ({ maxEndpointsPerSlice }) => reconciler(endpointSliceController(maxEndpointsPerSlice))),
-  planned(endpointSliceMirroringController),
-  planned(replicationControllerController),
-  { name: podGarbageCollectorName, start: (context, options) => startPodGarbageCollector(context, options.terminatedPodGCThreshold) },
-  configured('resourcequota-controller', () => resourceQuotaController()),
-  keyed(namespaceController),
-  planned(serviceAccountController),
-  configured('daemonset-controller', () => reconciler(daemonSetController())),
-  configured('job-controller', () => reconciler(jobController())),
-  planned(deploymentController),
-  planned(replicaSetController),
-  keyed(disruptionController),
-  planned(statefulSetController),
-  planned(cronJobController),
-  planned(clusterRoleAggregationController),
-  keyed(pvcProtectionController),
-  planned(pvProtectionController),
-  planned(ttlAfterFinishedController),
-  configured('ttl-controller', () => reconciler(ttlController())),
-  { name: nodeIpamName, start: startNodeIpam },
-  { name: nodeLifecycleName, start: startNodeLifecycle },
-  configured('taint-eviction-controller', () => taintEvictionController()),
-  configured('root-ca-certificate-publisher-controller', ({ rootCA }) => (rootCA === undefined ? undefined : reconciler(rootCaPublisher(rootCA)))),
+  configured('serviceaccount-token-controller', 'tokens-controller', serviceAccountTokenController),
+  configured('endpoints-controller', 'endpoint-controller', () => reconciler(endpointsController())),
+  configured('endpointslice-controller', 'endpointslice-controller', ({ maxEndpointsPerSlice }) => reconciler(endpointSliceController(maxEndpointsPerSlice))),
+  planned('endpointslicemirroring-controller', endpointSliceMirroringController),
+  planned('replication-controller', replicationControllerController),
+  { name: podGarbageCollectorName, account: 'pod-garbage-collector', start: (context, options) => startPodGarbageCollector(context, options.terminatedPodGCThreshold) },
+  configured('resourcequota-controller', 'resourcequota-controller', () => resourceQuotaController()),
+  keyed('namespace-controller', namespaceController),
+  planned('service-account-controller', serviceAccountController),
+  configured('daemonset-controller', 'daemon-set-controller', () => reconciler(daemonSetController())),
+  configured('job-controller', 'job-controller', () => reconciler(jobController())),
+  planned('deployment-controller', deploymentController),
+  planned('replicaset-controller', replicaSetController),
+  keyed('disruption-controller', disruptionController),
+  planned('statefulset-controller', statefulSetController),
+  planned('cronjob-controller', cronJobController),
+  configured('certificatesigningrequest-signing-controller', 'certificate-controller', csrSigningController),
+  keyed('certificate-controller', csrApprovingController),
+  periodic('certificate-controller', csrCleaner),
+  periodic('podcertificaterequestcleaner', podCertificateRequestCleaner, { gate: 'PodCertificateRequest' }),
+  planned('bootstrap-signer', bootstrapSignerController, { offByDefault: true }),
+  planned('token-cleaner', tokenCleanerController, { offByDefault: true }),
+  planned('clusterrole-aggregation-controller', clusterRoleAggregationController),
+  keyed('pvc-protection-controller', pvcProtectionController),
+  planned('pv-protection-controller', pvProtectionController),
+  planned('ttl-after-finished-controller', ttlAfterFinishedController),
+  configured('ttl-controller', 'ttl-controller', () => reconciler(ttlController())),
+  { name: nodeIpamName, account: 'node-controller', start: startNodeIpam },
+  { name: nodeLifecycleName, account: 'node-controller', start: startNodeLifecycle },
+  configured('taint-eviction-controller', 'node-controller', () => taintEvictionController()),
+  configured('root-ca-certificate-publisher-controller', 'root-ca-cert-publisher',
+    ({ rootCA }) => (rootCA === undefined ? undefined : reconciler(rootCaPublisher(rootCA)))),
+  configured('kube-apiserver-serving-clustertrustbundle-publisher-controller', 'kube-apiserver-serving-clustertrustbundle-publisher',
+    ({ rootCA }) => (rootCA === undefined ? undefined : trustBundlePublisher(rootCA)), { gate: 'ClusterTrustBundle' }),
   // Last, so that it finds the others' informers and shares them.
-  { name: garbageCollectorName, start: (context) => startGarbageCollector(context) },
+  { name: garbageCollectorName, account: 'generic-garbage-collector', start: (context) => startGarbageCollector(context) },
 ]

@@ -1,5 +1,6 @@
 /** kube-controller-manager as a Component: the controllers that are wanted, over shared informers, led by one. */
 import type { Component, Env } from '../base/env.ts'
+import { featureGates } from '../api/generated/feature-gates.ts'
 import type { Client } from '../client/client.ts'
 import type { ControllerContext } from '../client/controller.ts'
 import { createEventRecorder, type EventRecorder } from '../client/events.ts'
@@ -26,18 +27,12 @@ export function createControllerManager(env: Env, client: Client, options: Contr
   async function begin(): Promise<void> {
     const own = options.informers === undefined ? new InformerFactory(env, client) : undefined
     const informers = options.informers ?? own!
-    const recorders = new Map<string, EventRecorder>()
-    const context: ControllerContext = {
-      env: { ...env, log }, client, informers,
-      recorder(component) {
-        const known = recorders.get(component) ?? createEventRecorder(env, client, { component })
-        recorders.set(component, known)
-        return known
-      },
-    }
     const running: Running[] = []
     for (const entry of wanted) {
-      const started = entry.start(context, options)
+      if (entry.gate !== undefined && !isEnabled(entry.gate, options)) continue
+      // Writes are the controller's own; what is read comes from caches that all share.
+      const own = options.clientFor?.(entry.account) ?? client
+      const started = entry.start({ env: { ...env, log }, client: own, informers, recorder: recorderOf(env, own) }, options)
       if (started === undefined) log.info('controller has nothing to do with these options', { controller: entry.name })
       else running.push(started)
     }
@@ -75,6 +70,19 @@ export function createControllerManager(env: Env, client: Client, options: Contr
     },
   }
 }
+
+/** Event recorders of one client by component. */
+function recorderOf(env: Env, client: Client): ControllerContext['recorder'] {
+  const recorders = new Map<string, EventRecorder>()
+  return (component) => {
+    const known = recorders.get(component) ?? createEventRecorder(env, client, { component })
+    recorders.set(component, known)
+    return known
+  }
+}
+
+const isEnabled = (gate: string, { featureGates: gates }: ControllerManagerOptions): boolean =>
+  gates?.[gate] ?? featureGates[gate]?.default === true
 
 async function elect(
   env: Env, client: Client, identity: string, lead: (signal: AbortSignal) => Promise<void>, signal: AbortSignal,

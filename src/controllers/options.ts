@@ -1,3 +1,4 @@
+import type { Client } from '../client/client.ts'
 import type { Informers } from '../client/informer.ts'
 
 /** What the controllers as a whole are told; upstream's flag of the same meaning is named beside each. */
@@ -37,9 +38,19 @@ export interface ControllerManagerOptions {
   /** --cluster-signing-cert-file and -key-file, as PEM. */
   readonly clusterSigningCert?: string
   readonly clusterSigningKey?: string
+  /** --cluster-signing-<signer>-cert-file and -key-file; a signer that is not named has the common pair. */
+  readonly signers?: Readonly<Partial<Record<SignerOption, { readonly certificate: string; readonly key: string }>>>
+  /** --cluster-signing-duration. Default a year. */
+  readonly clusterSigningDurationMs?: number
+  /** --feature-gates that differ from the defaults. */
+  readonly featureGates?: Readonly<Record<string, boolean>>
+  /** --use-service-account-credentials: the client of that service account of kube-system. */
+  readonly clientFor?: (account: string) => Client
   /** --leader-elect and whose name the lease carries; without it there is no election. */
   readonly leaderElection?: { readonly identity: string }
 }
+
+export type SignerOption = 'kubeletServing' | 'kubeletClient' | 'kubeAPIServerClient' | 'legacyUnknown'
 
 export interface ServiceAccountTokenClaims {
   readonly namespace: string

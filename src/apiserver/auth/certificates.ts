@@ -5,7 +5,7 @@
 import {
   type KeyObject, X509Certificate, createHash, createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes, sign,
 } from 'node:crypto'
-import * as der from './der.ts'
+import * as der from '../../base/der.ts'
 
 export interface CertificatePair {
   /** PEM. */

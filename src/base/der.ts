@@ -1,4 +1,4 @@
-/** ASN.1 DER, as much of it as a certificate needs. */
+/** ASN.1 DER, as much of it as certificates and requests for them need. */
 
 export function der(tag: number, ...contents: readonly Uint8Array[]): Buffer {
   const body = Buffer.concat(contents)
