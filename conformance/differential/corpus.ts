@@ -28,6 +28,9 @@ export function loadCorpus(directory: string, only: string | undefined): Case[] 
   }).filter((entry) => only === undefined || entry.name.includes(only))
 }
 
+/** Cases are JSON. */
+const copyOf = <T>(value: T): T => JSON.parse(JSON.stringify(value)) as T
+
 const isFields = (value: unknown): value is Fields => typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /**
@@ -35,7 +38,7 @@ const isFields = (value: unknown): value is Fields => typeof value === 'object' 
  * be changed; null removes.
  */
 export function variant(object: Fields, patch: Fields): Fields {
-  const copy = structuredClone(object)
+  const copy = copyOf(object)
   for (const [path, value] of Object.entries(patch)) setPath(copy, path.startsWith('/') ? path.slice(1).split('/') : path.split('.'), value)
   return copy
 }
@@ -45,7 +48,7 @@ function setPath(target: Fields | unknown[], path: readonly string[], value: unk
   const holder = target as Record<string, unknown>
   if (rest.length === 0) {
     if (value === null && !Array.isArray(target)) delete holder[first!]
-    else holder[first!] = structuredClone(value)
+    else holder[first!] = copyOf(value)
     return
   }
   if (typeof holder[first!] !== 'object' || holder[first!] === null) holder[first!] = /^\d+$/.test(rest[0]!) ? [] : {}

@@ -57,7 +57,7 @@ export class FlagValues {
   }
   string(name: string): string | undefined {
     const value = this.#values.get(name)
-    return value === undefined ? undefined : String(value)
+    return value === undefined ? undefined : typeof value === 'object' ? JSON.stringify(value) : String(value)
   }
   bool(name: string): boolean {
     return this.#values.get(name) === true

@@ -52,7 +52,7 @@ describe('cluster IPs', () => {
     const allocator = new ClusterIPs('IPv4', book, counting())
     const given = []
     for (let i = 0; i < 6; i++) given.push(await allocator.allocateNext(owner, false))
-    expect([...given].sort()).toEqual(['10.0.0.1', '10.0.0.2', '10.0.0.3', '10.0.0.4', '10.0.0.5', '10.0.0.6'])
+    expect([...given].toSorted((a, b) => (a < b ? -1 : 1))).toEqual(['10.0.0.1', '10.0.0.2', '10.0.0.3', '10.0.0.4', '10.0.0.5', '10.0.0.6'])
     expect(await allocator.allocateNext(owner, false)).toEqual({ refused: 'range is full', full: true })
     await allocator.release('10.0.0.4')
     expect(await allocator.allocateNext(owner, false)).toBe('10.0.0.4')

@@ -1,6 +1,5 @@
 /** nft(8): transactions through its standard input. */
 import { spawn } from 'node:child_process'
-import type { Family } from '../../addresses.ts'
 import type { PacketFilter } from '../../packet-filter.ts'
 import { tableName } from '../write.ts'
 
