@@ -8,7 +8,7 @@ import { ensureHosts, startContainerds, stopHosts } from './hosts.ts'
 import { listNetns, takenRanges } from './network.ts'
 import { type HostsPlan, planHosts } from './plan-hosts.ts'
 import { programPid } from './processes.ts'
-import { renderCniConfig, renderContainerdConfig } from './render.ts'
+import { renderCniConfig, renderContainerdConfig, runcRoot } from './render.ts'
 import { run, runInNetns, tryRun } from './run.ts'
 
 describe('configuration texts', () => {
@@ -75,7 +75,7 @@ describe.skipIf(whyNot() !== undefined)(`node hosts in the kernel${whyNot() === 
 
   it('runs containers, and leaves nothing when it is forgotten', async () => {
     const socket = a.nodes[0]!.containerd.socket
-    await run('ctr', ['--address', socket, '-n', 'k8s.io', 'run', '-d', 'coxswain.local/pause:1', 'left-over'])
+    await run('ctr', ['--address', socket, '-n', 'k8s.io', 'run', '--runc-root', runcRoot(a.nodes[0]!), '-d', 'coxswain.local/pause:1', 'left-over'])
     expect(await run('ctr', ['--address', socket, '-n', 'k8s.io', 'tasks', 'list'])).toMatch(/left-over.*RUNNING/)
     await stopHosts(a, { purge: true })
     expect(existsSync(join(dir, 'a', 'data'))).toBe(false)

@@ -8,6 +8,11 @@ export interface ContainerdOptions {
   readonly snapshotter: 'overlayfs' | 'native'
 }
 
+/** Where runc of this node remembers its containers. */
+export function runcRoot(node: NodePlan): string {
+  return `${node.containerd.state}/runc`
+}
+
 /** containerd's config.toml: everything of its own, so that several run beside each other and beside the machine's. */
 export function renderContainerdConfig(node: NodePlan, options: ContainerdOptions): string {
   const unused = ['snapshotter.v1.btrfs', 'snapshotter.v1.zfs', 'snapshotter.v1.devmapper', 'snapshotter.v1.aufs', 'internal.v1.opt', 'internal.v1.tracing']
@@ -34,6 +39,8 @@ disabled_plugins = [${unused.map((name) => quote(`io.containerd.${name}`)).join(
   runtime_type = "io.containerd.runc.v2"
 [${cri}.containerd.runtimes.runc.options]
   SystemdCgroup = false
+  # runc's own records go when the node does; by default all nodes of a machine would share one folder.
+  Root = ${quote(runcRoot(node))}
 [${cri}.cni]
   bin_dir = "/usr/lib/cni"
   conf_dir = ${quote(node.cni.confDir)}
