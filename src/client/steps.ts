@@ -46,6 +46,13 @@ export interface CheckStep {
   readonly key: ObjectKey
   readonly uid: string
 }
+/** Asks the server, not the cache, whether the object with that uid is really gone. */
+export interface AbsentStep {
+  readonly do: 'absent'
+  readonly resource: Resource<KubeObject>
+  readonly key: ObjectKey
+  readonly uid: string
+}
 export interface EventStep {
   readonly do: 'event'
   readonly about: EventSubject
@@ -66,7 +73,7 @@ export interface BatchStep {
   readonly tolerate?: boolean
 }
 
-export type Step = CreateStep | UpdateStep | PatchStep | DeleteStep | CheckStep | EventStep | BatchStep
+export type Step = CreateStep | UpdateStep | PatchStep | DeleteStep | CheckStep | AbsentStep | EventStep | BatchStep
 
 export interface Outcome {
   /** In the order they happened. Empty: all went well. */
@@ -110,6 +117,8 @@ export const remove = <T>(resource: Resource<T>, key: ObjectKey, options?: Delet
   ({ do: 'delete', resource, key, options, ...rest }) as unknown as DeleteStep
 export const check = <T>(resource: Resource<T>, key: ObjectKey, uid: string): CheckStep =>
   ({ do: 'check', resource, key, uid }) as unknown as CheckStep
+export const absent = <T>(resource: Resource<T>, key: ObjectKey, uid: string): AbsentStep =>
+  ({ do: 'absent', resource, key, uid }) as unknown as AbsentStep
 export const event = (about: unknown, type: 'Normal' | 'Warning', reason: string, message: string): EventStep =>
   ({ do: 'event', about: about as EventSubject, type, reason, message })
 export const batch = (steps: readonly Step[], slowStart = false, tolerate = false): BatchStep =>
@@ -148,6 +157,7 @@ async function executeOne(step: Step, context: StepContext): Promise<StepOutcome
     return { errors: [], done: 0, skipped: 0 }
   }
   if (step.do === 'check') return executeCheck(step, context)
+  if (step.do === 'absent') return executeAbsent(step, context)
   try {
     const made = await write(step, context)
     emit(step.onDone?.(made) ?? [], context)
@@ -190,6 +200,18 @@ async function executeCheck(step: CheckStep, context: StepContext): Promise<Step
     return { errors: [], done: 0, skipped: 0 }
   } catch (error) {
     context.signal.throwIfAborted()
+    return failed(error instanceof Error ? error : new Error(String(error)))
+  }
+}
+
+async function executeAbsent(step: AbsentStep, context: StepContext): Promise<StepOutcome> {
+  try {
+    const fresh = await context.client.get(step.resource, step.key, { signal: context.signal })
+    if (fresh.metadata.uid !== step.uid) return { errors: [], done: 0, skipped: 0 }
+    return failed(new Error(`${step.resource.kind} ${step.key.namespace ?? ''}/${step.key.name} is still there`))
+  } catch (error) {
+    context.signal.throwIfAborted()
+    if (isStatus(error, 'NotFound')) return { errors: [], done: 0, skipped: 0 }
     return failed(error instanceof Error ? error : new Error(String(error)))
   }
 }

@@ -21,6 +21,7 @@ import { garbageCollectorName, startGarbageCollector } from './garbage-collector
 import { nodeIpamName, startNodeIpam } from './node-ipam/index.ts'
 import { nodeLifecycleName, startNodeLifecycle } from './node-lifecycle/index.ts'
 import type { ControllerManagerOptions } from './options.ts'
+import { pvBinderController } from './persistentvolume-binder/index.ts'
 import { pvProtectionController } from './persistentvolume-protection/index.ts'
 import { pvcProtectionController } from './persistentvolumeclaim-protection/index.ts'
 import { podGarbageCollectorName, startPodGarbageCollector } from './pod-garbage-collector/index.ts'
@@ -90,6 +91,7 @@ export const controllers: readonly ControllerEntry[] = [
   periodic('podcertificaterequestcleaner', podCertificateRequestCleaner, { gate: 'PodCertificateRequest' }),
   planned('bootstrap-signer', bootstrapSignerController, { offByDefault: true }),
   planned('token-cleaner', tokenCleanerController, { offByDefault: true }),
+  planned('persistent-volume-binder', pvBinderController),
   planned('clusterrole-aggregation-controller', clusterRoleAggregationController),
   keyed('pvc-protection-controller', pvcProtectionController),
   planned('pv-protection-controller', pvProtectionController),

@@ -4,16 +4,13 @@ import { persistentVolumeClaims, pods } from '../../api/generated/resources.ts'
 import { type KeyedContext, type KeyedController, watch } from '../../client/controller.ts'
 import { defineIndex, type Index, splitKey } from '../../client/lister.ts'
 import { ownKey } from '../shared/owners.ts'
+import { claimNamesOf } from '../shared/pod-claims.ts'
 
 const finalizer = 'kubernetes.io/pvc-protection'
 
 /** The keys of the claims that a pod on a node uses; pods without a node use none yet. */
-export function claimKeysOf({ metadata, spec }: Pod): string[] {
-  if ((spec?.nodeName ?? '') === '') return []
-  return (spec?.volumes ?? []).flatMap(({ name, persistentVolumeClaim, ephemeral }) => {
-    if (persistentVolumeClaim !== undefined) return [`${metadata.namespace}/${persistentVolumeClaim.claimName}`]
-    return ephemeral === undefined ? [] : [`${metadata.namespace}/${metadata.name}-${name}`]
-  })
+function claimKeysOf(pod: Pod): string[] {
+  return (pod.spec?.nodeName ?? '') === '' ? [] : claimNamesOf(pod).map((name) => `${pod.metadata.namespace}/${name}`)
 }
 
 const podsByClaim: Index<Pod> = defineIndex('claim', claimKeysOf)

@@ -8,7 +8,7 @@ export interface Periodic {
   readonly periodMs: number
   /** What the sweep reads from caches. */
   readonly reads: readonly Resource<never>[]
-  sweep(context: ControllerContext, signal: AbortSignal): Promise<void>
+  readonly sweep: (context: ControllerContext, signal: AbortSignal) => Promise<void>
 }
 
 /** Sweeps when the caches are filled and then every period; a sweep that fails is logged and made good by the next. */
