@@ -3,6 +3,7 @@ import { parseApiVersion } from '../../../api/meta/object.ts'
 import { controllerOf } from '../../../api/meta/owner-references.ts'
 import { builtin } from '../builtin.ts'
 import { ageColumn, nameColumn, text } from '../columns.ts'
+import { validateControllerRevision, validateControllerRevisionUpdate } from './statefulset-validation.ts'
 
 function controllerName(o: ControllerRevision): string {
   const owner = controllerOf(o)
@@ -15,5 +16,7 @@ export const controllerRevisions = builtin<ControllerRevision>({
   group: 'apps', version: 'v1', resource: 'controllerrevisions',
   unconditionalUpdate: true,
   generationFields: [],
+  validate: validateControllerRevision,
+  validateUpdate: validateControllerRevisionUpdate,
   columns: [nameColumn(), text('Controller', controllerName), text('Revision', (o) => o.revision), ageColumn()],
 })

@@ -3,7 +3,9 @@ import { formatLabelSelector } from '../../../api/meta/selectors.ts'
 import { builtin, statusSubresource } from '../builtin.ts'
 import { ageColumn, formatLabels, integer, nameColumn, templateColumns, text, wide } from '../columns.ts'
 import { defaultPodTemplate } from '../core/pod-defaults.ts'
-import { freshStatus } from '../status.ts'
+import { dropDisabledTemplateFields } from '../core/pod-gates.ts'
+import { semanticEqual } from '../validation/common.ts'
+import { validateDaemonSet, validateDaemonSetStatus, validateDaemonSetUpdate } from './validation.ts'
 
 function setDefaults({ spec }: DaemonSet): void {
   if (spec === undefined) return
@@ -18,14 +20,32 @@ function setDefaults({ spec }: DaemonSet): void {
   defaultPodTemplate(spec.template)
 }
 
+const generationAnnotation = 'deprecated.daemonset.template.generation'
+
+const templateGeneration = ({ metadata }: DaemonSet): number => Number(metadata.annotations?.[generationAnnotation] ?? 0)
+
+/** Counts changes of the template as old clients expect it: the server's number, kept as an annotation. */
+function setTemplateGeneration(set: DaemonSet, generation: number): void {
+  set.metadata.annotations = { ...set.metadata.annotations, [generationAnnotation]: String(generation) }
+}
+
 export const daemonSets = builtin<DaemonSet>({
   group: 'apps', version: 'v1', resource: 'daemonsets',
   unconditionalUpdate: true,
   default: setDefaults,
-  prepareForCreate: freshStatus(() => ({
-    currentNumberScheduled: 0, numberMisscheduled: 0, desiredNumberScheduled: 0, numberReady: 0,
-  })),
-  subresources: { status: statusSubresource() },
+  prepareForCreate(set, { feature }) {
+    set.status = { currentNumberScheduled: 0, numberMisscheduled: 0, desiredNumberScheduled: 0, numberReady: 0 }
+    dropDisabledTemplateFields(set.spec?.template, undefined, feature)
+    setTemplateGeneration(set, Math.max(templateGeneration(set), 1))
+  },
+  prepareForUpdate(set, old, { feature }) {
+    dropDisabledTemplateFields(set.spec?.template, old.spec?.template, feature)
+    const changed = !semanticEqual(set.spec?.template, old.spec?.template)
+    setTemplateGeneration(set, templateGeneration(old) + (changed ? 1 : 0))
+  },
+  validate: validateDaemonSet,
+  validateUpdate: validateDaemonSetUpdate,
+  subresources: { status: statusSubresource({ validateUpdate: validateDaemonSetStatus }) },
   columns: [
     nameColumn(),
     integer('Desired', (o) => o.status?.desiredNumberScheduled ?? 0),

@@ -4,7 +4,8 @@ import { builtin, statusSubresource } from '../builtin.ts'
 import { ageColumn, nameColumn, templateColumns, text, wide } from '../columns.ts'
 import { defaultPodTemplate } from '../core/pod-defaults.ts'
 import { labelSelectorScale } from '../scale.ts'
-import { emptyStatus } from '../status.ts'
+import { dropDisabledTemplateFields } from '../core/pod-gates.ts'
+import { validateDeployment, validateDeploymentStatus, validateDeploymentUpdate } from './validation.ts'
 
 function setDefaults({ spec }: Deployment): void {
   if (spec === undefined) return
@@ -35,7 +36,13 @@ export const deployments = builtin<Deployment>({
   scale: labelSelectorScale,
   generationFields: ['spec', 'metadata.annotations'],
   default: setDefaults,
-  prepareForCreate: emptyStatus(),
+  prepareForCreate(deployment, { feature }) {
+    deployment.status = {}
+    dropDisabledTemplateFields(deployment.spec?.template, undefined, feature)
+  },
+  prepareForUpdate: (deployment, old, { feature }) => dropDisabledTemplateFields(deployment.spec?.template, old.spec?.template, feature),
+  validate: validateDeployment,
+  validateUpdate: validateDeploymentUpdate,
   subresources: {
     status: statusSubresource({
       resetFields: ['metadata.labels'],
@@ -43,6 +50,7 @@ export const deployments = builtin<Deployment>({
         if (old.metadata.labels === undefined) delete object.metadata.labels
         else object.metadata.labels = old.metadata.labels
       },
+      validateUpdate: validateDeploymentStatus,
     }),
   },
   columns: [

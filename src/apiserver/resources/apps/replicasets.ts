@@ -4,7 +4,8 @@ import { builtin, statusSubresource } from '../builtin.ts'
 import { ageColumn, integer, nameColumn, templateColumns, wide } from '../columns.ts'
 import { defaultPodTemplate } from '../core/pod-defaults.ts'
 import { labelSelectorScale } from '../scale.ts'
-import { freshStatus } from '../status.ts'
+import { dropDisabledTemplateFields } from '../core/pod-gates.ts'
+import { validateReplicaSet, validateReplicaSetUpdate, validateReplicaStatus } from './validation.ts'
 
 function setDefaults({ spec }: ReplicaSet): void {
   if (spec === undefined) return
@@ -17,8 +18,14 @@ export const replicaSets = builtin<ReplicaSet>({
   unconditionalUpdate: true,
   scale: labelSelectorScale,
   default: setDefaults,
-  prepareForCreate: freshStatus(() => ({ replicas: 0 })),
-  subresources: { status: statusSubresource() },
+  prepareForCreate(set, { feature }) {
+    set.status = { replicas: 0 }
+    dropDisabledTemplateFields(set.spec?.template, undefined, feature)
+  },
+  prepareForUpdate: (set, old, { feature }) => dropDisabledTemplateFields(set.spec?.template, old.spec?.template, feature),
+  validate: validateReplicaSet,
+  validateUpdate: validateReplicaSetUpdate,
+  subresources: { status: statusSubresource({ validateUpdate: validateReplicaStatus }) },
   columns: [
     nameColumn(),
     integer('Desired', (o) => o.spec?.replicas ?? 0),

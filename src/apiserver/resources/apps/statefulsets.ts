@@ -3,7 +3,8 @@ import { builtin, statusSubresource } from '../builtin.ts'
 import { ageColumn, nameColumn, templateColumns, text } from '../columns.ts'
 import { defaultClaimSpec, defaultPodTemplate } from '../core/pod-defaults.ts'
 import { labelSelectorScale } from '../scale.ts'
-import { freshStatus } from '../status.ts'
+import { dropDisabledTemplateFields } from '../core/pod-gates.ts'
+import { validateStatefulSet, validateStatefulSetStatus, validateStatefulSetUpdate } from './statefulset-validation.ts'
 
 function defaultStrategy(spec: NonNullable<StatefulSet['spec']>): void {
   const strategy = (spec.updateStrategy ??= {})
@@ -35,14 +36,30 @@ function setDefaults({ spec }: StatefulSet): void {
   }
 }
 
+const rollingUpdateOf = (set: StatefulSet | undefined): { maxUnavailable?: number | string } | undefined => set?.spec?.updateStrategy?.rollingUpdate
+
+function dropMaxUnavailable(set: StatefulSet, old: StatefulSet | undefined, feature: (name: string) => boolean): void {
+  if (!feature('MaxUnavailableStatefulSet') && rollingUpdateOf(old)?.maxUnavailable === undefined) delete rollingUpdateOf(set)?.maxUnavailable
+}
+
 export const statefulSets = builtin<StatefulSet>({
   group: 'apps', version: 'v1', resource: 'statefulsets',
   unconditionalUpdate: true,
   scale: labelSelectorScale,
   nameFormat: 'dns-label',
   default: setDefaults,
-  prepareForCreate: freshStatus(() => ({ replicas: 0, availableReplicas: 0 })),
-  subresources: { status: statusSubresource() },
+  prepareForCreate(set, { feature }) {
+    set.status = { replicas: 0, availableReplicas: 0 }
+    dropDisabledTemplateFields(set.spec?.template, undefined, feature)
+    dropMaxUnavailable(set, undefined, feature)
+  },
+  prepareForUpdate(set, old, { feature }) {
+    dropDisabledTemplateFields(set.spec?.template, old.spec?.template, feature)
+    dropMaxUnavailable(set, old, feature)
+  },
+  validate: validateStatefulSet,
+  validateUpdate: validateStatefulSetUpdate,
+  subresources: { status: statusSubresource({ validateUpdate: validateStatefulSetStatus }) },
   columns: [
     nameColumn(),
     text('Ready', (o) => `${o.status?.readyReplicas ?? 0}/${o.spec?.replicas ?? 0}`),

@@ -2,6 +2,7 @@ import { isIPv6 } from 'node:net'
 import type { Endpoints } from '../../../api/generated/types/core-v1.ts'
 import { builtin } from '../builtin.ts'
 import { ageColumn, nameColumn, text } from '../columns.ts'
+import { validateEndpoints, validateEndpointsUpdate } from './endpoints-validation.ts'
 
 const hostPort = (ip: string, port: number): string => (isIPv6(ip) ? `[${ip}]:${port}` : `${ip}:${port}`)
 
@@ -24,5 +25,7 @@ export const endpoints = builtin<Endpoints>({
   default({ subsets }) {
     for (const subset of subsets ?? []) for (const port of subset.ports ?? []) port.protocol ||= 'TCP'
   },
+  validate: validateEndpoints,
+  validateUpdate: validateEndpointsUpdate,
   columns: [nameColumn(), text('Endpoints', addressText), ageColumn()],
 })

@@ -1,5 +1,6 @@
 import type { LimitRange, LimitRangeItem } from '../../../api/generated/types/core-v1.ts'
 import { builtin } from '../builtin.ts'
+import { validateLimitRange } from './limits-validation.ts'
 import { defaultResourceList } from './pod-defaults.ts'
 
 function defaultItem(item: LimitRangeItem): void {
@@ -16,4 +17,6 @@ export const limitRanges = builtin<LimitRange>({
   createOnUpdate: true,
   generationFields: [],
   default: ({ spec }) => spec?.limits?.forEach(defaultItem),
+  validate: validateLimitRange,
+  validateUpdate: validateLimitRange,
 })

@@ -1,6 +1,7 @@
 import type { Namespace } from '../../../api/generated/types/core-v1.ts'
 import { builtin, statusSubresource } from '../builtin.ts'
 import { ageColumn, nameColumn, text } from '../columns.ts'
+import { validateNamespace, validateNamespaceFinalize, validateNamespaceStatus } from './node-validation.ts'
 
 function setDefaults(namespace: Namespace): void {
   const { metadata } = namespace
@@ -36,7 +37,11 @@ export const namespaces = builtin<Namespace>({
     namespace.status = { ...namespace.status, phase: 'Terminating' }
   },
   deletionFinalizers: (namespace) => namespace.spec?.finalizers ?? [],
-  subresources: { status: statusSubresource(), finalize: { verbs: ['update'], writes: ['spec'] } },
+  validate: validateNamespace,
+  subresources: {
+    status: statusSubresource({ validateUpdate: validateNamespaceStatus }),
+    finalize: { verbs: ['update'], writes: ['spec'], validateUpdate: validateNamespaceFinalize },
+  },
   selectableFields: { 'status.phase': (o) => o.status?.phase ?? '' },
   columns: [nameColumn(), text('Status', (o) => o.status?.phase), ageColumn()],
 })

@@ -2,6 +2,7 @@ import type { Node } from '../../../api/generated/types/core-v1.ts'
 import { findCondition } from '../../../api/meta/conditions.ts'
 import { builtin, statusSubresource } from '../builtin.ts'
 import { ageColumn, nameColumn, text, wide } from '../columns.ts'
+import { validateNode, validateNodeStatus, validateNodeUpdate } from './node-validation.ts'
 import { defaultResourceList } from './pod-defaults.ts'
 
 const rolePrefix = 'node-role.kubernetes.io/'
@@ -57,7 +58,9 @@ export const nodes = builtin<Node>({
     delete node.status?.config
   },
   prepareForUpdate: dropConfigSource,
-  subresources: { status: statusSubresource() },
+  validate: validateNode,
+  validateUpdate: validateNodeUpdate,
+  subresources: { status: statusSubresource({ validateUpdate: validateNodeStatus }) },
   selectableFields: { 'spec.unschedulable': (o) => String(o.spec?.unschedulable ?? false) },
   columns: [
     nameColumn(),

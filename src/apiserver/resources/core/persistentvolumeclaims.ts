@@ -1,6 +1,7 @@
 import type { PersistentVolumeClaim, PersistentVolumeClaimSpec } from '../../../api/generated/types/core-v1.ts'
 import { builtin, statusSubresource } from '../builtin.ts'
 import { ageColumn, nameColumn, text, wide } from '../columns.ts'
+import { validateClaim, validateClaimStatus, validateClaimUpdate } from './claim-validation.ts'
 import { accessModesText, storageClassOf } from './persistentvolumes.ts'
 import { defaultClaimSpec, defaultResourceList } from './pod-defaults.ts'
 
@@ -29,6 +30,12 @@ export function normalizeDataSources(spec: PersistentVolumeClaimSpec, old?: Pers
   }
 }
 
+/** A source in another namespace stays only where the feature is on, or was already. */
+function dropForeignSource(spec: PersistentVolumeClaimSpec, old: PersistentVolumeClaimSpec | undefined, feature: (name: string) => boolean): void {
+  const foreign = Boolean(spec.dataSourceRef?.namespace)
+  if (foreign && old?.dataSourceRef === undefined && !feature('CrossNamespaceVolumeDataSource')) delete spec.dataSourceRef
+}
+
 const bound = (o: PersistentVolumeClaim): boolean => Boolean(o.spec?.volumeName)
 
 export const persistentVolumeClaims = builtin<PersistentVolumeClaim>({
@@ -37,12 +44,18 @@ export const persistentVolumeClaims = builtin<PersistentVolumeClaim>({
   unconditionalUpdate: true,
   generationFields: [],
   default: setDefaults,
-  prepareForCreate(claim) {
+  prepareForCreate(claim, { feature }) {
     claim.status = { phase: 'Pending' }
+    dropForeignSource(claim.spec!, undefined, feature)
     normalizeDataSources(claim.spec!)
   },
-  prepareForUpdate: (claim, old) => normalizeDataSources(claim.spec!, old.spec),
-  subresources: { status: statusSubresource() },
+  prepareForUpdate(claim, old, { feature }) {
+    dropForeignSource(claim.spec!, old.spec, feature)
+    normalizeDataSources(claim.spec!, old.spec)
+  },
+  validate: validateClaim,
+  validateUpdate: validateClaimUpdate,
+  subresources: { status: statusSubresource({ validateUpdate: validateClaimStatus }) },
   columns: [
     nameColumn(),
     text('Status', (o) => (o.metadata.deletionTimestamp ? 'Terminating' : o.status?.phase ?? '')),

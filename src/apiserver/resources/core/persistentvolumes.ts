@@ -3,6 +3,7 @@ import { formatTime } from '../../../api/meta/time.ts'
 import { builtin, statusSubresource } from '../builtin.ts'
 import { ageColumn, nameColumn, text, wide } from '../columns.ts'
 import { defaultResourceList } from './pod-defaults.ts'
+import { validatePersistentVolume, validatePersistentVolumeUpdate } from './volume-validation.ts'
 
 const shortModes: readonly (readonly [string, string])[] = [
   ['ReadWriteOnce', 'RWO'], ['ReadOnlyMany', 'ROX'], ['ReadWriteMany', 'RWX'], ['ReadWriteOncePod', 'RWOP'],
@@ -71,6 +72,8 @@ export const persistentVolumes = builtin<PersistentVolume>({
   prepareForCreate(volume, { now }) {
     volume.status = { phase: 'Pending', lastPhaseTransitionTime: formatTime(now) }
   },
+  validate: validatePersistentVolume,
+  validateUpdate: validatePersistentVolumeUpdate,
   subresources: {
     status: statusSubresource({ prepareForUpdate: (o, old, { now }) => prepareStatus(o, old, formatTime(now)) }),
   },

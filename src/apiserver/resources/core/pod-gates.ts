@@ -1,5 +1,5 @@
 /** Fields of features that are off are dropped from what is written, unless the old object uses them already. */
-import type { Container, EphemeralContainer, PodSpec } from '../../../api/generated/types/core-v1.ts'
+import type { Container, EphemeralContainer, PodSpec, PodTemplateSpec } from '../../../api/generated/types/core-v1.ts'
 
 type Feature = (name: string) => boolean
 type AnyContainer = Container | EphemeralContainer
@@ -26,4 +26,9 @@ export function dropDisabledPodFields(spec: PodSpec | undefined, old: PodSpec | 
   if (!feature('ClusterTrustBundleProjection')) dropProjections(spec, old, 'clusterTrustBundle')
   if (!feature('PodCertificateRequest')) dropProjections(spec, old, 'podCertificate')
   if (!feature('GenericWorkload') && old?.schedulingGroup === undefined) delete spec.schedulingGroup
+}
+
+/** The same for the pod spec of a template. */
+export function dropDisabledTemplateFields(template: PodTemplateSpec | undefined, old: PodTemplateSpec | undefined, feature: Feature): void {
+  dropDisabledPodFields(template?.spec, old?.spec, feature)
 }

@@ -86,7 +86,8 @@ function onlyResources(containers: Container[] | undefined, old: Container[] | u
 
 /** A write to /resize changes resources and resize policies alone. */
 export function prepareResize(pod: Pod, old: Pod): void {
-  const { containers = [], initContainers, resources } = pod.spec!
+  const { initContainers, resources } = pod.spec!
+  const containers = pod.spec!.containers || []
   const oldSpec = old.spec!
   if (containers.length !== oldSpec.containers.length || (initContainers?.length ?? 0) !== (oldSpec.initContainers?.length ?? 0)) return
   const initial = onlyResources(initContainers, oldSpec.initContainers)

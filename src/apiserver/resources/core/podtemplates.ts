@@ -1,7 +1,9 @@
 import type { PodTemplate } from '../../../api/generated/types/core-v1.ts'
 import { builtin } from '../builtin.ts'
 import { formatLabels, nameColumn, templateColumns, text } from '../columns.ts'
+import { podTemplateErrors } from '../validation/pod-spec.ts'
 import { defaultPodTemplate } from './pod-defaults.ts'
+import { dropDisabledTemplateFields } from './pod-gates.ts'
 
 const [containers, images] = templateColumns<PodTemplate>((o) => o.template)
 
@@ -11,6 +13,10 @@ export const podTemplates = builtin<PodTemplate>({
   unconditionalUpdate: true,
   generationFields: ['template'],
   default: ({ template }) => defaultPodTemplate(template),
+  prepareForCreate: ({ template }, { feature }) => dropDisabledTemplateFields(template, undefined, feature),
+  prepareForUpdate: ({ template }, old, { feature }) => dropDisabledTemplateFields(template, old.template, feature),
+  validate: ({ template }, context) => podTemplateErrors('template', template, context),
+  validateUpdate: ({ template }, _old, context) => podTemplateErrors('template', template, context),
   columns: [
     nameColumn(), text('Containers', containers!.value), text('Images', images!.value),
     text('Pod Labels', (o) => formatLabels(o.template?.metadata?.labels)),

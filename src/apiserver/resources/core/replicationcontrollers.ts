@@ -2,8 +2,9 @@ import type { ReplicationController } from '../../../api/generated/types/core-v1
 import { builtin, statusSubresource } from '../builtin.ts'
 import { ageColumn, formatLabels, integer, nameColumn, templateColumns, wide } from '../columns.ts'
 import { mapSelectorScale } from '../scale.ts'
-import { freshStatus } from '../status.ts'
+import { validateReplicaStatus, validateReplicationController } from '../apps/validation.ts'
 import { defaultPodTemplate } from './pod-defaults.ts'
+import { dropDisabledTemplateFields } from './pod-gates.ts'
 
 function setDefaults({ metadata, spec }: ReplicationController): void {
   if (spec === undefined) return
@@ -24,8 +25,14 @@ export const replicationControllers = builtin<ReplicationController>({
   storagePrefix: 'controllers',
   defaultDeletionPropagation: 'Orphan',
   default: setDefaults,
-  prepareForCreate: freshStatus(() => ({ replicas: 0 })),
-  subresources: { status: statusSubresource() },
+  prepareForCreate(controller, { feature }) {
+    controller.status = { replicas: 0 }
+    dropDisabledTemplateFields(controller.spec?.template, undefined, feature)
+  },
+  prepareForUpdate: (controller, old, { feature }) => dropDisabledTemplateFields(controller.spec?.template, old.spec?.template, feature),
+  validate: validateReplicationController,
+  validateUpdate: (controller, _old, context) => validateReplicationController(controller, context),
+  subresources: { status: statusSubresource({ validateUpdate: validateReplicaStatus }) },
   selectableFields: { 'status.replicas': (o) => String(o.status?.replicas ?? 0) },
   columns: [
     nameColumn(),

@@ -2,6 +2,7 @@ import type { ResourceQuota } from '../../../api/generated/types/core-v1.ts'
 import { builtin, statusSubresource } from '../builtin.ts'
 import { ageColumn, nameColumn, text } from '../columns.ts'
 import { emptyStatus } from '../status.ts'
+import { validateResourceQuota, validateResourceQuotaStatus, validateResourceQuotaUpdate } from './limits-validation.ts'
 import { defaultResourceList } from './pod-defaults.ts'
 
 function usage({ status }: ResourceQuota, limits: boolean): string {
@@ -20,6 +21,8 @@ export const resourceQuotas = builtin<ResourceQuota>({
     defaultResourceList(status?.used)
   },
   prepareForCreate: emptyStatus(),
-  subresources: { status: statusSubresource() },
+  validate: validateResourceQuota,
+  validateUpdate: validateResourceQuotaUpdate,
+  subresources: { status: statusSubresource({ validateUpdate: validateResourceQuotaStatus }) },
   columns: [nameColumn(), text('Request', (o) => usage(o, false)), text('Limit', (o) => usage(o, true)), ageColumn()],
 })

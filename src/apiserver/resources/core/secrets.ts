@@ -1,6 +1,7 @@
 import type { Secret } from '../../../api/generated/types/core-v1.ts'
 import { builtin } from '../builtin.ts'
 import { ageColumn, nameColumn, text } from '../columns.ts'
+import { validateSecret, validateSecretUpdate } from './config-validation.ts'
 
 /** stringData is for writing only: it goes into data as base64. */
 function setDefaults(secret: Secret): void {
@@ -17,6 +18,8 @@ export const secrets = builtin<Secret>({
   unconditionalUpdate: true,
   generationFields: [],
   default: setDefaults,
+  validate: validateSecret,
+  validateUpdate: validateSecretUpdate,
   selectableFields: { type: (o) => o.type ?? '' },
   columns: [
     nameColumn(), text('Type', (o) => o.type), text('Data', (o) => Object.keys(o.data ?? {}).length), ageColumn(),

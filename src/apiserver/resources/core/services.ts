@@ -3,6 +3,7 @@ import { builtin, statusSubresource } from '../builtin.ts'
 import { ageColumn, formatLabels, nameColumn, text, wide } from '../columns.ts'
 import { freshStatus } from '../status.ts'
 import { serviceHooks } from './service-allocation.ts'
+import { validateService, validateServiceStatus, validateServiceUpdate } from './service-validation.ts'
 import { defaultService, dropTypeDependentFields, settleService } from './service-strategy.ts'
 
 function loadBalancerAddresses({ status }: Service): string[] {
@@ -36,8 +37,10 @@ export const services = builtin<Service>({
   default: defaultService,
   prepareForCreate: freshStatus(() => ({ loadBalancer: {} })),
   prepareForUpdate: dropTypeDependentFields,
+  validate: validateService,
+  validateUpdate: validateServiceUpdate,
   hooks: serviceHooks(settleService),
-  subresources: { status: statusSubresource() },
+  subresources: { status: statusSubresource({ validateUpdate: validateServiceStatus }) },
   selectableFields: {
     'spec.clusterIP': (o) => o.spec?.clusterIP ?? '',
     'spec.type': (o) => o.spec?.type ?? '',

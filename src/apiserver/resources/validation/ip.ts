@@ -2,7 +2,7 @@
 import type { FieldError } from '../../../api/meta/errors.ts'
 import { fieldInvalid } from '../../../api/meta/field-errors.ts'
 import { goQuote } from '../../../api/meta/go-text.ts'
-import { formatCIDR, formatIP, parseCIDR, parseIP } from '../../../api/meta/ip.ts'
+import { cidrContains, formatCIDR, formatIP, parseCIDR, parseIP } from '../../../api/meta/ip.ts'
 
 function* checkIP(path: string, value: string): Generator<FieldError> {
   const ip = parseIP(value)
@@ -47,4 +47,22 @@ export function* validateCIDR(path: string, value: string): Generator<FieldError
   if (errors.length > 0) return
   const canonical = formatCIDR(parseCIDR(value)!)
   if (canonical !== value) yield fieldInvalid(path, value, `must be in canonical form (${goQuote(canonical)})`)
+}
+
+/** An address that traffic may be sent to: not one with a meaning on the sender's machine or link alone. */
+export function* endpointIP(path: string, value: string): Generator<FieldError> {
+  const ip = parseIP(value)
+  if (ip === undefined) {
+    yield fieldInvalid(path, value, 'must be a valid IP address')
+    return
+  }
+  const inside = (cidr: string): boolean => cidrContains(parseCIDR(cidr)!, ip)
+  if (ip.value === 0n) yield fieldInvalid(path, value, `may not be unspecified (${value})`)
+  if (inside('127.0.0.0/8') || inside('::1/128')) yield fieldInvalid(path, value, 'may not be in the loopback range (127.0.0.0/8, ::1/128)')
+  if (inside('169.254.0.0/16') || inside('fe80::/10')) {
+    yield fieldInvalid(path, value, 'may not be in the link-local range (169.254.0.0/16, fe80::/10)')
+  }
+  if (inside('224.0.0.0/24') || inside('ff02::/16')) {
+    yield fieldInvalid(path, value, 'may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)')
+  }
 }

@@ -56,7 +56,9 @@ function* divisorErrors(path: string, resource: string, divisor: string): Genera
 }
 
 export function* resourceFieldSelector(path: string, selector: ResourceFieldSelector, inVolume: boolean): Generator<FieldError> {
-  const { containerName, resource = '', divisor } = selector
+  const { containerName, divisor } = selector
+  // The wire may leave out what the type requires.
+  const resource = selector.resource || ''
   if (inVolume && !containerName) yield fieldRequired(`${path}.containerName`)
   else if (resource === '') yield fieldRequired(`${path}.resource`)
   else if (!resourcePaths.includes(resource) && !isHugePages(resource)) yield fieldNotSupported(`${path}.resource`, resource, resourcePaths)

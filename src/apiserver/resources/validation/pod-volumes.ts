@@ -75,7 +75,8 @@ function* projectedToken(path: string, volume: string, token: NonNullable<Volume
 }
 
 function* projectedBundle(path: string, bundle: NonNullable<VolumeProjection['clusterTrustBundle']>, paths: Paths): Generator<FieldError> {
-  const { name, signerName, labelSelector, path: target = '' } = bundle
+  const { name, signerName, labelSelector } = bundle
+  const target = bundle.path || ''
   if (name !== undefined && signerName !== undefined) yield fieldInvalid(path, bundle, 'only one of name and signerName may be used')
   else if (name !== undefined) {
     if (name === '') yield fieldRequired(`${path}.name`, 'must be a valid object name')

@@ -40,9 +40,11 @@ export function* containerResourceName(path: string, name: string): Generator<Fi
   } else if (!isNative(name) && !isExtended(name)) yield fieldInvalid(path, name, "doesn't follow extended resource name standard")
 }
 
+export const isStandardQuotaName = (name: string): boolean => [...counts, ...computeQuota].includes(name) || ofQuota(name)
+
 export function* quotaResourceName(path: string, name: string): Generator<FieldError> {
   yield* resourceName(path, name)
-  if (!name.includes('/') && ![...counts, ...computeQuota].includes(name) && !ofQuota(name)) {
+  if (!name.includes('/') && !isStandardQuotaName(name)) {
     yield fieldInvalid(path, name, 'must be a standard resource for quota')
   }
 }

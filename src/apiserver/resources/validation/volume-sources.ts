@@ -105,7 +105,8 @@ const cachingModes = ['None', 'ReadOnly', 'ReadWrite']
 export function* azureDiskErrors(path: string, source: Source<'azureDisk'>): Generator<FieldError> {
   yield* required(`${path}.diskName`, source.diskName)
   yield* required(`${path}.diskURI`, source.diskURI)
-  const { kind, cachingMode, diskURI = '' } = source
+  const { kind, cachingMode } = source
+  const diskURI = source.diskURI || ''
   if (cachingMode !== undefined && !cachingModes.includes(cachingMode)) yield fieldNotSupported(`${path}.cachingMode`, cachingMode, cachingModes)
   if (kind !== undefined && !diskKinds.includes(kind)) yield fieldNotSupported(`${path}.kind`, kind, diskKinds)
   if (kind === 'Managed' && !diskURI.startsWith('/subscriptions/')) yield fieldNotSupported(`${path}.diskURI`, diskURI, [managedURI])
