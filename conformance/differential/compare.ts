@@ -67,3 +67,14 @@ export function differences(ours: string, theirs: string): string[] {
     ...a.filter((line) => (inB.get(line) ?? 0) < (inA.get(line) ?? 0)).map((line) => `  ours   ${line}`),
   ]
 }
+
+/**
+ * What a refusal of a new object complains of, in order of text; nothing for one that was taken. Undefined for answers
+ * that say nothing of validation (admission, decoding).
+ */
+export function causesOf({ code, body }: Answer): string[] | undefined {
+  if (code === 201) return []
+  if (code !== 422) return undefined
+  const causes = (body as Failure | undefined)?.details?.causes ?? []
+  return [...new Set(causes.map((cause) => `${cause.reason} ${cause.field}: ${cause.message}`))].sort()
+}

@@ -1,13 +1,15 @@
 /**
  * Sends the corpus to upstream's kube-apiserver and to ours and prints where the answers differ:
  * `node conformance/differential/main.ts [part of a case's name] [--keep]`. With OURS and THEIRS set to URLs of servers
- * that run already (started with --keep), none are started.
+ * that run already (started with --keep), none are started. `--record` keeps upstream's refusals of new objects in
+ * recorded.json, which replay.test.ts holds our definitions to.
  */
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { discovery } from '../../src/api/generated/discovery.ts'
 import { parseApiVersion } from '../../src/api/meta/object.ts'
 import { request, type Answer } from './client.ts'
-import { differences, normalise } from './compare.ts'
+import { causesOf, differences, normalise } from './compare.ts'
 import { loadCorpus, variant, wirePatch, type Case } from './corpus.ts'
 import { startServers, token, type Server } from './servers.ts'
 
@@ -25,7 +27,7 @@ function pathOf(object: Fields): string {
   return `${prefix}${found.namespaced ? `/namespaces/${namespace}` : ''}/${found.resource}`
 }
 
-interface Tally { compared: number; different: number }
+interface Tally { compared: number; different: number; recorded: Record<string, readonly string[]> }
 
 function report(name: string, [ours, theirs]: readonly [Answer, Answer], tally: Tally): void {
   tally.compared++
@@ -53,7 +55,11 @@ async function runCase(entry: Case, servers: readonly [Server, Server], tally: T
   const dry = '?dryRun=All&fieldManager=differential'
   for (const [i, patch] of [{}, ...entry.variants ?? []].entries()) {
     const object = variant(entry.object, patch)
-    report(`${entry.name}${i === 0 ? '' : ` + ${JSON.stringify(patch)}`}`, await both(servers, (url) => request(url, token, 'POST', path + dry, object)), tally)
+    const name = i === 0 ? entry.name : `${entry.name} + ${JSON.stringify(patch)}`
+    const answers = await both(servers, (url) => request(url, token, 'POST', path + dry, object))
+    const causes = causesOf(answers[1])
+    if (causes !== undefined) tally.recorded[name] = causes
+    report(name, answers, tally)
   }
   if (entry.patches === undefined && entry.status === undefined) return
   const created = await both(servers, (url) => request(url, token, 'POST', path, entry.object))
@@ -83,9 +89,12 @@ async function main(): Promise<void> {
       { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } }, { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'default' } },
     ]) await both(servers, (url) => request(url, token, 'POST', pathOf(object), object))
     if (process.argv.includes('--keep')) console.log(`OURS=${running.ours.url} THEIRS=${running.theirs.url}`)
-    const tally = { compared: 0, different: 0 }
+    const tally: Tally = { compared: 0, different: 0, recorded: {} }
     for (const entry of loadCorpus(join(import.meta.dirname, 'corpus'), only)) await runCase(entry, servers, tally)
     console.log(`${tally.compared} answers compared, ${tally.different} different`)
+    if (process.argv.includes('--record')) {
+      writeFileSync(join(import.meta.dirname, 'recorded.json'), `${JSON.stringify(tally.recorded, undefined, 1)}\n`)
+    }
     if (process.argv.includes('--keep')) await new Promise((done) => process.once('SIGINT', done))
     if (tally.different > 0) process.exitCode = 1
   } finally {

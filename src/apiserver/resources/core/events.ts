@@ -2,6 +2,7 @@ import type { Event } from '../../../api/generated/types/core-v1.ts'
 import { ageOf } from '../../../api/meta/time.ts'
 import { builtin } from '../builtin.ts'
 import { text, wide } from '../columns.ts'
+import { validateEvent } from './event-validation.ts'
 import type { Column } from '../define.ts'
 
 const firstSeen = (o: Event, now: Date): string => ageOf(o.firstTimestamp ?? o.eventTime, now)
@@ -51,6 +52,8 @@ export const events = builtin<Event>({
   createOnUpdate: true,
   generationFields: [],
   ttlSeconds: () => 3600,
+  validate: validateEvent,
+  validateUpdate: validateEvent,
   defaultDeletionPropagation: 'Unsupported',
   selectableFields: eventFields,
   columns: eventColumns,
