@@ -18,10 +18,14 @@ import { endpointsController } from './endpoints/index.ts'
 import { endpointSliceController } from './endpointslice/index.ts'
 import { endpointSliceMirroringController } from './endpointslice-mirroring/index.ts'
 import { garbageCollectorName, startGarbageCollector } from './garbage-collector/index.ts'
+import { horizontalPodAutoscalerController } from './horizontal-pod-autoscaler/index.ts'
 import { nodeIpamName, startNodeIpam } from './node-ipam/index.ts'
 import { nodeLifecycleName, startNodeLifecycle } from './node-lifecycle/index.ts'
 import type { ControllerManagerOptions } from './options.ts'
+import { ephemeralVolumeController } from './ephemeral-volume/index.ts'
+import { attachDetachController } from './persistentvolume-attach-detach/index.ts'
 import { pvBinderController } from './persistentvolume-binder/index.ts'
+import { pvExpanderController } from './persistentvolume-expander/index.ts'
 import { pvProtectionController } from './persistentvolume-protection/index.ts'
 import { pvcProtectionController } from './persistentvolumeclaim-protection/index.ts'
 import { podGarbageCollectorName, startPodGarbageCollector } from './pod-garbage-collector/index.ts'
@@ -82,6 +86,7 @@ export const controllers: readonly ControllerEntry[] = [
   configured('job-controller', 'job-controller', () => reconciler(jobController())),
   planned('deployment-controller', deploymentController),
   planned('replicaset-controller', replicaSetController),
+  configured('horizontal-pod-autoscaler-controller', 'horizontal-pod-autoscaler', horizontalPodAutoscalerController),
   keyed('disruption-controller', disruptionController),
   planned('statefulset-controller', statefulSetController),
   planned('cronjob-controller', cronJobController),
@@ -92,6 +97,9 @@ export const controllers: readonly ControllerEntry[] = [
   planned('bootstrap-signer', bootstrapSignerController, { offByDefault: true }),
   planned('token-cleaner', tokenCleanerController, { offByDefault: true }),
   planned('persistent-volume-binder', pvBinderController),
+  configured('persistentvolume-attach-detach-controller', 'attachdetach-controller', () => reconciler(attachDetachController())),
+  planned('expand-controller', pvExpanderController),
+  planned('ephemeral-volume-controller', ephemeralVolumeController),
   planned('clusterrole-aggregation-controller', clusterRoleAggregationController),
   keyed('pvc-protection-controller', pvcProtectionController),
   planned('pv-protection-controller', pvProtectionController),

@@ -42,6 +42,12 @@ export interface ControllerManagerOptions {
   readonly signers?: Readonly<Partial<Record<SignerOption, { readonly certificate: string; readonly key: string }>>>
   /** --cluster-signing-duration. Default a year. */
   readonly clusterSigningDurationMs?: number
+  /** --horizontal-pod-autoscaler-sync-period, -downscale-stabilization, -tolerance, -cpu-initialization-period, -initial-readiness-delay. */
+  readonly autoscalerSyncPeriodMs?: number
+  readonly autoscalerDownscaleStabilizationMs?: number
+  readonly autoscalerTolerance?: number
+  readonly autoscalerCPUInitializationMs?: number
+  readonly autoscalerInitialReadinessMs?: number
   /** --feature-gates that differ from the defaults. */
   readonly featureGates?: Readonly<Record<string, boolean>>
   /** --use-service-account-credentials: the client of that service account of kube-system. */

@@ -24,5 +24,10 @@ export const controllerManagerFlags: readonly Flag[] = [
   { name: 'node-monitor-grace-period', type: 'duration', default: 50_000, help: 'How long a silent node counts as healthy', group: 'Node lifecycle controller' },
   { name: 'node-monitor-period', type: 'duration', default: 5_000, help: 'How often nodes are looked at', group: 'Node lifecycle controller' },
   { name: 'node-startup-grace-period', type: 'duration', default: 60_000, help: 'The same for a node that has just been registered', group: 'Node lifecycle controller' },
+  { name: 'horizontal-pod-autoscaler-sync-period', type: 'duration', default: 15_000, help: 'How often metrics are asked for', group: 'Horizontal pod autoscaler' },
+  { name: 'horizontal-pod-autoscaler-downscale-stabilization', type: 'duration', default: 300_000, help: 'How long the highest recommendation holds', group: 'Horizontal pod autoscaler' },
+  { name: 'horizontal-pod-autoscaler-tolerance', type: 'string', default: '0.1', help: 'How far from the target is near enough', group: 'Horizontal pod autoscaler' },
+  { name: 'horizontal-pod-autoscaler-cpu-initialization-period', type: 'duration', default: 300_000, help: 'How long a young pod\'s use of CPU may be left out', group: 'Horizontal pod autoscaler' },
+  { name: 'horizontal-pod-autoscaler-initial-readiness-delay', type: 'duration', default: 30_000, help: 'Pods unready since before this have never been ready', group: 'Horizontal pod autoscaler' },
   { name: 'terminated-pod-gc-threshold', type: 'int', default: 12_500, help: 'Ended pods that are kept before the oldest are deleted', group: 'Pod GC controller' },
 ]

@@ -48,7 +48,9 @@ export function createPureWorld(): PureWorld {
   function perform(step: Step): number {
     switch (step.do) {
       case 'batch': return step.steps.reduce((sum, one) => sum + perform(one), 0)
-      case 'event': return events.push(step) * 0
+      case 'event':
+        events.push(step)
+        return 0
       case 'check': case 'absent': return 0
       case 'delete': {
         const found = cacheOf(step.resource).get(step.key)
