@@ -84,18 +84,18 @@ async function after<T>(words: string, run: () => Promise<T> | T): Promise<T> {
 
 async function resource(subject: Subject, name: string, container: string, target: MetricTarget): Promise<{ replicas: number; current: MetricValueStatus; title: string }> {
   const { client, hpa, selector, signal, pods, specReplicas, tolerances, calculator } = subject
-  const fetch = () => after(`unable to get metrics for resource ${name}: `, () =>
+  const readMetrics = () => after(`unable to get metrics for resource ${name}: `, () =>
     resourceMetrics(client, hpa.metadata.namespace ?? '', selector, name, container, signal))
   const quantity = (usage: number): string => formatQuantity(newMilliQuantity(usage, name === 'memory' ? 'BinarySI' : 'DecimalSI'))
   if (target.averageValue !== undefined) {
     const { replicas, usage } = await after(`failed to get ${name} usage: `, async () =>
-      averageReplicas(pods, await fetch(), name, specReplicas, quantityMilliValue(target.averageValue!), tolerances, calculator))
+      averageReplicas(pods, await readMetrics(), name, specReplicas, quantityMilliValue(target.averageValue!), tolerances, calculator))
     return { replicas, current: { averageValue: quantity(usage) }, title: `${name} resource` }
   }
   const wanted = target.averageUtilization
   if (wanted === undefined) throw new Error('invalid resource metric source: neither an average utilization target nor an average value (usage) target was set')
   const { replicas, usage, utilization } = await after(`failed to get ${name} utilization: `, async () =>
-    resourceReplicas(pods, await fetch(), name, container, specReplicas, wanted, tolerances, calculator))
+    resourceReplicas(pods, await readMetrics(), name, container, specReplicas, wanted, tolerances, calculator))
   const title = `${name} ${container === '' ? '' : 'container '}resource utilization (percentage of request)`
   return { replicas, current: { averageUtilization: utilization, averageValue: quantity(usage) }, title }
 }
