@@ -23,9 +23,9 @@ export class Writer {
     this.position = this.bytes.length
   }
 
-  /** A copy of all that was written. Small ones share Node's slabs. */
+  /** A copy of all that was written, with memory of its own: it may be kept for long (see ownBytes). */
   copy(): Buffer {
-    const out = Buffer.allocUnsafe(this.bytes.length - this.position)
+    const out = Buffer.allocUnsafeSlow(this.bytes.length - this.position)
     this.bytes.copy(out, 0, this.position)
     return out
   }

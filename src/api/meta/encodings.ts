@@ -9,3 +9,26 @@ export interface Encodings {
   watchJson?: Partial<Record<string, Buffer>>
   watchProtobuf?: Partial<Record<string, Buffer>>
 }
+
+/**
+ * Text as bytes that may be kept for long. Node cuts small buffers out of shared slabs of 64 KiB: one that outlives the
+ * others of its slab would keep all of it in memory.
+ */
+export function ownBytes(text: string): Buffer {
+  const out = Buffer.allocUnsafeSlow(Buffer.byteLength(text))
+  out.write(text)
+  return out
+}
+
+/** The parts in a row, as bytes that may be kept for long. */
+export function ownConcat(parts: readonly Uint8Array[]): Buffer {
+  let length = 0
+  for (const part of parts) length += part.length
+  const out = Buffer.allocUnsafeSlow(length)
+  let at = 0
+  for (const part of parts) {
+    out.set(part, at)
+    at += part.length
+  }
+  return out
+}

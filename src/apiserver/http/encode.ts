@@ -6,6 +6,7 @@ import { encodeYaml } from '../../api/codec/yaml.ts'
 import {
   encodeProtobuf, encodeProtobufList, encodeProtobufRaw, encodeWatchEventProtobuf,
 } from '../../api/codec/protobuf.ts'
+import { ownBytes, ownConcat } from '../../api/meta/encodings.ts'
 import type { KubeObject, ListMeta } from '../../api/meta/object.ts'
 import type { Entry, ListResponse, WatchResponseEvent } from '../handler.ts'
 import type { MediaType } from './negotiate.ts'
@@ -15,7 +16,7 @@ const comma = Buffer.from(',')
 
 /** The cached JSON of a stored object, without a newline. */
 export function entryJson(entry: Entry): Buffer {
-  return (entry.encodings.json ??= Buffer.from(JSON.stringify(entry.object)))
+  return (entry.encodings.json ??= ownBytes(JSON.stringify(entry.object)))
 }
 
 /** The cached protobuf message with its envelope. */
@@ -86,7 +87,7 @@ export function watchFrameJson(event: WatchResponseEvent): Buffer {
 }
 
 export function jsonFrame(type: string, object: Buffer): Buffer {
-  return Buffer.concat([Buffer.from(`{"type":"${type}","object":`), object, Buffer.from('}'), newline])
+  return ownConcat([Buffer.from(`{"type":"${type}","object":`), object, Buffer.from('}'), newline])
 }
 
 /** One protobuf watch frame, cached on the stored object. */

@@ -8,7 +8,7 @@ import type { Entry } from '../handler.ts'
 
 export class Cached implements Entry {
   readonly object: KubeObject
-  readonly encodings: Encodings = {}
+  encodings: Encodings = {}
   /** Relative to the resource's prefix: "namespace/name", or "name". */
   readonly key: string
   readonly revision: number
@@ -34,6 +34,12 @@ export class Cached implements Entry {
     this.#views ??= new Map()
     this.#views.set(apiVersion, entry)
     return entry
+  }
+
+  /** Lets go of what can be made again. */
+  forgetEncodings(): void {
+    this.encodings = {}
+    this.#views = undefined
   }
 
   /** Whether the object is known in that version. */

@@ -1,5 +1,6 @@
 /** How objects become the store's bytes. Chosen per server: JSON for memory and lmdb, upstream's protobuf for etcd. */
 import { canEncodeProtobuf, decodeProtobuf, encodeProtobuf, isProtobuf } from '../../api/codec/protobuf.ts'
+import { ownBytes } from '../../api/meta/encodings.ts'
 import type { KubeObject } from '../../api/meta/object.ts'
 import type { ResourceDefinition } from '../resources/define.ts'
 
@@ -15,7 +16,7 @@ export interface StorageCodec {
 export const jsonCodec: StorageCodec = {
   name: 'json',
   wireJson: true,
-  encode: (_definition, object) => Buffer.from(JSON.stringify(object)),
+  encode: (_definition, object) => ownBytes(JSON.stringify(object)),
   decode: (_definition, bytes) => fromJson(bytes),
 }
 
@@ -25,7 +26,7 @@ export const protobufCodec: StorageCodec = {
   wireJson: false,
   encode(_definition, object) {
     const gvk = { apiVersion: object.apiVersion ?? '', kind: object.kind ?? '' }
-    return canEncodeProtobuf(gvk) ? encodeProtobuf(object, gvk) : Buffer.from(JSON.stringify(object))
+    return canEncodeProtobuf(gvk) ? encodeProtobuf(object, gvk) : ownBytes(JSON.stringify(object))
   },
   decode: (_definition, bytes) => isProtobuf(bytes) ? decodeProtobuf(bytes) : fromJson(bytes),
 }

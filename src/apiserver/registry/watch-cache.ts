@@ -122,6 +122,8 @@ export class WatchCache {
     if (revision > this.#seen) this.#seen = revision
     this.#wake()
     for (const reader of this.#readers) this.#deliver(reader, change)
+    // Few ask for a state that is over: whoever does has it encoded again.
+    previous?.forgetEncodings()
     this.#prune(change.time)
   }
 

@@ -134,7 +134,8 @@ function pack(value: StoredValue): Buffer {
 function unpack(key: string, stored: Buffer): StoredValue {
   const expiresAt = stored.readDoubleLE(16)
   return {
-    key, value: Buffer.from(stored.subarray(headerBytes)),
+    // With memory of its own: Node's shared slabs would stay as long as the smallest value in them.
+    key, value: Uint8Array.prototype.slice.call(stored, headerBytes),
     createRevision: stored.readDoubleLE(0), modRevision: stored.readDoubleLE(8),
     ...(expiresAt === 0 ? {} : { expiresAt }),
   }
