@@ -89,6 +89,8 @@ export interface WatchResponseEvent {
   readonly type: WatchEventType
   readonly object: KubeObject | Status
   readonly entry?: Entry
+  /** The state before, where whoever reads the events is yet to select among them. */
+  readonly previous?: Entry
 }
 
 export interface WatchResponse {

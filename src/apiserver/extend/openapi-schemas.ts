@@ -1,6 +1,7 @@
 /** Schemas as OpenAPI shows them, for version 2 and version 3 documents. */
 import { kindsOf, schemaOf } from '../../api/schema/builtin.ts'
 import type { Schema } from '../../api/schema/schema.ts'
+import { definitionTexts } from './openapi-texts.ts'
 
 export type Json = Record<string, unknown>
 export type OpenApiVersion = 2 | 3
@@ -24,6 +25,7 @@ export class Definitions {
       Object.assign(shown, this.#whole(schemaOf(name)))
       const kinds = kindsOf(name)
       if (kinds.length > 0) shown[groupVersionKind] = kinds
+      addTexts(name, shown, this.version)
     }
     return { $ref: `${this.version === 3 ? '#/components/schemas/' : '#/definitions/'}${name}` }
   }
@@ -70,6 +72,20 @@ export class Definitions {
     }
     if (schema.not !== undefined && this.version === 3) shown['not'] = this.show(schema.not)
     return { ...shown, ...extensionsOf(schema) }
+  }
+}
+
+/** Beside a reference a description is only read when the reference is wrapped. */
+function addTexts(name: string, shown: Json, version: OpenApiVersion): void {
+  const texts = definitionTexts[name]
+  const properties = shown['properties'] as Record<string, Json> | undefined
+  if (texts === undefined || properties === undefined) return
+  shown['description'] = texts.description
+  for (const [field, description] of Object.entries(texts.fields)) {
+    const property = properties[field]
+    if (property === undefined) continue
+    const { $ref, ...rest } = property
+    properties[field] = { description, ...rest, ...($ref === undefined ? {} : version === 3 ? { allOf: [{ $ref }] } : { $ref }) }
   }
 }
 

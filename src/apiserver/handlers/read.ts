@@ -1,8 +1,11 @@
 /** get and list. Upstream: endpoints/handlers/get.go and storage/cacher/delegator.go. */
 import { badRequest, resourceExpired, tooLargeResourceVersion } from '../../api/meta/errors.ts'
 import type { ApiResponse, ListResponse } from '../handler.ts'
+import type { KubeObject } from '../../api/meta/object.ts'
 import type { Cached } from '../registry/cached.ts'
+import type { Served } from '../registry/resource-registry.ts'
 import type { ResourceStorage } from '../registry/resource-storage.ts'
+import type { CachePage } from '../registry/watch-cache.ts'
 import { plainError } from '../registry/resource-store.ts'
 import { notFound } from '../../api/meta/errors.ts'
 import { decodeContinue, encodeContinue } from './continue-token.ts'
@@ -45,15 +48,16 @@ type Fresh = Awaited<ReturnType<ResourceStorage['fresh']>>
 export async function handleList(context: RequestContext): Promise<ListResponse> {
   const { request, served } = context
   const options = listOptions(request.query, false)
-  const { selection, plain } = selectionOf(served, request.info.namespace, request.info.name, options)
+  const { selection, plain, converted } = selectionOf(served, request.info.namespace, request.info.name, options)
   const { storage } = storeOf(context)
   const page = await locate(context, storage, options)
   // Keys in tokens are relative to what is listed.
   const base = served.namespaced && request.info.namespace !== '' ? `${request.info.namespace}/` : ''
   const limit = options.resourceVersion === '0' && options.continue === '' ? 0 : Math.max(0, options.limit)
-  const found = storage.cache.page(selection, {
-    limit, tree: page.tree, ...(page.start === '' ? {} : { from: base + page.start }), ...(page.past ? { revision: page.revision } : {}),
+  const look = (at: number): CachePage => storage.cache.page(selection, {
+    limit: at, tree: page.tree, ...(page.start === '' ? {} : { from: base + page.start }), ...(page.past ? { revision: page.revision } : {}),
   })
+  const found = converted === undefined ? look(limit) : await selectConverted(served, look(0), converted, limit)
   await served.prepare?.(found.items)
   const more = found.last !== undefined && found.remaining > 0
   return {
@@ -65,6 +69,16 @@ export async function handleList(context: RequestContext): Promise<ListResponse>
     },
     items: found.items.map((cached: Cached) => served.view(cached)),
   }
+}
+
+/** The first of those that are selected in the version in which they are shown. */
+async function selectConverted(
+  served: Served, { items: all }: CachePage, matches: (object: KubeObject) => boolean, limit: number,
+): Promise<CachePage> {
+  await served.prepare?.(all)
+  const items = all.filter((cached) => matches(served.view(cached).object))
+  if (limit === 0 || items.length <= limit) return { items, last: undefined, remaining: 0 }
+  return { items: items.slice(0, limit), last: items[limit - 1]!.key, remaining: items.length - limit }
 }
 
 async function locate(context: RequestContext, storage: ResourceStorage, o: ListOptions): Promise<Page> {

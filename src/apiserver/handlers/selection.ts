@@ -13,6 +13,8 @@ export interface RequestSelection {
   readonly selection: Selection
   /** Whether neither labels nor fields narrow the list: only then is remainingItemCount exact. */
   readonly plain: boolean
+  /** What is left to be selected among the objects of this version, for kinds that others convert. */
+  readonly converted?: (object: KubeObject) => boolean
 }
 
 /** Throws 400 for a selector that cannot be read or names a field that the kind does not select by. */
@@ -27,13 +29,16 @@ export function selectionOf(
     throw badRequest("fieldSelector metadata.name doesn't match requested name")
   }
   const wantedName = name === '' ? selectedName : name
+  const matches = matcher(served, labels, fields)
+  const later = served.prepare !== undefined && matches !== undefined
   return {
     plain: labels.empty && fields.empty && wantedName === undefined,
     selection: {
       namespace: namespaceOf(served, namespace, fields),
       ...(wantedName === undefined ? {} : { name: wantedName }),
-      matches: matcher(served, labels, fields),
+      ...(later || matches === undefined ? {} : { matches }),
     },
+    ...(later ? { converted: matches } : {}),
   }
 }
 

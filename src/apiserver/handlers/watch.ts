@@ -3,7 +3,7 @@ import type { Clock, Timer } from '../../base/env.ts'
 import { StatusError } from '../../api/meta/errors.ts'
 import type { KubeObject } from '../../api/meta/object.ts'
 import type { WatchResponse, WatchResponseEvent } from '../handler.ts'
-import { Cached } from '../registry/cached.ts'
+import { Cached, withResourceVersion } from '../registry/cached.ts'
 import type { ResourceStorage } from '../registry/resource-storage.ts'
 import type { Served } from '../registry/resource-registry.ts'
 import { plainError } from '../registry/resource-store.ts'
@@ -23,7 +23,7 @@ const defaultMinTimeoutMs = 30 * 60_000
 export async function handleWatch(context: RequestContext): Promise<WatchResponse> {
   const { request, served, deps } = context
   const options = listOptions(request.query, true)
-  const { selection } = selectionOf(served, request.info.namespace, request.info.name, options)
+  const { selection, converted: select } = selectionOf(served, request.info.namespace, request.info.name, options)
   const { storage } = storeOf(context)
   if (!/^\d*$/.test(options.resourceVersion)) throw plainError(resourceVersionText(options.resourceVersion))
   const timeoutMs = options.timeoutSeconds !== undefined && options.timeoutSeconds > 0
@@ -34,9 +34,9 @@ export async function handleWatch(context: RequestContext): Promise<WatchRespons
     const prelude = start.initial ? initialEvents(served, storage, selection, options) : []
     // What others convert goes through the queue as it is stored, and is converted behind it.
     const view = served.prepare === undefined ? (cached: Cached) => served.view(cached) : (cached: Cached) => cached
-    const watcher = storage.cache.watch({ selection, view, from: start.revision, prelude })
+    const watcher = storage.cache.watch({ selection, view, from: start.revision, prelude, withPrevious: select !== undefined })
     limitLife(watcher, context, timeoutMs, options.allowWatchBookmarks ? () => bookmark(served, storage.revision()) : undefined)
-    return { type: 'watch', events: served.prepare === undefined ? watcher : converted(served, watcher) }
+    return { type: 'watch', events: served.prepare === undefined ? watcher : converted(served, watcher, select) }
   } catch (error) {
     // A version that is too old or yet to come is told in the stream, where watchers look for it.
     if (!(error instanceof StatusError) || (error.code !== 410 && error.code !== 504)) throw error
@@ -109,22 +109,36 @@ function repeat(clock: Clock, intervalMs: number, action: () => void): () => voi
   return () => timer.cancel()
 }
 
-/** The events in the version that was asked for; a conversion that fails ends the watch. */
-async function* converted(served: Served, events: AsyncIterable<readonly WatchResponseEvent[]>): AsyncGenerator<readonly WatchResponseEvent[]> {
+type Select = (object: KubeObject) => boolean
+
+/** The events in the version that was asked for, selected there; a conversion that fails ends the watch. */
+async function* converted(
+  served: Served, events: AsyncIterable<readonly WatchResponseEvent[]>, select: Select | undefined,
+): AsyncGenerator<readonly WatchResponseEvent[]> {
   for await (const batch of events) {
     try {
-      await served.prepare!(batch.flatMap(({ entry }) => (entry instanceof Cached ? [entry] : [])))
+      await served.prepare!(batch.flatMap(({ entry, previous }) => [entry, previous].filter((e) => e instanceof Cached)))
     } catch (error) {
       if (!(error instanceof StatusError)) throw error
       yield [{ type: 'ERROR', object: error.status }]
       return
     }
-    yield batch.map((event) => {
-      if (!(event.entry instanceof Cached)) return event
-      const entry = served.view(event.entry)
-      return { type: event.type, object: entry.object, entry }
-    })
+    const wanted = batch.flatMap((event) => shown(served, event, select) ?? [])
+    if (wanted.length > 0) yield wanted
   }
+}
+
+/** An event as the watcher sees it; undefined when it is about an object that the watcher does not select. */
+function shown(served: Served, event: WatchResponseEvent, select: Select | undefined): WatchResponseEvent | undefined {
+  if (!(event.entry instanceof Cached)) return event
+  const entry = served.view(event.entry)
+  if (select === undefined) return { type: event.type, object: entry.object, entry }
+  const is = select(entry.object)
+  if (event.type === 'DELETED') return is ? { type: 'DELETED', object: entry.object, entry } : undefined
+  const before = event.previous instanceof Cached ? served.view(event.previous).object : undefined
+  const was = before !== undefined && select(before)
+  if (is) return { type: was ? 'MODIFIED' : 'ADDED', object: entry.object, entry }
+  return was ? { type: 'DELETED', object: withResourceVersion(before, entry.object.metadata.resourceVersion ?? '') } : undefined
 }
 
 async function* one(event: WatchResponseEvent): AsyncGenerator<readonly WatchResponseEvent[]> {

@@ -46,6 +46,7 @@ interface Reader {
   readonly selection: Selection
   readonly view: View
   readonly watcher: Watcher
+  readonly withPrevious: boolean
   /** Changes up to here were delivered, or are not wanted. */
   from: number
 }
@@ -219,12 +220,14 @@ export class WatchCache {
 
   /**
    * Starts a watch at `from`: the changes behind it, then those to come. Throws 410 when it is older than the history.
-   * `prelude` is delivered first.
+   * `prelude` is delivered first; `withPrevious` puts the state before into the events.
    */
-  watch(o: { selection: Selection; view: View; from: number; prelude?: readonly WatchResponseEvent[]; maxQueued?: number }): Watcher {
+  watch(o: {
+    selection: Selection; view: View; from: number; prelude?: readonly WatchResponseEvent[]; maxQueued?: number; withPrevious?: boolean
+  }): Watcher {
     if (o.from < this.#oldest) throw tooOldResourceVersion(o.from, this.#oldest)
     const watcher = new Watcher(() => this.#readers.delete(reader), o.maxQueued)
-    const reader: Reader = { selection: o.selection, view: o.view, watcher, from: o.from }
+    const reader: Reader = { selection: o.selection, view: o.view, watcher, withPrevious: o.withPrevious === true, from: o.from }
     if (o.prelude !== undefined && o.prelude.length > 0) watcher.pushAll(o.prelude)
     for (let i = this.#firstBehind(o.from); i < this.#changes.length; i++) this.#deliver(reader, this.#changes[i]!)
     this.#readers.add(reader)
@@ -243,7 +246,8 @@ export class WatchCache {
     const was = change.previous !== undefined && selects(selection, change.key, change.previous.object)
     if (is) {
       const entry = reader.view(change.current!)
-      reader.watcher.push({ type: was ? 'MODIFIED' : 'ADDED', object: entry.object, entry })
+      const previous = reader.withPrevious && was ? { previous: change.previous! } : {}
+      reader.watcher.push({ type: was ? 'MODIFIED' : 'ADDED', object: entry.object, entry, ...previous })
     } else if (was) {
       change.gone ??= goneEntry(change.previous!, change.revision)
       const entry = reader.view(change.gone)

@@ -32,7 +32,8 @@ beforeAll(async () => {
         conversionReviewVersions: ['v1', 'v1beta1'], clientConfig: { url: hooks.url('/convert'), caBundle: hooks.caBundle },
       } },
       versions: [
-        { name: 'v1', served: true, storage: true, schema: props('hostPort') }, { name: 'v2', served: true, storage: false, schema: props('host', 'port') },
+        { name: 'v1', served: true, storage: true, schema: props('hostPort'), selectableFields: [{ jsonPath: '.hostPort' }] },
+        { name: 'v2', served: true, storage: false, schema: props('host', 'port'), selectableFields: [{ jsonPath: '.host' }, { jsonPath: '.port' }] },
       ],
     },
   } })
@@ -102,6 +103,30 @@ test('a list of objects that were stored in different versions, and a watch', as
   // What is written anew is stored in the new version.
   await cluster.call('PATCH', path('v1', 'a'), { headers: { 'content-type': 'application/merge-patch+json' }, body: { hostPort: 'n:4' } })
   expect(cluster.server.registry.store('stable.test', 'endpoints')!.storage.get('default/a')!.object).toMatchObject({ apiVersion: 'stable.test/v2', host: 'n', port: '4' })
+})
+
+test('fields are selected in the version that was asked for', async () => {
+  const names = async (query: string, version = 'v2') =>
+    ((await cluster.call('GET', `${path(version)}?${query}`)).json['items'] as { metadata: { name: string } }[]).map(({ metadata }) => metadata.name)
+  const head = (await cluster.call('GET', path('v2'))).json as { metadata: { resourceVersion: string } }
+  await create('v2', 's1', { host: 'host1', port: '80' })
+  await create('v2', 's2', { host: 'host1', port: '8080' })
+  await create('v2', 's3', { host: 'host2', port: '80' })
+  expect(await names('fieldSelector=host%3Dhost1')).toEqual(['s1', 's2'])
+  expect(await names('fieldSelector=host%3Dhost1,port%3D80')).toEqual(['s1'])
+  expect(await names('fieldSelector=hostPort%3Dhost1:8080', 'v1')).toEqual(['s2'])
+  expect((await cluster.call('GET', `${path('v1')}?fieldSelector=host%3Dhost1`)).json).toMatchObject({ code: 400, message: 'field label not supported: host' })
+  const first = (await cluster.call('GET', `${path('v2')}?fieldSelector=host%3Dhost1&limit=1`)).json as { metadata: { continue: string } }
+  expect(await names(`fieldSelector=host%3Dhost1&limit=1&continue=${encodeURIComponent(first.metadata.continue)}`)).toEqual(['s2'])
+  await cluster.call('PATCH', path('v2', 's2'), { headers: { 'content-type': 'application/merge-patch+json' }, body: { host: 'host2' } })
+  await cluster.call('DELETE', `${path('v2')}?fieldSelector=host%3Dhost1`)
+  expect(await names('')).toEqual(['a', 'b', 'c', 's2', 's3'])
+  for (const [version, selector] of [['v2', 'host%3Dhost1'], ['v1', 'hostPort%3Dhost1:8080']] as const) {
+    const watched = await cluster.call('GET', `${path(version)}?watch=1&timeoutSeconds=1&resourceVersion=${head.metadata.resourceVersion}&fieldSelector=${selector}`)
+    const events = watched.text.trim().split('\n').map((line) => JSON.parse(line) as { type: string; object: { metadata: { name: string } } })
+    const seen = events.map(({ type, object }) => `${type} ${object.metadata.name}`)
+    expect(seen).toEqual(version === 'v2' ? ['ADDED s1', 'ADDED s2', 'DELETED s2', 'DELETED s1'] : ['ADDED s2', 'DELETED s2'])
+  }
 })
 
 test('failures are told, and do not hold the definition', async () => {
