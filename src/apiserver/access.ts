@@ -48,6 +48,8 @@ export interface Access {
   /** Starts to follow roles, bindings and pods. */
   start(): void
   synced(): Promise<unknown>
+  /** Resolves when authorization goes by all roles and bindings that are stored at this moment. */
+  caughtUp(): Promise<unknown>
 }
 
 interface Server {
@@ -78,7 +80,7 @@ export function createAccess(env: Env, options: ApiServerOptions, server: Server
     },
     ...(options.serviceAccount === undefined ? {} : { openid: issuerDocuments(options.serviceAccount, options) }),
     start: () => authorizers.start(),
-    synced: () => authorizers.synced(),
+    synced: () => authorizers.synced(), caughtUp: () => authorizers.caughtUp(),
   }
 }
 
@@ -116,10 +118,11 @@ interface Authorizers {
   readonly escalation?: Omit<EscalationContext, 'authorizer'>
   start(): void
   synced(): Promise<unknown>
+  caughtUp(): Promise<unknown>
 }
 
 /** Those that look at stored objects follow them only once the server runs. */
-function createAuthorizers(options: ApiServerOptions, { informers, registry }: Server): Authorizers {
+function createAuthorizers(options: ApiServerOptions, { client, informers, registry }: Server): Authorizers {
   const starts: (() => Promise<unknown>)[] = []
   const late = (name: string, make: () => Promise<{ authorizer: Authorizer; synced: Promise<unknown> }>): Authorizer => {
     let inner: Authorizer | undefined
@@ -164,7 +167,7 @@ function createAuthorizers(options: ApiServerOptions, { informers, registry }: S
   return {
     list, ...(modes.includes('RBAC') && !modes.includes('AlwaysAllow') ? { escalation } : {}),
     start: () => void (running = Promise.all(starts.map((start) => start()))),
-    synced: () => running,
+    synced: () => running, caughtUp: async () => source?.caughtUp(client),
   }
 }
 

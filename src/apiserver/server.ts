@@ -159,6 +159,7 @@ function assemble({ env, options, store, registry, services }: Parts): ApiServer
       state.done = run.done
       env.tasks.go('apiserver readiness', async () => {
         await Promise.all([run.all, registry.ready(), access.synced()])
+        await access.caughtUp()
         state.synced = true
         resolveReady()
       })

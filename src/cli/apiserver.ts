@@ -2,7 +2,8 @@
 import type { LogLevel } from '../base/real/env.ts'
 import { createLogger, createSystemEnv } from '../base/real/env.ts'
 import { parseTokenFile } from '../apiserver/auth/authenticators/token-file.ts'
-import { type ServerPki, hostIdentity, kubeconfigText, loadPki, readText, writeText } from '../apiserver/http/files.ts'
+import { type ServerPki, hostIdentity, loadPki, readText, writeText } from '../apiserver/http/files.ts'
+import { kubeconfigText } from '../cluster/pki/kubeconfig.ts'
 import type { ApiServerOptions, AuthorizationMode } from '../apiserver/options.ts'
 import { createApiServer } from '../apiserver/server.ts'
 import { type Command, type FlagValues, type Invocation, UsageError } from './command.ts'
@@ -31,7 +32,7 @@ async function run({ flags, stderr }: Invocation): Promise<number> {
     return 1
   }
   const kubeconfig = flags.string('kubeconfig-out') ?? join(certDir, 'admin.kubeconfig')
-  writeText(kubeconfig, kubeconfigText(server.url, pki.ca.cert, 'admin', pki.admin), 0o600)
+  writeText(kubeconfig, kubeconfigText({ clusterName: 'default', server: server.url, caCert: pki.ca.cert, user: 'admin', credentials: pki.admin }), 0o600)
   log.info('serving', { url: server.url, kubeconfig })
   void server.ready.then(() => log.info('ready', { url: server.url }))
   await untilSignal()

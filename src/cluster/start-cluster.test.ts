@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createLogger, createSystemEnv } from '../base/real/env.ts'
 import { deployments, namespaces, nodes, pods, services } from '../api/generated/resources.ts'
 import type { Deployment } from '../api/generated/types/apps-v1.ts'
 import { type Cluster, startCluster } from './start-cluster.ts'
@@ -21,8 +22,10 @@ const deployment = (name: string, replicas: number): Deployment => ({
 
 describe('startCluster', () => {
   let cluster: Cluster
+  const warnings: string[] = []
   beforeAll(async () => {
-    cluster = await startCluster({ nodes: 3 })
+    const log = createLogger({ level: 'warn', write: (line) => void warnings.push(line) })
+    cluster = await startCluster({ nodes: 3, env: createSystemEnv({ log }) })
   })
   afterAll(() => cluster.stop())
 
@@ -59,6 +62,10 @@ describe('startCluster', () => {
     await expect(cluster.clientAs('nobody').list(pods, { namespace: 'default' })).rejects.toMatchObject({
       status: { code: 403, message: 'pods is forbidden: User "nobody" cannot list resource "pods" in API group "" in the namespace "default"' },
     })
+  })
+
+  test('nothing complains at the start: no controller works before its roles are followed', () => {
+    expect(warnings).toEqual([])
   })
 
   test('has no kubeconfig without a socket', () => {

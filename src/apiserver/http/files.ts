@@ -94,17 +94,6 @@ export function writeText(path: string, text: string, mode: number): void {
   renameSync(temporary, path)
 }
 
-/** A kubeconfig for one user of one server. */
-export function kubeconfigText(server: string, ca: string, user: string, pair: CertificatePair): string {
-  const base64 = (text: string) => Buffer.from(text).toString('base64')
-  return JSON.stringify({
-    apiVersion: 'v1', kind: 'Config', 'current-context': 'default',
-    clusters: [{ name: 'default', cluster: { server, 'certificate-authority-data': base64(ca) } }],
-    users: [{ name: user, user: { 'client-certificate-data': base64(pair.cert), 'client-key-data': base64(pair.key) } }],
-    contexts: [{ name: 'default', context: { cluster: 'default', user } }],
-  }, null, 2) + '\n'
-}
-
 /** This machine's name and the address by which others most likely reach it. */
 export function hostIdentity(): { name: string; address: string } {
   const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []).filter((a) => !a.internal)

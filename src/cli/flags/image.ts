@@ -1,5 +1,5 @@
-import { defaultClusterName } from '../../cluster/hosts/plan-hosts.ts'
 import type { Flag } from '../command.ts'
+import { clusterNameFlag } from './cluster-name.ts'
 
 export const makeFlags: readonly Flag[] = [
   { name: 'output', short: 'o', type: 'string', required: true, help: 'the archive to write, "-" for standard output' },
@@ -12,6 +12,4 @@ export const makeFlags: readonly Flag[] = [
   { name: 'workdir', type: 'string', help: 'the folder to start in' },
 ]
 
-export const loadFlags: readonly Flag[] = [
-  { name: 'name', type: 'string', default: defaultClusterName, help: 'the cluster whose nodes take the image' },
-]
+export const loadFlags: readonly Flag[] = [clusterNameFlag]

@@ -1,10 +1,8 @@
-import { defaultClusterName } from '../../cluster/hosts/plan-hosts.ts'
 import type { Flag } from '../command.ts'
-
-const name: Flag = { name: 'name', type: 'string', default: defaultClusterName, help: 'Name of the cluster; several run beside each other' }
+import { clusterNameFlag } from './cluster-name.ts'
 
 export const upFlags: readonly Flag[] = [
-  name,
+  clusterNameFlag,
   { name: 'nodes', type: 'int', help: 'Number of nodes (default: as before, or 1)' },
   { name: 'simulate', type: 'bool', default: false, help: 'Nodes in name only: no root, no container runtime, any number' },
   { name: 'kubeconfig', type: 'string', help: 'Where the kubeconfig is written (default: ~/.kube/NAME.yaml)' },
@@ -13,7 +11,7 @@ export const upFlags: readonly Flag[] = [
 ]
 
 export const downFlags: readonly Flag[] = [
-  name,
+  clusterNameFlag,
   { name: 'purge', type: 'bool', default: false, help: 'Forget the cluster: remove its state too' },
   { name: 'data', type: 'string', help: 'Folder where state lives, if the cluster did not come up far enough to be remembered' },
 ]
