@@ -1,0 +1,49 @@
+/**
+ * CEL as Kubernetes has it: parsed, checked and planned once, evaluated as closures over the API server's plain objects.
+ *
+ *     const env = kubernetesEnvironment({ variables: { object: DYN, params: DYN } })
+ *     const compiled = env.compile('object.spec.replicas <= params.maxReplicas')
+ *     if (!compiled.ok) compiled.message          // as cel-go prints it: "ERROR: <input>:1:7: undeclared reference ..."
+ *     else if (!mayBe(compiled.type, BOOL)) ...   // compiled.type is what the checker found
+ *     const result = compiled.program.evaluate({ object, params })
+ *     result.ok ? result.value : result.error     // "no such key: maxReplicas"
+ *     result.cost                                 // counted as upstream counts; at PER_CALL_LIMIT the evaluation ends
+ *
+ * Make environments once and keep them, compile once and keep programs: evaluating is cheap, compiling is not.
+ *
+ * With a schema (rules of CRDs, type checking of policies):
+ *
+ *     const declaration = declareSchema(schema, 'selfType', true)
+ *     const env = kubernetesEnvironment({ variables: { self: declaration.type }, structs: [schemaProvider(declaration)] })
+ *     program.evaluate({ self: schemaValue(object, schema, true) })
+ *
+ * Variables that cost something are a LazyMap: `variables.x` asks it for x only when x is read. toJSON() turns what an
+ * expression made into JSON. How values look is told in values.ts.
+ */
+import { Environment, type EnvironmentOptions } from './environment.ts'
+import type { FunctionDeclaration } from './checker/declarations.ts'
+import { mergeFunctions } from './library/define.ts'
+import { kubernetesLibraries } from './library/index.ts'
+import { standardLibrary } from './library/standard.ts'
+
+export {
+  Environment, PER_CALL_LIMIT, mayBe, type Compilation, type EvaluateOptions, type Evaluation, type Program,
+} from './environment.ts'
+export type { StructProvider } from './checker/declarations.ts'
+export { formatValue } from './eval/format.ts'
+export { toJSON } from './eval/json.ts'
+export { declareSchema, schemaProvider, type Declaration } from './schema/declare.ts'
+export { schemaValue } from './schema/values.ts'
+export {
+  BOOL, BYTES, DOUBLE, DURATION, DYN, INT, NULL, STRING, TIMESTAMP, UINT, CelType, listType, mapType, optionalType,
+  structType,
+} from './types.ts'
+export { CelError, LazyMap, Struct } from './values.ts'
+
+let functions: ReadonlyMap<string, FunctionDeclaration> | undefined
+
+/** An environment with Kubernetes' libraries and the given variables. */
+export function kubernetesEnvironment(options: Pick<EnvironmentOptions, 'variables' | 'structs'> = {}): Environment {
+  functions ??= mergeFunctions([standardLibrary, ...kubernetesLibraries].flatMap((library) => library.functions))
+  return new Environment({ ...options, libraries: kubernetesLibraries }, functions)
+}
