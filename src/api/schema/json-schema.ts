@@ -39,6 +39,16 @@ export interface JSONSchemaProps {
   readonly 'x-kubernetes-list-map-keys'?: readonly string[]
   readonly 'x-kubernetes-map-type'?: string
   readonly 'x-kubernetes-validations'?: readonly ValidationRule[]
+  readonly externalDocs?: { readonly description?: string; readonly url?: string }
+  readonly example?: unknown
+  /** What the wire knows and no definition may state. */
+  readonly id?: string
+  readonly $schema?: string
+  readonly $ref?: string
+  readonly patternProperties?: Readonly<Record<string, JSONSchemaProps>>
+  readonly dependencies?: Readonly<Record<string, JSONSchemaProps | readonly string[]>>
+  readonly additionalItems?: JSONSchemaProps | boolean
+  readonly definitions?: Readonly<Record<string, JSONSchemaProps>>
 }
 
 /** Members that mean the same in both. */

@@ -2,6 +2,7 @@
 import type {
   CustomResourceDefinition, CustomResourceDefinitionCondition, CustomResourceDefinitionNames,
 } from '../../../api/generated/types/apiextensions-v1.ts'
+import { approvalOf, isProtectedGroup } from '../../resources/apiextensions/approval.ts'
 
 type Condition = Omit<CustomResourceDefinitionCondition, 'lastTransitionTime'>
 
@@ -75,21 +76,13 @@ export function decideNames(crd: CustomResourceDefinition, others: readonly Cust
   return { names: { plural: '', kind: '', ...names } as CustomResourceDefinitionNames, accepted }
 }
 
-const apiApproval = 'api-approved.kubernetes.io'
+const approvalReasons = { missing: 'MissingAnnotation', bypassed: 'UnapprovedAnnotation', invalid: 'InvalidAnnotation', approved: 'ApprovedAnnotation' } as const
 
 /** Whether the definition belongs to upstream's own groups, and whether its owners approved it. */
 export function approvalCondition(crd: CustomResourceDefinition): Condition | undefined {
-  const { group } = crd.spec
-  if (!/(^|\.)(k8s\.io|kubernetes\.io)$/.test(group)) return undefined
-  const type = 'KubernetesAPIApprovalPolicyConformant'
-  const value = crd.metadata?.annotations?.[apiApproval] ?? ''
-  const name = `protected groups must have approval annotation ${JSON.stringify(apiApproval)}, see https://github.com/kubernetes/enhancements/pull/1111`
-  if (value === '') return { type, status: 'False', reason: 'MissingAnnotation', message: name }
-  if (value.startsWith('unapproved')) return { type, status: 'False', reason: 'UnapprovedAnnotation', message: `not approved: ${JSON.stringify(value)}` }
-  if (!/^https?:\/\/[^/]+/.test(value)) {
-    return { type, status: 'False', reason: 'InvalidAnnotation', message: `protected groups must have approval annotation ${JSON.stringify(apiApproval)} with either a URL or a reason starting with "unapproved", see https://github.com/kubernetes/enhancements/pull/1111` }
-  }
-  return { type, status: 'True', reason: 'ApprovedAnnotation', message: `approved in ${value}` }
+  if (!isProtectedGroup(crd.spec.group)) return undefined
+  const { state, reason: message } = approvalOf(crd.metadata?.annotations)
+  return { type: 'KubernetesAPIApprovalPolicyConformant', status: state === 'approved' ? 'True' : 'False', reason: approvalReasons[state], message }
 }
 
 /** The status that the definition is to have now; undefined when it has it. */

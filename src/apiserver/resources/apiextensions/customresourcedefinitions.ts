@@ -1,6 +1,9 @@
 import type { CustomResourceDefinition } from '../../../api/generated/types/apiextensions-v1.ts'
+import { goQuote } from '../../../api/meta/go-text.ts'
 import { formatTime } from '../../../api/meta/time.ts'
 import { builtin, statusSubresource } from '../builtin.ts'
+import { unknownFormats } from './formats.ts'
+import { statusErrors, validateDefinition, validateDefinitionUpdate } from './validation.ts'
 
 type Definition = CustomResourceDefinition
 
@@ -34,7 +37,8 @@ export const customResourceDefinitions = builtin<Definition>({
     if (!definition.status?.storedVersions?.length) addStoredVersion(definition)
   },
   prepareForCreate(definition) {
-    definition.status = { acceptedNames: { kind: '', plural: '' }, conditions: [] }
+    // Upstream's answer shows the conditions that nobody has set yet as null.
+    definition.status = { acceptedNames: { kind: '', plural: '' }, conditions: null } as unknown as NonNullable<Definition['status']>
     addStoredVersion(definition)
   },
   prepareForUpdate(definition, old) {
@@ -52,5 +56,11 @@ export const customResourceDefinitions = builtin<Definition>({
     }]
   },
   resetFields: [],
-  subresources: { status: statusSubresource() },
+  validate: validateDefinition,
+  validateUpdate: validateDefinitionUpdate,
+  *warnings(definition, old) {
+    const before = old === undefined ? [] : unknownFormats(old.spec)
+    for (const format of unknownFormats(definition.spec)) if (!before.includes(format)) yield `unrecognized format ${goQuote(format)}`
+  },
+  subresources: { status: statusSubresource({ validateUpdate: statusErrors }) },
 })
