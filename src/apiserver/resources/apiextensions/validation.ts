@@ -1,7 +1,7 @@
 /** Whether a CustomResourceDefinition may be stored (apiextensions/validation/validation.go). */
 import type { CustomResourceDefinition, CustomResourceDefinitionNames } from '../../../api/generated/types/apiextensions-v1.ts'
 import type { FieldError } from '../../../api/meta/errors.ts'
-import { childPath, fieldForbidden, fieldInvalid, fieldRequired, indexPath, keyPath } from '../../../api/meta/field-errors.ts'
+import { childPath, fieldInvalid, fieldRequired, indexPath, keyPath } from '../../../api/meta/field-errors.ts'
 import { isDNS1035Label, isDNS1123Subdomain } from '../../../api/meta/names.ts'
 import { type ApprovalState, approvalAnnotation, approvalOf, isProtectedGroup } from './approval.ts'
 import { conversionErrors, hasRecognizedReviewVersion, isBrokenBundle } from './conversion.ts'
