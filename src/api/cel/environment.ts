@@ -32,6 +32,8 @@ export interface EnvironmentOptions {
   /** `1 < 2.0`; true unless said otherwise. */
   readonly crossTypeNumbers?: boolean
   readonly escapedIdentifiers?: boolean
+  /** Functions whose second argument, when constant, is read when a program is made. */
+  readonly patterns?: ReadonlyMap<string, (pattern: string) => unknown>
   /** What calls cost, when not what the standard functions cost. */
   readonly callCost?: CallCost
 }
@@ -138,7 +140,7 @@ export class Environment {
     const planner = new Planner(checked, {
       structs: this.declarations.structs,
       callCost: this.options.callCost ?? standardCallCost,
-      patterns: new Map(),
+      patterns: this.options.patterns ?? new Map<string, (pattern: string) => unknown>(),
     })
     try {
       const { eval: run } = planner.plan(checked.ast.root)

@@ -17,13 +17,23 @@
  *     const env = kubernetesEnvironment({ variables: { self: declaration.type }, structs: [schemaProvider(declaration)] })
  *     program.evaluate({ self: schemaValue(object, schema, true) })
  *
+ * Where expressions may ask the authorizer, whose answer may take time, evaluate inside resuming():
+ *
+ *     const env = kubernetesEnvironment({ variables: { authorizer: authorizerType } })
+ *     const authorizer = authorizerValue(user, { decide: (question) => ..., serviceAccount: (namespace, name) => ... })
+ *     const result = await resuming(() => program.evaluate({ authorizer }))
+ *
+ * Mutating policies have `structs: [mutationStructs]` and `mutation: true`; what they make are Structs, for toJSON().
+ *
  * Variables that cost something are a LazyMap: `variables.x` asks it for x only when x is read. toJSON() turns what an
  * expression made into JSON. How values look is told in values.ts.
  */
 import { Environment, type EnvironmentOptions } from './environment.ts'
-import type { FunctionDeclaration } from './checker/declarations.ts'
+import type { FunctionDeclaration, Library } from './checker/declarations.ts'
+import { kubernetesPatterns } from './eval/regex.ts'
 import { mergeFunctions } from './library/define.ts'
-import { kubernetesLibraries } from './library/index.ts'
+import { kubernetesCallCost } from './cost/kubernetes.ts'
+import { kubernetesLibraries, kubernetesMacros, mutationLibraries } from './library/index.ts'
 import { standardLibrary } from './library/standard.ts'
 
 export {
@@ -34,16 +44,36 @@ export { formatValue } from './eval/format.ts'
 export { toJSON } from './eval/json.ts'
 export { declareSchema, schemaProvider, type Declaration } from './schema/declare.ts'
 export { schemaValue } from './schema/values.ts'
+export { jsonPatchType, misplacedTypes, mutationStructs, objectType } from './schema/mutation.ts'
+export { resuming } from './eval/suspend.ts'
+export {
+  authorizerType, authorizerValue, requestResourceValue, resourceCheckType, type AccessDecider, type AccessQuestion,
+  type AccessVerdict, type AuthorizationValue,
+} from './library/authz.ts'
 export {
   BOOL, BYTES, DOUBLE, DURATION, DYN, INT, NULL, STRING, TIMESTAMP, UINT, CelType, listType, mapType, optionalType,
   structType,
 } from './types.ts'
 export { CelError, LazyMap, Struct } from './values.ts'
 
+export interface KubernetesOptions extends Pick<EnvironmentOptions, 'variables' | 'structs'> {
+  /** With the functions of mutating policies. */
+  readonly mutation?: boolean
+}
+
+const merged = (mutation: boolean): ReadonlyMap<string, FunctionDeclaration> =>
+  mergeFunctions([standardLibrary, ...librariesOf(mutation)].flatMap((library) => library.functions))
+
+const librariesOf = (mutation: boolean): readonly Library[] =>
+  mutation ? [...kubernetesLibraries, ...mutationLibraries] : kubernetesLibraries
+
 let functions: ReadonlyMap<string, FunctionDeclaration> | undefined
+let mutationFunctions: ReadonlyMap<string, FunctionDeclaration> | undefined
 
 /** An environment with Kubernetes' libraries and the given variables. */
-export function kubernetesEnvironment(options: Pick<EnvironmentOptions, 'variables' | 'structs'> = {}): Environment {
-  functions ??= mergeFunctions([standardLibrary, ...kubernetesLibraries].flatMap((library) => library.functions))
-  return new Environment({ ...options, libraries: kubernetesLibraries }, functions)
+export function kubernetesEnvironment({ mutation = false, ...options }: KubernetesOptions = {}): Environment {
+  const known = mutation ? (mutationFunctions ??= merged(true)) : (functions ??= merged(false))
+  return new Environment(
+    { ...options, libraries: librariesOf(mutation), macros: kubernetesMacros, callCost: kubernetesCallCost, patterns: kubernetesPatterns }, known,
+  )
 }

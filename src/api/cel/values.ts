@@ -89,6 +89,8 @@ export abstract class Opaque extends Tagged {
   abstract equals(other: unknown): boolean | CelError
   /** How the value reads in messages. */
   abstract override toString(): string
+  /** What reading the value costs, in bytes; 1 for what is small. */
+  get size(): number { return 1 }
 }
 
 /** A map whose entries are looked up by name only when asked for, such as a policy's `variables`. */

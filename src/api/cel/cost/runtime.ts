@@ -1,11 +1,12 @@
 /** What calls of standard functions cost when they run (cel-go interpreter/runtimecost.go: costCall). */
 import type { CallCost } from '../eval/plan.ts'
 import { sizeOf } from '../library/standard.ts'
-import { Optional } from '../values.ts'
+import { Opaque, Optional } from '../values.ts'
 
 /** A value's size: characters, bytes, elements, entries; 1 for what has none. */
 export function actualSize(value: unknown): number {
   if (value instanceof Optional && value.present) return actualSize(value.value)
+  if (value instanceof Opaque) return value.size
   return sizeOf(value) ?? 1
 }
 

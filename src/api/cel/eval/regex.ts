@@ -17,6 +17,11 @@ function regexError(error: unknown, pattern: string): string {
   return `error parsing regexp: ${error.error}: \`${error.input ?? pattern}\``
 }
 
+/** Functions whose constant pattern is read when a program is made. */
+export const kubernetesPatterns: ReadonlyMap<string, (pattern: string) => unknown> = new Map([
+  ['matches', compileRegex], ['find', compileRegex], ['findAll', compileRegex],
+])
+
 /** Whether the text has a match anywhere. */
 export function matchRegex(text: string, pattern: string): unknown {
   const regex = compileRegex(pattern)
