@@ -198,7 +198,7 @@ function extensionHooks(customResources: CustomResources, aggregation: Aggregati
 
 function webhookParts(env: Env, registry: ResourceRegistry, resolveService: ServiceResolver): WebhookParts {
   return {
-    versions: versionsOf(registry), matchConditions: () => Promise.resolve(true),
+    versions: versionsOf(registry),
     caller: {
       clock: env.clock, random: env.random, metrics: env.metrics, resolveService,
       post: (location, body, o) => postJson(location, body, { clock: env.clock, ...o }),

@@ -22,6 +22,8 @@ import { runtimeClass } from './plugins/runtime-class.ts'
 import { serviceAccount } from './plugins/service-account.ts'
 import { storageObjectInUseProtection } from './plugins/storage-object-in-use-protection.ts'
 import { taintNodesByCondition } from './plugins/taint-nodes-by-condition.ts'
+import { mutatingPolicies } from './policies/mutating.ts'
+import { validatingPolicies } from './policies/validating.ts'
 import { registryLister } from './registry-lister.ts'
 import type { WebhookDeps, WebhookParts } from './webhooks/deps.ts'
 import { mutatingWebhooks } from './webhooks/mutating.ts'
@@ -62,7 +64,9 @@ export const admissionPlugins: readonly PluginEntry[] = [
   on('CertificateSubjectRestriction', () => certificateSubjectRestriction()),
   on('DefaultIngressClass', defaultIngressClass),
   on('PodTopologyLabels', podTopologyLabels),
+  calling('MutatingAdmissionPolicy', mutatingPolicies),
   calling('MutatingAdmissionWebhook', mutatingWebhooks),
+  calling('ValidatingAdmissionPolicy', validatingPolicies),
   calling('ValidatingAdmissionWebhook', validatingWebhooks),
   on('ResourceQuota', resourceQuota),
 ]

@@ -1,13 +1,11 @@
 import type { PluginContext } from '../context.ts'
 import type { CallerDeps } from './caller.ts'
-import type { MatchConditions } from './select.ts'
 import type { Versions } from './versions.ts'
 
 /** What a server gives its webhook plugins besides what all plugins have. */
 export interface WebhookParts {
   readonly versions: Versions
   readonly caller: CallerDeps
-  readonly matchConditions: MatchConditions
 }
 
 export interface WebhookDeps extends WebhookParts {

@@ -29,7 +29,8 @@ export function seenBy(
   return undefined
 }
 
-function ruleMatches(rule: RuleWithOperations, attributes: Attributes, resource: GroupVersionResource): boolean {
+/** Whether a rule wants the request, told of this resource. */
+export function ruleMatches(rule: RuleWithOperations, attributes: Attributes, resource: GroupVersionResource): boolean {
   return scopeMatches(rule.scope, attributes.namespace, resource)
     && has(rule.operations, attributes.operation) && has(rule.apiGroups, resource.group) && has(rule.apiVersions, resource.version)
     && (rule.resources ?? []).some((text) => resourceMatches(text, resource.resource, attributes.subresource))

@@ -8,6 +8,7 @@ import { applyJsonPatch } from '../../../api/patch/json-patch.ts'
 import type { Reinvocation, ReinvocablePlugin } from '../chain.ts'
 import type { Attributes } from '../contract.ts'
 import { WebhookFailure, WebhookMetrics, askWebhook, statusOfFailure } from './caller.ts'
+import { webhookConditions } from './conditions.ts'
 import { type Seen, isAdmissionConfiguration } from './invocation.ts'
 import { type Registered, registeredWebhooks, selectWebhook } from './select.ts'
 import type { WebhookDeps } from './deps.ts'
@@ -26,7 +27,7 @@ interface Rounds {
 export function mutatingWebhooks(deps: WebhookDeps): ReinvocablePlugin {
   const { context, versions, caller } = deps
   const metrics = new WebhookMetrics(caller.metrics, 'admit')
-  const selection = { context, equivalents: versions.equivalents, matchConditions: deps.matchConditions }
+  const selection = { context, equivalents: versions.equivalents, matchConditions: webhookConditions(versions) }
 
   async function callOne(registered: Registered<MutatingWebhook>, seen: Seen, attributes: Attributes, position: string): Promise<boolean> {
     const { webhook, configuration } = registered

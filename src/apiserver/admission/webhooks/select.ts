@@ -56,14 +56,16 @@ export async function selectWebhook(deps: SelectionDeps, registered: Registered,
   return seen
 }
 
-function objectSelected(object: LabelSelectorObject | undefined, attributes: Attributes): boolean {
+/** Whether the new object or the old one is selected. */
+export function objectSelected(object: LabelSelectorObject | undefined, attributes: Attributes): boolean {
   const selector = selectorFromObject(object ?? {})
   if (selector.empty) return true
   const matches = (candidate: KubeObject | undefined): boolean => candidate !== undefined && selector.matches(candidate.metadata.labels)
   return matches(attributes.object) || matches(attributes.oldObject)
 }
 
-async function namespaceSelected(context: SelectionDeps['context'], object: LabelSelectorObject | undefined, attributes: Attributes): Promise<boolean> {
+/** Whether the namespace of the request is selected; objects without one are. */
+export async function namespaceSelected(context: SelectionDeps['context'], object: LabelSelectorObject | undefined, attributes: Attributes): Promise<boolean> {
   const isNamespace = attributes.resource.resource === 'namespaces'
   if (attributes.namespace === '' && !isNamespace) return true
   const selector = selectorFromObject(object ?? {})

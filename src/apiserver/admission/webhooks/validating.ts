@@ -3,6 +3,7 @@ import { validatingWebhookConfigurations } from '../../../api/generated/resource
 import type { KubeObject } from '../../../api/meta/object.ts'
 import type { AdmissionPlugin, Attributes } from '../contract.ts'
 import { WebhookFailure, WebhookMetrics, askWebhook, statusOfFailure } from './caller.ts'
+import { webhookConditions } from './conditions.ts'
 import { type Seen, isAdmissionConfiguration } from './invocation.ts'
 import { type Registered, registeredWebhooks, selectWebhook } from './select.ts'
 import type { WebhookDeps } from './deps.ts'
@@ -10,7 +11,7 @@ import type { WebhookDeps } from './deps.ts'
 export function validatingWebhooks(deps: WebhookDeps): AdmissionPlugin {
   const { context, versions, caller } = deps
   const metrics = new WebhookMetrics(caller.metrics, 'validating')
-  const selection = { context, equivalents: versions.equivalents, matchConditions: deps.matchConditions }
+  const selection = { context, equivalents: versions.equivalents, matchConditions: webhookConditions(versions) }
 
   async function callOne({ webhook }: Registered, seen: Seen, attributes: Attributes, index: number): Promise<unknown> {
     const failOpen = webhook.failurePolicy === 'Ignore'

@@ -1,6 +1,7 @@
 /** The objects of a request in the versions that webhooks want to see, and back. */
 import { applyDefaults } from '../../../api/schema/default.ts'
 import { gvkDefinition, schemaOf } from '../../../api/schema/builtin.ts'
+import type { Schema } from '../../../api/schema/schema.ts'
 import { internalError, StatusError } from '../../../api/meta/errors.ts'
 import type { KubeObject } from '../../../api/meta/object.ts'
 import { goShape } from '../../../api/codec/go-shape.ts'
@@ -16,6 +17,8 @@ export interface Versions {
   show(object: KubeObject, seen: Seen): Promise<KubeObject>
   /** A changed object of that version, read and defaulted, as the engine works on it. Throws a StatusError. */
   read(object: KubeObject, seen: Seen): Promise<KubeObject>
+  /** The schema of the kind that is seen; undefined for one that is not known. */
+  schema(seen: Seen): Schema | undefined
 }
 
 /** Objects of the resource's own kind are in the stored version within the server; those of subresources' kinds are as sent. */
@@ -24,7 +27,13 @@ export function versionsOf(registry: ResourceRegistry): Versions {
     const served = registry.get(resource.group, resource.version, resource.resource)
     return served !== undefined && served.kind === kind.kind && served.group === kind.group ? served : undefined
   }
+  const schemaOfKind = (seen: Seen): Schema | undefined => {
+    const { group, version, kind } = seen.kind
+    const name = gvkDefinition(group, version, kind)
+    return ownKind(seen)?.schema ?? (name === undefined ? undefined : schemaOf(name))
+  }
   return {
+    schema: schemaOfKind,
     equivalents(resource, subresource) {
       const served = registry.get(resource.group, resource.version, resource.resource)
       if (served === undefined) return []
@@ -41,8 +50,7 @@ export function versionsOf(registry: ResourceRegistry): Versions {
     async read(object, seen) {
       const served = ownKind(seen)
       const { group, version, kind } = seen.kind
-      const name = gvkDefinition(group, version, kind)
-      const schema = served?.schema ?? (name === undefined ? undefined : schemaOf(name))
+      const schema = schemaOfKind(seen)
       if (schema === undefined) return object
       try {
         const decoded = shape(object, { group, version, kind, schema }).object
