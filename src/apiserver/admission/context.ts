@@ -1,4 +1,5 @@
 /** What plugins may look at and do besides the request: caches, the API as the server itself, permissions, time. */
+import type { AccessDecider } from '../../api/cel/index.ts'
 import type { Clock, Logger, Random } from '../../base/env.ts'
 import { forbidden, type StatusError } from '../../api/meta/errors.ts'
 import type { KubeObject, Resource } from '../../api/meta/object.ts'
@@ -35,6 +36,8 @@ export interface PluginContext {
   readonly client: Client
   /** Whether the user may; `reason` is the authorizer's word when not. */
   authorize(user: UserInfo, permission: Permission): Promise<{ allowed: boolean; reason: string }>
+  /** The authorizer as expressions ask it. */
+  readonly access: AccessDecider
   feature(name: string): boolean
 }
 

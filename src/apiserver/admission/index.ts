@@ -1,7 +1,8 @@
 /** The plugins in upstream's order, and which of them are on unless told otherwise. */
 import type { Clock, Logger, Random } from '../../base/env.ts'
 import type { Client } from '../../client/client.ts'
-import type { Authorizer } from '../auth/contract.ts'
+import { type Authorizer, allAuthenticated } from '../auth/contract.ts'
+import { serviceAccountGroups, serviceAccountUserName } from '../auth/service-account-names.ts'
 import type { ResourceRegistry } from '../registry/resource-registry.ts'
 import { admissionChain, type ReinvocablePlugin } from './chain.ts'
 import type { PluginContext } from './context.ts'
@@ -99,6 +100,10 @@ export interface ServerParts {
 export function pluginContext({ env, client, registry, authorizer, feature }: ServerParts): PluginContext {
   return {
     clock: env.clock, random: env.random, log: env.log.child('admission'), client, feature, lister: registryLister(registry),
+    access: {
+      decide: (question) => authorizer.authorize(question),
+      serviceAccount: (namespace, name) => ({ name: serviceAccountUserName(namespace, name), groups: [...serviceAccountGroups(namespace), allAuthenticated] }),
+    },
     async authorize(user, p) {
       const verdict = await authorizer.authorize({
         user, verb: p.verb, isResourceRequest: true, apiGroup: p.group ?? '', apiVersion: p.version ?? '', resource: p.resource,

@@ -1,6 +1,8 @@
 /** Expressions of admission, compiled with upstream's texts for what is wrong (admission/plugin/cel/{compile,composition}.go). */
-import { type CelType, DYN, type Environment, type Program, kubernetesEnvironment } from '../../api/cel/index.ts'
-import { admissionStructs, namespaceType, patchStructs, requestType, variablesStruct, variablesType } from './declarations.ts'
+import {
+  type CelType, DYN, type Environment, type Program, authorizerType, kubernetesEnvironment, mutationStructs, resourceCheckType,
+} from '../../api/cel/index.ts'
+import { admissionStructs, namespaceType, requestType, variablesStruct, variablesType } from './declarations.ts'
 
 /** Which variables an expression may use besides those that all have. */
 export interface ExpressionOptions {
@@ -27,8 +29,9 @@ function environmentOf({ params = false, authorizer = false, patchTypes = false 
     known = kubernetesEnvironment({
       variables: {
         object: DYN, oldObject: DYN, namespaceObject: namespaceType, request: requestType, ...(params ? { params: DYN } : {}),
+        ...(authorizer ? { authorizer: authorizerType, 'authorizer.requestResource': resourceCheckType } : {}),
       },
-      structs: [admissionStructs, ...(patchTypes ? [patchStructs] : [])],
+      structs: [admissionStructs, ...(patchTypes ? [mutationStructs] : [])], mutation: patchTypes,
     })
     environments.set(key, known)
   }

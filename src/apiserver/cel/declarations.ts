@@ -1,5 +1,5 @@
-/** What expressions of admission know: the request, the namespace, what a mutation makes (admission/plugin/cel/compile.go). */
-import { BOOL, type CelType, DYN, INT, STRING, type StructProvider, Struct, TIMESTAMP, listType, mapType, structType } from '../../api/cel/index.ts'
+/** What expressions of admission know: the request, the namespace, variables (admission/plugin/cel/compile.go). */
+import { BOOL, type CelType, DYN, INT, STRING, type StructProvider, TIMESTAMP, listType, mapType, structType } from '../../api/cel/index.ts'
 
 type Fields = Readonly<Record<string, CelType>>
 
@@ -8,8 +8,6 @@ const type = (name: string): CelType => structType(`kubernetes.${name}`)
 export const requestType = type('AdmissionRequest')
 export const namespaceType = type('Namespace')
 export const variablesType = type('variables')
-export const objectType = structType('Object')
-export const jsonPatchType = structType('JSONPatch')
 
 const structs: Readonly<Record<string, Fields>> = {
   'kubernetes.GroupVersionKind': { group: STRING, version: STRING, kind: STRING },
@@ -46,14 +44,4 @@ export function variablesStruct(types: ReadonlyMap<string, CelType>): StructProv
     find: (name) => (name === variablesType.name ? variablesType : undefined),
     field: (struct, field) => (struct === variablesType.name ? types.get(field) : undefined),
   }
-}
-
-const patchFields: Fields = { op: STRING, path: STRING, from: STRING, value: DYN }
-const isObject = (name: string): boolean => name === 'Object' || name.startsWith('Object.')
-
-/** The types of what mutations make: Object, Object.spec, …, any field of which may hold anything, and JSONPatch. */
-export const patchStructs: StructProvider = {
-  find: (name) => (name === jsonPatchType.name ? jsonPatchType : isObject(name) ? structType(name) : undefined),
-  field: (struct, field) => (struct === jsonPatchType.name ? (Object.hasOwn(patchFields, field) ? patchFields[field] : undefined) : DYN),
-  create: (struct, fields) => new Struct(structType(struct), fields),
 }

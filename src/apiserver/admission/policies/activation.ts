@@ -1,4 +1,5 @@
 /** What the expressions of admission see of a request (admission/plugin/cel/{activation,condition}.go). */
+import { type AccessDecider, authorizerValue, requestResourceValue } from '../../../api/cel/index.ts'
 import type { KubeObject } from '../../../api/meta/object.ts'
 import type { Activation } from '../../cel/evaluate.ts'
 import type { Attributes } from '../contract.ts'
@@ -11,12 +12,18 @@ export interface Shown {
   readonly oldObject: KubeObject | undefined
   readonly params?: KubeObject | undefined
   readonly namespace?: KubeObject | undefined
+  readonly access: AccessDecider
 }
 
-export function activationOf({ attributes, seen, object, oldObject, params, namespace }: Shown): Activation {
+export function activationOf({ attributes, seen, object, oldObject, params, namespace, access }: Shown): Activation {
+  const { user, resource, subresource, name } = attributes
+  const authorizer = authorizerValue(user, access)
   return {
     object: object ?? null, oldObject: oldObject ?? null, params: params ?? null, request: requestOf(attributes, seen),
-    namespaceObject: namespace === undefined ? null : namespaceOf(namespace),
+    namespaceObject: namespace === undefined ? null : namespaceOf(namespace), authorizer,
+    'authorizer.requestResource': requestResourceValue(authorizer, {
+      apiGroup: resource.group, resource: resource.resource, subresource, namespace: attributes.namespace, name,
+    }),
   }
 }
 

@@ -1,6 +1,7 @@
 /** MutatingAdmissionPolicy: policies and their bindings change objects (admission/plugin/policy/{generic/policy_dispatcher,mutating/dispatcher}.go). */
 import { mutatingAdmissionPolicies, mutatingAdmissionPolicyBindings } from '../../../api/generated/resources.ts'
 import type { MutatingAdmissionPolicy, MutatingAdmissionPolicyBinding } from '../../../api/generated/types/admissionregistration-v1.ts'
+import { resuming } from '../../../api/cel/index.ts'
 import { StatusError, type StatusReason, serviceUnavailable } from '../../../api/meta/errors.ts'
 import { jsonEqual } from '../../../api/meta/json-equal.ts'
 import type { KubeObject } from '../../../api/meta/object.ts'
@@ -90,11 +91,11 @@ export function mutatingPolicies(deps: WebhookDeps): ReinvocablePlugin {
     const oldObject = attributes.oldObject === undefined ? undefined : await versions.show(attributes.oldObject, seen)
     const activation = async () => {
       const object = attributes.object === undefined ? undefined : await versions.show(attributes.object, seen)
-      return { object, activation: activationOf({ attributes, seen, object, oldObject, params, namespace }) }
+      return { object, activation: activationOf({ attributes, seen, object, oldObject, params, namespace, access: context.access }) }
     }
     const fail = (message: string): void => void failures.push({ policy, binding, message, reason: 'Invalid' })
     const first = await activation()
-    const match = mutator.matches(first.activation)
+    const match = await resuming(() => mutator.matches(first.activation))
     if (match.error !== undefined) fail(match.error)
     if (match.error !== undefined || !match.matches || !wanted) return undefined
     for (let i = 0; i < mutator.size; i++) {
@@ -103,7 +104,7 @@ export function mutatingPolicies(deps: WebhookDeps): ReinvocablePlugin {
       try {
         const schema = versions.schema(seen)
         if (schema === undefined) throw unknownKind(seen)
-        attributes.object = await versions.read(mutator.mutate(i, object, now, schema), seen)
+        attributes.object = await versions.read(await resuming(() => mutator.mutate(i, object, now, schema)), seen)
       } catch (error) {
         if (!(error instanceof MutationError) && !(error instanceof OutOfBudget)) throw error
         fail(error.message)

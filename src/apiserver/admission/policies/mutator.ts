@@ -3,15 +3,13 @@ import type { MutatingAdmissionPolicy, Mutation } from '../../../api/generated/t
 import { fieldTypeOf } from '../../../api/apply/field-types.ts'
 import { mergeTyped } from '../../../api/apply/merge.ts'
 import { checkTyped, typedErrorsText } from '../../../api/apply/typed.ts'
-import { CelError, Struct, listType, toJSON } from '../../../api/cel/index.ts'
+import { CelError, Struct, jsonPatchType, listType, misplacedTypes, objectType, toJSON } from '../../../api/cel/index.ts'
 import { StatusError } from '../../../api/meta/errors.ts'
-import { goQuote } from '../../../api/meta/go-text.ts'
 import type { KubeObject } from '../../../api/meta/object.ts'
 import { applyJsonPatch } from '../../../api/patch/json-patch.ts'
 import type { Schema } from '../../../api/schema/schema.ts'
 import { objectSchema } from '../../../api/schema/json-schema.ts'
 import { type Compiled, ExpressionCompiler } from '../../cel/compiler.ts'
-import { jsonPatchType, objectType } from '../../cel/declarations.ts'
 import { type Activation, Budget, evaluateAll, policyBudget } from '../../cel/evaluate.ts'
 import { type Match, compileConditions, evaluateConditions } from '../../cel/match-conditions.ts'
 import { atomicPaths } from './atomics.ts'
@@ -80,7 +78,7 @@ function json(value: unknown): unknown {
 }
 
 function applied(object: KubeObject, value: unknown, schema: Schema): KubeObject {
-  checkTypeNames(value)
+  checkTypeNames(value as Struct)
   const patch = { ...json(value) as Record<string, unknown>, apiVersion: object.apiVersion, kind: object.kind }
   const type = fieldTypeOf(objectSchema(schema))
   const fail = (why: string): MutationError => new MutationError(`error applying patch: ${why}`)
@@ -120,15 +118,7 @@ function patched(object: KubeObject, value: unknown): KubeObject {
 }
 
 /** Objects in expressions are named by the fields they stand in: Object.spec in the field spec of an Object. */
-function checkTypeNames(value: unknown): void {
-  const wrong = [...typeNameErrors(value, (value as Struct).type.name)]
+function checkTypeNames(value: Struct): void {
+  const wrong = misplacedTypes(value, value.type.name)
   if (wrong.length > 0) throw new MutationError(`type mismatch: ${wrong.join('\n')}`)
-}
-
-function* typeNameErrors(value: unknown, expected: string): Generator<string> {
-  if (Array.isArray(value)) for (const item of value) yield* typeNameErrors(item, expected)
-  if (!(value instanceof Struct)) return
-  const { name } = value.type
-  if (name !== expected) yield `unexpected type name ${goQuote(name)}, expected ${goQuote(expected)}, which matches field name path from root Object type`
-  for (const [field, inner] of value.fields) yield* typeNameErrors(inner, `${expected}.${field}`)
 }

@@ -41,7 +41,8 @@ test('validations decide, with variables, messages and the namespace', async () 
     validations: [
       { expression: 'variables.size > 1', messageExpression: "'wants more than 1, got ' + string(variables.size)" },
       { expression: 'variables.odd', message: 'must be odd', reason: 'Forbidden' },
-      { expression: "namespaceObject.metadata.name == 'default' && request.operation == 'CREATE' && request.userInfo.username != ''" },
+      { expression: "namespaceObject.metadata.name == 'default' && request.operation == 'CREATE' && request.userInfo.username != ''"
+        + " && authorizer.requestResource.check('create').allowed() && !authorizer.serviceAccount('default', 'x').group('').resource('secrets').check('get').allowed()" },
     ],
   }, { validationActions: ['Deny'] }, async () => {
     expect((await create('a', { size: '3' })).code).toBe(201)

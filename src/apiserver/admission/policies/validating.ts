@@ -1,6 +1,7 @@
 /** ValidatingAdmissionPolicy: policies and their bindings decide on requests (admission/plugin/policy/validating/dispatcher.go). */
 import { validatingAdmissionPolicies, validatingAdmissionPolicyBindings } from '../../../api/generated/resources.ts'
 import type { ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding } from '../../../api/generated/types/admissionregistration-v1.ts'
+import { resuming } from '../../../api/cel/index.ts'
 import { type StatusError, type StatusReason, isStatus } from '../../../api/meta/errors.ts'
 import { refuse } from '../context.ts'
 import type { AdmissionPlugin, Attributes } from '../contract.ts'
@@ -36,7 +37,11 @@ export function validatingPolicies(deps: WebhookDeps): AdmissionPlugin {
     const namespace = await namespaceOf(context, attributes)
     const object = attributes.object === undefined ? undefined : await versions.show(attributes.object, seen)
     const oldObject = attributes.oldObject === undefined ? undefined : await versions.show(attributes.oldObject, seen)
-    return params.map((param) => validatorOf(policy).validate(activationOf({ attributes, seen, object, oldObject, params: param, namespace })))
+    const { access } = context
+    return Promise.all(params.map((param) => {
+      const activation = activationOf({ attributes, seen, object, oldObject, params: param, namespace, access })
+      return resuming(() => validatorOf(policy).validate(activation))
+    }))
   }
 
   async function decide(policy: Policy, bindings: readonly Binding[], attributes: Attributes): Promise<Refusal[]> {

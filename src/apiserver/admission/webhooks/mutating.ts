@@ -27,7 +27,7 @@ interface Rounds {
 export function mutatingWebhooks(deps: WebhookDeps): ReinvocablePlugin {
   const { context, versions, caller } = deps
   const metrics = new WebhookMetrics(caller.metrics, 'admit')
-  const selection = { context, equivalents: versions.equivalents, matchConditions: webhookConditions(versions) }
+  const selection = { context, equivalents: versions.equivalents, matchConditions: webhookConditions(deps) }
 
   async function callOne(registered: Registered<MutatingWebhook>, seen: Seen, attributes: Attributes, position: string): Promise<boolean> {
     const { webhook, configuration } = registered

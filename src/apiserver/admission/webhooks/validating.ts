@@ -11,7 +11,7 @@ import type { WebhookDeps } from './deps.ts'
 export function validatingWebhooks(deps: WebhookDeps): AdmissionPlugin {
   const { context, versions, caller } = deps
   const metrics = new WebhookMetrics(caller.metrics, 'validating')
-  const selection = { context, equivalents: versions.equivalents, matchConditions: webhookConditions(versions) }
+  const selection = { context, equivalents: versions.equivalents, matchConditions: webhookConditions(deps) }
 
   async function callOne({ webhook }: Registered, seen: Seen, attributes: Attributes, index: number): Promise<unknown> {
     const failOpen = webhook.failurePolicy === 'Ignore'
