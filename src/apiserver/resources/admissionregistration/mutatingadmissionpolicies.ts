@@ -2,6 +2,7 @@ import type { MutatingAdmissionPolicy } from '../../../api/generated/types/admis
 import { builtin } from '../builtin.ts'
 import { ageColumn, integer, nameColumn, text } from '../columns.ts'
 import { defaultMatchResources, paramKindText } from './common.ts'
+import { validateMutatingPolicy } from './policy-validation.ts'
 
 export const mutatingAdmissionPolicies = builtin<MutatingAdmissionPolicy>({
   group: 'admissionregistration.k8s.io', version: 'v1', resource: 'mutatingadmissionpolicies',
@@ -10,6 +11,8 @@ export const mutatingAdmissionPolicies = builtin<MutatingAdmissionPolicy>({
     spec.failurePolicy ??= 'Fail'
     defaultMatchResources(spec.matchConstraints)
   },
+  validate: (policy) => validateMutatingPolicy(policy),
+  validateUpdate: (policy, old) => validateMutatingPolicy(policy, old),
   columns: [
     nameColumn(), integer('Mutations', (o) => o.spec?.mutations?.length ?? 0),
     text('ParamKind', (o) => paramKindText(o.spec?.paramKind)), ageColumn(),

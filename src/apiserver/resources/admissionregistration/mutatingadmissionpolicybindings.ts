@@ -2,10 +2,13 @@ import type { MutatingAdmissionPolicyBinding } from '../../../api/generated/type
 import { builtin } from '../builtin.ts'
 import { ageColumn, nameColumn, text } from '../columns.ts'
 import { defaultMatchResources, paramRefText } from './common.ts'
+import { validateMutatingBinding } from './binding-validation.ts'
 
 export const mutatingAdmissionPolicyBindings = builtin<MutatingAdmissionPolicyBinding>({
   group: 'admissionregistration.k8s.io', version: 'v1', resource: 'mutatingadmissionpolicybindings',
   default: ({ spec }) => defaultMatchResources(spec?.matchResources),
+  validate: validateMutatingBinding,
+  validateUpdate: validateMutatingBinding,
   columns: [
     nameColumn(), text('PolicyName', (o) => o.spec?.policyName), text('ParamRef', (o) => paramRefText(o.spec?.paramRef)), ageColumn(),
   ],

@@ -2,6 +2,7 @@ import type { MutatingWebhookConfiguration } from '../../../api/generated/types/
 import { builtin } from '../builtin.ts'
 import { ageColumn, integer, nameColumn } from '../columns.ts'
 import { defaultWebhook } from './common.ts'
+import { validateWebhooks } from './webhook-validation.ts'
 
 export const mutatingWebhookConfigurations = builtin<MutatingWebhookConfiguration>({
   group: 'admissionregistration.k8s.io', version: 'v1', resource: 'mutatingwebhookconfigurations',
@@ -12,5 +13,7 @@ export const mutatingWebhookConfigurations = builtin<MutatingWebhookConfiguratio
       webhook.reinvocationPolicy ??= 'Never'
     }
   },
+  validate: (configuration) => validateWebhooks(configuration),
+  validateUpdate: (configuration, old) => validateWebhooks(configuration, old),
   columns: [nameColumn(), integer('Webhooks', (o) => o.webhooks?.length ?? 0), ageColumn()],
 })

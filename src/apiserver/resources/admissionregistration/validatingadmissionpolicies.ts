@@ -3,6 +3,7 @@ import { builtin, statusSubresource } from '../builtin.ts'
 import { ageColumn, integer, nameColumn, text } from '../columns.ts'
 import { emptyStatus } from '../status.ts'
 import { defaultMatchResources, paramKindText } from './common.ts'
+import { validateValidatingPolicy, validatePolicyStatus } from './policy-validation.ts'
 
 export const validatingAdmissionPolicies = builtin<ValidatingAdmissionPolicy>({
   group: 'admissionregistration.k8s.io', version: 'v1', resource: 'validatingadmissionpolicies',
@@ -12,7 +13,9 @@ export const validatingAdmissionPolicies = builtin<ValidatingAdmissionPolicy>({
     defaultMatchResources(spec.matchConstraints)
   },
   prepareForCreate: emptyStatus(),
-  subresources: { status: statusSubresource() },
+  subresources: { status: statusSubresource({ validateUpdate: validatePolicyStatus }) },
+  validate: (policy) => validateValidatingPolicy(policy),
+  validateUpdate: (policy, old) => validateValidatingPolicy(policy, old),
   columns: [
     nameColumn(), integer('Validations', (o) => o.spec?.validations?.length ?? 0),
     text('ParamKind', (o) => paramKindText(o.spec?.paramKind)), ageColumn(),

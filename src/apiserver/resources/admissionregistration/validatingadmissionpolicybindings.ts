@@ -2,10 +2,13 @@ import type { ValidatingAdmissionPolicyBinding } from '../../../api/generated/ty
 import { builtin } from '../builtin.ts'
 import { ageColumn, nameColumn, text } from '../columns.ts'
 import { defaultMatchResources, paramRefText } from './common.ts'
+import { validateValidatingBinding } from './binding-validation.ts'
 
 export const validatingAdmissionPolicyBindings = builtin<ValidatingAdmissionPolicyBinding>({
   group: 'admissionregistration.k8s.io', version: 'v1', resource: 'validatingadmissionpolicybindings',
   default: ({ spec }) => defaultMatchResources(spec?.matchResources),
+  validate: validateValidatingBinding,
+  validateUpdate: validateValidatingBinding,
   columns: [
     nameColumn(), text('PolicyName', (o) => o.spec?.policyName), text('ParamRef', (o) => paramRefText(o.spec?.paramRef)), ageColumn(),
   ],
