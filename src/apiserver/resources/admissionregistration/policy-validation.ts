@@ -4,7 +4,7 @@ import type {
 } from '../../../api/generated/types/admissionregistration-v1.ts'
 import { BOOL, NULL, STRING, jsonPatchType, listType, objectType } from '../../../api/cel/index.ts'
 import type { FieldError } from '../../../api/meta/errors.ts'
-import { childPath, fieldDuplicate, fieldInvalid, fieldNotSupported, fieldRequired, indexPath } from '../../../api/meta/field-errors.ts'
+import { childPath, fieldDuplicate, fieldInvalid, fieldNotSupported, fieldRequired } from '../../../api/meta/field-errors.ts'
 import { byteLength } from '../../../api/meta/go-text.ts'
 import { jsonEqual } from '../../../api/meta/json-equal.ts'
 import { validateConditions } from '../../../api/meta/metadata-validation.ts'
