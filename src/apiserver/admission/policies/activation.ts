@@ -1,7 +1,7 @@
 /** What the expressions of admission see of a request (admission/plugin/cel/{activation,condition}.go). */
 import { type AccessDecider, authorizerValue, requestResourceValue } from '../../../api/cel/index.ts'
 import type { KubeObject } from '../../../api/meta/object.ts'
-import type { Activation } from '../../cel/evaluate.ts'
+import type { Activation } from '../../../api/cel/admission/evaluate.ts'
 import type { Attributes } from '../contract.ts'
 import type { Seen } from '../webhooks/invocation.ts'
 

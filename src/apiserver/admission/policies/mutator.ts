@@ -9,9 +9,9 @@ import type { KubeObject } from '../../../api/meta/object.ts'
 import { applyJsonPatch } from '../../../api/patch/json-patch.ts'
 import type { Schema } from '../../../api/schema/schema.ts'
 import { objectSchema } from '../../../api/schema/json-schema.ts'
-import { type Compiled, ExpressionCompiler } from '../../cel/compiler.ts'
-import { type Activation, Budget, evaluateAll, policyBudget } from '../../cel/evaluate.ts'
-import { type Match, compileConditions, evaluateConditions } from '../../cel/match-conditions.ts'
+import { type Compiled, ExpressionCompiler } from '../../../api/cel/admission/compiler.ts'
+import { type Activation, Budget, evaluateAll, policyBudget } from '../../../api/cel/admission/evaluate.ts'
+import { type Match, compileConditions, evaluateConditions } from '../../../api/cel/admission/match-conditions.ts'
 import { atomicPaths } from './atomics.ts'
 
 /** The mutation cannot be done: what `failurePolicy` is about. */

@@ -2,9 +2,9 @@
 import type { ValidatingAdmissionPolicy, Validation } from '../../../api/generated/types/admissionregistration-v1.ts'
 import { BOOL, NULL, STRING } from '../../../api/cel/index.ts'
 import { byteLength } from '../../../api/meta/go-text.ts'
-import { type Compiled, ExpressionCompiler } from '../../cel/compiler.ts'
-import { type Activation, Budget, type Outcome, OutOfBudget, evaluateAll, policyBudget } from '../../cel/evaluate.ts'
-import { compileConditions, evaluateConditions } from '../../cel/match-conditions.ts'
+import { type Compiled, ExpressionCompiler } from '../../../api/cel/admission/compiler.ts'
+import { type Activation, Budget, type Outcome, OutOfBudget, evaluateAll, policyBudget } from '../../../api/cel/admission/evaluate.ts'
+import { compileConditions, evaluateConditions } from '../../../api/cel/admission/match-conditions.ts'
 
 const maxMessageBytes = 5 * 1024
 

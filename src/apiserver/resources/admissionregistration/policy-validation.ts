@@ -9,7 +9,7 @@ import { byteLength } from '../../../api/meta/go-text.ts'
 import { jsonEqual } from '../../../api/meta/json-equal.ts'
 import { validateConditions } from '../../../api/meta/metadata-validation.ts'
 import { isDNS1035Label, isDNS1123Subdomain } from '../../../api/meta/names.ts'
-import { ExpressionCompiler } from '../../cel/compiler.ts'
+import { ExpressionCompiler } from '../../../api/cel/admission/compiler.ts'
 import { oneOf, optionalOneOf, qualifiedName } from '../validation/common.ts'
 import { expressionErrors, failurePolicies, matchConditionErrors, matchResourcesErrors, reinvocationPolicies } from './rules.ts'
 

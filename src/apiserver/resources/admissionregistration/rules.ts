@@ -5,8 +5,8 @@ import type { FieldError } from '../../../api/meta/errors.ts'
 import { childPath, fieldDuplicate, fieldInvalid, fieldNotSupported, fieldRequired, fieldTooMany, indexPath } from '../../../api/meta/field-errors.ts'
 import { validateLabelSelector } from '../../../api/meta/metadata-validation.ts'
 import { isPathSegmentName } from '../../../api/meta/names.ts'
-import { ExpressionCompiler, type ExpressionOptions } from '../../cel/compiler.ts'
-import type { MatchCondition } from '../../cel/match-conditions.ts'
+import { ExpressionCompiler, type ExpressionOptions } from '../../../api/cel/admission/compiler.ts'
+import type { MatchCondition } from '../../../api/cel/admission/match-conditions.ts'
 import { invalidAll, oneOf, qualifiedName } from '../validation/common.ts'
 
 export const failurePolicies = ['Fail', 'Ignore']

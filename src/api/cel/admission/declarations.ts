@@ -1,5 +1,5 @@
 /** What expressions of admission know: the request, the namespace, variables (admission/plugin/cel/compile.go). */
-import { BOOL, type CelType, DYN, INT, STRING, type StructProvider, TIMESTAMP, listType, mapType, structType } from '../../api/cel/index.ts'
+import { BOOL, type CelType, DYN, INT, STRING, type StructProvider, TIMESTAMP, listType, mapType, structType } from '../index.ts'
 
 type Fields = Readonly<Record<string, CelType>>
 

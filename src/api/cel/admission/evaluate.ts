@@ -1,5 +1,5 @@
 /** Evaluation of compiled expressions within a budget (admission/plugin/cel/{activation,composition}.go). */
-import { CelError, LazyMap } from '../../api/cel/index.ts'
+import { CelError, LazyMap } from '../index.ts'
 import type { Compiled } from './compiler.ts'
 
 /** What all expressions of one policy may cost together; those of match conditions. */

@@ -1,5 +1,5 @@
 /** Conditions on requests, of webhooks and policies (admission/plugin/webhook/matchconditions/matcher.go). */
-import { BOOL } from '../../api/cel/index.ts'
+import { BOOL } from '../index.ts'
 import type { Compiled, ExpressionCompiler, ExpressionOptions } from './compiler.ts'
 import { type Activation, Budget, OutOfBudget, evaluateAll, matchConditionsBudget } from './evaluate.ts'
 

@@ -1,7 +1,7 @@
 /** Expressions of admission, compiled with upstream's texts for what is wrong (admission/plugin/cel/{compile,composition}.go). */
 import {
   type CelType, DYN, type Environment, type Program, authorizerType, kubernetesEnvironment, mutationStructs, resourceCheckType,
-} from '../../api/cel/index.ts'
+} from '../index.ts'
 import { admissionStructs, namespaceType, requestType, variablesStruct, variablesType } from './declarations.ts'
 
 /** Which variables an expression may use besides those that all have. */
