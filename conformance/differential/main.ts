@@ -75,7 +75,7 @@ async function runCase(entry: Case, servers: readonly [Server, Server], tally: T
       request(url, token, 'PATCH', item + dry, wirePatch(url === servers[0].url ? ours! : theirs!, patch), mergePatch)
     report(`${entry.name}, patch ${JSON.stringify(patch)}`, await both(servers, send), tally)
   }
-  await both(servers, (url) => request(url, token, 'DELETE', `${item}?gracePeriodSeconds=0`))
+  await both(servers, (url) => request(url, token, 'DELETE', `${item}?gracePeriodSeconds=0&propagationPolicy=Background`))
 }
 
 async function main(): Promise<void> {

@@ -30,7 +30,12 @@ const descriptors: Readonly<Record<string, string>> = {
 /** Throws ScheduleError when the text is no schedule. */
 export function parseSchedule(text: string, timeZone = 'UTC'): Schedule {
   const zoned = /^(?:CRON_)?TZ=(\S+)\s+(.*)$/.exec(text)
-  if (zoned !== null) return parseSchedule(zoned[2]!, zoned[1])
+  if (zoned !== null) {
+    if (!isTimeZone(zoned[1]!)) throw new ScheduleError(`provided bad location ${zoned[1]}: unknown time zone ${zoned[1]}`)
+    return parseSchedule(zoned[2]!, zoned[1])
+  }
+  // Upstream's parser runs into this and says so.
+  if (/^(?:CRON_)?TZ=/.test(text)) throw new ScheduleError('invalid schedule format: runtime error: slice bounds out of range [:-1]')
   const every = /^@every\s+(.+)$/.exec(text)
   const spec = descriptors[text.trim()] ?? text
   if (every === null && spec.startsWith('@')) throw new ScheduleError(`unrecognized descriptor: ${text}`)
@@ -47,7 +52,7 @@ export function parseSchedule(text: string, timeZone = 'UTC'): Schedule {
 function parseEvery(text: string): number {
   let ms = 0
   for (const [, count, unit] of text.matchAll(/(\d+(?:\.\d+)?)(h|m|s)/g)) ms += Number(count) * { h: 3_600_000, m: 60_000, s: 1000 }[unit as 'h' | 'm' | 's']
-  if (!/^(?:\d+(?:\.\d+)?[hms])+$/.test(text)) throw new ScheduleError(`failed to parse duration @every ${text}`)
+  if (!/^(?:\d+(?:\.\d+)?[hms])+$/.test(text)) throw new ScheduleError(`failed to parse duration @every ${text}: time: invalid duration ${JSON.stringify(text)}`)
   return Math.max(1000, ms - (ms % 1000))
 }
 
@@ -107,8 +112,9 @@ function formatIn(timeZone: string): Intl.DateTimeFormat {
 
 export function isTimeZone(name: string): boolean {
   try {
-    formatIn(name)
-    return true
+    // Go's names are files, so their case counts; old names are resolved to new ones.
+    const known = formatIn(name).resolvedOptions().timeZone
+    return known === name || known.toLowerCase() !== name.toLowerCase()
   } catch {
     return false
   }

@@ -40,6 +40,9 @@ export const fieldRequired = (field: string, detail = ''): FieldError =>
 export const fieldInvalid = (field: string, value: unknown, detail: string): FieldError =>
   make('FieldValueInvalid', field, `Invalid value: ${formatBadValue(value)}`, detail)
 
+/** An invalid value that the text does not show. */
+export const fieldInvalidOmitted = (field: string, detail: string): FieldError => make('FieldValueInvalid', field, 'Invalid value', detail)
+
 export const fieldTypeInvalid = (field: string, value: unknown, detail: string): FieldError =>
   make('FieldValueTypeInvalid', field, `Invalid value: ${formatBadValue(value)}`, detail)
 

@@ -28,6 +28,13 @@ export function goJSON(value: unknown): string {
     : text
 }
 
+/** A map with its keys in the order in which encoding/json prints them. */
+export function goMap<T>(map: Readonly<Record<string, T>>): Record<string, T>
+export function goMap<T>(map: Readonly<Record<string, T>> | undefined): Record<string, T> | undefined
+export function goMap<T>(map: Readonly<Record<string, T>> | undefined): Record<string, T> | undefined {
+  return map && Object.fromEntries(Object.entries(map).sort(([a], [b]) => compareText(a, b)))
+}
+
 /** fmt's %v of a JSON-shaped value: maps in key order as map[a:1 b:2], lists as [1 2], null as <nil>. */
 export function goValue(value: unknown): string {
   if (value === null || value === undefined) return '<nil>'

@@ -79,7 +79,7 @@ export function beforeUpdate(definition: ResourceDefinition, object: KubeObject,
   bumpGeneration(definition, object, old, context.subresource)
   const errors = updateErrors(definition, object, old, context)
   if (errors.length > 0) throw invalid(definition, object.metadata.name ?? '', errors)
-  if (context.subresource === '') for (const warning of definition.warnings?.(object, old) ?? []) context.warn(warning)
+  for (const warning of (context.subresource === '' ? definition : subresource)?.warnings?.(object, old) ?? []) context.warn(warning)
 }
 
 function updateErrors(definition: ResourceDefinition, object: KubeObject, old: KubeObject, context: StrategyContext): FieldError[] {

@@ -75,6 +75,8 @@ export interface SubresourceDefinition<T> {
   readonly resetFields?: readonly string[]
   prepareForUpdate?(object: T, old: T, context: StrategyContext): void
   validateUpdate?(object: T, old: T, context: StrategyContext): Iterable<FieldError>
+  /** Warnings for deprecated or odd values. */
+  warnings?(object: T, old: T): Iterable<string>
 }
 
 export interface ResourceDefinition<T extends KubeObject = KubeObject> {

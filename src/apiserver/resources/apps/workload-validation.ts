@@ -2,6 +2,7 @@
 import type { PodTemplateSpec } from '../../../api/generated/types/core-v1.ts'
 import type { FieldError } from '../../../api/meta/errors.ts'
 import { fieldForbidden, fieldInvalid, fieldNotSupported, fieldRequired } from '../../../api/meta/field-errors.ts'
+import { goMap } from '../../../api/meta/go-text.ts'
 import { validateLabelSelector } from '../../../api/meta/metadata-validation.ts'
 import { isPercent } from '../../../api/meta/names.ts'
 import { selectorFromObject, type LabelSelector, type LabelSelectorObject } from '../../../api/meta/selectors.ts'
@@ -30,7 +31,7 @@ export function* selectorErrors(path: string, selector: LabelSelectorObject | nu
 
 export function* selectorMatches(path: string, selector: LabelSelector, template: PodTemplateSpec | undefined): Generator<FieldError> {
   const labels = template?.metadata?.labels
-  if (!selector.matches(labels ?? {})) yield fieldInvalid(`${path}.metadata.labels`, labels ?? null, '`selector` does not match template `labels`')
+  if (!selector.matches(labels ?? {})) yield fieldInvalid(`${path}.metadata.labels`, goMap(labels) ?? null, '`selector` does not match template `labels`')
 }
 
 /** Pods that a controller keeps running start again and have no end. */

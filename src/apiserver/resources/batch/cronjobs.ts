@@ -3,7 +3,8 @@ import { formatLabelSelector } from '../../../api/meta/selectors.ts'
 import { ageOf } from '../../../api/meta/time.ts'
 import { builtin, statusSubresource } from '../builtin.ts'
 import { ageColumn, boolean, integer, nameColumn, templateColumns, text, wide } from '../columns.ts'
-import { emptyStatus } from '../status.ts'
+import { dropDisabledTemplateFields } from '../core/pod-gates.ts'
+import { validateCronJob, validateCronJobUpdate } from './job-validation.ts'
 import { defaultJobTemplateSpec } from './jobs.ts'
 
 function setDefaults({ spec }: CronJob): void {
@@ -21,7 +22,14 @@ export const cronJobs = builtin<CronJob>({
   group: 'batch', version: 'v1', resource: 'cronjobs',
   unconditionalUpdate: true,
   default: setDefaults,
-  prepareForCreate: emptyStatus(),
+  prepareForCreate(job, { feature }) {
+    job.status = {}
+    dropDisabledTemplateFields(job.spec?.jobTemplate?.spec?.template, undefined, feature)
+  },
+  prepareForUpdate: (job, old, { feature }) =>
+    dropDisabledTemplateFields(job.spec?.jobTemplate?.spec?.template, old.spec?.jobTemplate?.spec?.template, feature),
+  validate: validateCronJob,
+  validateUpdate: validateCronJobUpdate,
   subresources: { status: statusSubresource() },
   columns: [
     nameColumn(),

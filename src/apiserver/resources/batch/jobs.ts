@@ -5,6 +5,9 @@ import { ageOf, humanDuration, parseTime } from '../../../api/meta/time.ts'
 import { builtin, statusSubresource } from '../builtin.ts'
 import { ageColumn, nameColumn, templateColumns, text, wide } from '../columns.ts'
 import { defaultPodTemplate } from '../core/pod-defaults.ts'
+import { dropDisabledTemplateFields } from '../core/pod-gates.ts'
+import { validateJobStatus } from './job-status-validation.ts'
+import { validateJob, validateJobUpdate } from './job-validation.ts'
 
 const maxInt32 = 2147483647
 
@@ -30,7 +33,7 @@ function setDefaults({ metadata, spec }: Job): void {
   if (spec === undefined) return
   defaultJobSpec(spec)
   const labels = spec.template?.metadata?.labels
-  if (labels !== undefined && Object.keys(metadata.labels ?? {}).length === 0) metadata.labels = { ...labels }
+  if (labels !== undefined && Object.keys(metadata.labels ?? {}).length === 0) metadata.labels = labels
   defaultJobTemplateSpec(spec)
 }
 
@@ -41,6 +44,8 @@ function generateSelector({ metadata, spec }: Job): void {
   const labels: Record<string, string> = { ...template.labels }
   for (const key of ['job-name', 'batch.kubernetes.io/job-name']) labels[key] ??= metadata.name ?? ''
   for (const key of ['controller-uid', 'batch.kubernetes.io/controller-uid']) labels[key] ??= metadata.uid ?? ''
+  // Labels that were defaulted from the template's are one map with it in upstream's memory, and grow with it.
+  if (template.labels === metadata.labels || Object.keys(metadata.labels ?? {}).length === 0) metadata.labels = { ...labels }
   template.labels = labels
   const selector = (spec.selector ??= {})
   selector.matchLabels = { 'batch.kubernetes.io/controller-uid': metadata.uid ?? '', ...selector.matchLabels }
@@ -74,11 +79,15 @@ export const jobs = builtin<Job>({
   unconditionalUpdate: true,
   defaultDeletionPropagation: 'Orphan',
   default: setDefaults,
-  prepareForCreate(job) {
+  prepareForCreate(job, { feature }) {
     generateSelector(job)
     job.status = {}
+    dropDisabledTemplateFields(job.spec?.template, undefined, feature)
   },
-  subresources: { status: statusSubresource() },
+  prepareForUpdate: (job, old, { feature }) => dropDisabledTemplateFields(job.spec?.template, old.spec?.template, feature),
+  validate: validateJob,
+  validateUpdate: validateJobUpdate,
+  subresources: { status: statusSubresource({ validateUpdate: validateJobStatus }) },
   selectableFields: { 'status.successful': (o) => String(o.status?.succeeded ?? 0) },
   columns: [
     nameColumn(),

@@ -1,6 +1,7 @@
 import type { IngressClass } from '../../../api/generated/types/networking-v1.ts'
 import { builtin } from '../builtin.ts'
 import { ageColumn, nameColumn, text } from '../columns.ts'
+import { validateIngressClass, validateIngressClassUpdate } from './ingress-validation.ts'
 
 const defaultAnnotation = 'ingressclass.kubernetes.io/is-default-class'
 
@@ -16,6 +17,8 @@ export const ingressClasses = builtin<IngressClass>({
   default({ spec }) {
     if (spec?.parameters) spec.parameters.scope ??= 'Cluster'
   },
+  validate: validateIngressClass,
+  validateUpdate: validateIngressClassUpdate,
   columns: [
     nameColumn(({ metadata }) => `${metadata.name}${metadata.annotations?.[defaultAnnotation] === 'true' ? ' (default)' : ''}`),
     text('Controller', (o) => o.spec?.controller ?? ''),

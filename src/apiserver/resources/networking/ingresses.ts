@@ -2,6 +2,9 @@ import type { Ingress } from '../../../api/generated/types/networking-v1.ts'
 import { builtin, statusSubresource } from '../builtin.ts'
 import { ageColumn, nameColumn, text } from '../columns.ts'
 import { freshStatus } from '../status.ts'
+import {
+  ingressStatusWarnings, ingressWarnings, validateIngress, validateIngressStatus, validateIngressUpdate,
+} from './ingress-validation.ts'
 
 function hostsText({ spec }: Ingress): string {
   const rules = spec?.rules ?? []
@@ -20,7 +23,10 @@ export const ingresses = builtin<Ingress>({
   unconditionalUpdate: true,
   storagePrefix: 'ingress',
   prepareForCreate: freshStatus(() => ({ loadBalancer: {} })),
-  subresources: { status: statusSubresource() },
+  validate: validateIngress,
+  validateUpdate: validateIngressUpdate,
+  warnings: ingressWarnings,
+  subresources: { status: statusSubresource({ validateUpdate: validateIngressStatus, warnings: ingressStatusWarnings }) },
   columns: [
     nameColumn(),
     text('Class', (o) => o.spec?.ingressClassName ?? '<none>'),

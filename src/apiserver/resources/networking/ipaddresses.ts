@@ -1,6 +1,7 @@
 import type { IPAddress } from '../../../api/generated/types/networking-v1.ts'
 import { builtin } from '../builtin.ts'
 import { nameColumn, text } from '../columns.ts'
+import { ipAddressName, validateIPAddress, validateIPAddressUpdate } from './policy-validation.ts'
 
 function parentText({ spec }: IPAddress): string {
   if (!spec?.parentRef) return '<none>'
@@ -13,5 +14,8 @@ export const ipAddresses = builtin<IPAddress>({
   group: 'networking.k8s.io', version: 'v1', resource: 'ipaddresses',
   unconditionalUpdate: true,
   generationFields: [],
+  nameFormat: ipAddressName,
+  validate: validateIPAddress,
+  validateUpdate: validateIPAddressUpdate,
   columns: [nameColumn(), text('ParentRef', parentText)],
 })

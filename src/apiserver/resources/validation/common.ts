@@ -47,6 +47,25 @@ export function* optionalOneOf(path: string, value: string | undefined, supporte
   if (value !== undefined && !supported.includes(value)) yield fieldNotSupported(path, value, supported)
 }
 
+/** "acme.io/foo": a domain, a slash and a path. */
+export function* domainPrefixedPath(path: string, value: string): Generator<FieldError> {
+  if (value === '') {
+    yield fieldRequired(path)
+    return
+  }
+  const slash = value.indexOf('/')
+  if (slash <= 0 || slash === value.length - 1) {
+    yield fieldInvalid(path, value, 'must be a domain-prefixed path (such as "acme.io/foo")')
+    return
+  }
+  yield* dnsSubdomain(path, value.slice(0, slash))
+  const rest = value.slice(slash + 1)
+  if (!httpPath.test(rest)) yield fieldInvalid(path, rest, `Invalid path (regex used for validation is '${httpPathFormat}')`)
+}
+
+const httpPathFormat = "[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+"
+const httpPath = new RegExp(`^${httpPathFormat}$`)
+
 /** A port by number or by name. */
 export function* portNumberOrName(path: string, port: number | string): Generator<FieldError> {
   yield* invalidAll(path, port, typeof port === 'number' ? isPortNumber(port) : isPortName(port))
