@@ -3,8 +3,10 @@ import type { Answer } from './client.ts'
 
 type Fields = Record<string, unknown>
 
+const uid = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g
+
 const madeUp: readonly (readonly [RegExp, string])[] = [
-  [/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g, '<uid>'],
+  [uid, '<uid>'],
   [/kube-api-access-[a-z0-9]{5}/g, 'kube-api-access-<x>'],
   [/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, '<time>'],
   [/10\.96\.\d+\.\d+/g, '<ip>'],
@@ -76,5 +78,5 @@ export function causesOf({ code, body }: Answer): string[] | undefined {
   if (code === 201) return []
   if (code !== 422) return undefined
   const causes = (body as Failure | undefined)?.details?.causes ?? []
-  return [...new Set(causes.map((cause) => `${cause.reason} ${cause.field}: ${cause.message}`))].sort()
+  return [...new Set(causes.map((cause) => `${cause.reason} ${cause.field}: ${cause.message}`.replace(uid, 'u')))].sort()
 }
