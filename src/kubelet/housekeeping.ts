@@ -47,6 +47,7 @@ export async function cleanUp(env: HousekeepingEnv, thorough: boolean): Promise<
   env.allocation.keep(new Set([...wanted, ...workers.list().map(({ uid }) => uid)]))
   await collect(env, wanted, thorough)
   await removeOrphanFolders(env, wanted)
+  if (thorough) await env.volumes.release().catch((error: unknown) => env.log.debug('volumes were not released', { error }))
 }
 
 async function collect(env: HousekeepingEnv, wanted: ReadonlySet<string>, thorough: boolean): Promise<void> {
@@ -73,8 +74,13 @@ async function removeOrphanFolders(env: HousekeepingEnv, wanted: ReadonlySet<str
   const gone = (uid: string) => !wanted.has(uid) && workers.phase(uid) === undefined && !inRuntime.has(uid)
   for (const uid of await files.list(env.podsDir)) {
     if (!gone(uid)) continue
-    await env.volumes.unmount(uid)
-    await files.remove(`${env.podsDir}/${uid}`)
+    try {
+      await env.volumes.unmount(uid)
+      await files.remove(`${env.podsDir}/${uid}`)
+    } catch (error) {
+      // A driver may be away: what it mounted waits for it, other pods do not.
+      env.log.warn('volumes of a pod that is gone are still there', { uid, error })
+    }
   }
   for (const name of await files.list(env.podLogsDir)) {
     const uid = name.slice(name.lastIndexOf('_') + 1)

@@ -1,6 +1,6 @@
 /** The node agent: everything put together. Upstream: pkg/kubelet/kubelet.go. */
 import type { Component, Env } from '../base/env.ts'
-import type { Node, Pod, Service } from '../api/generated/types/core-v1.ts'
+import type { Node, PersistentVolumeClaim, Pod, Service } from '../api/generated/types/core-v1.ts'
 import type { RuntimeClass } from '../api/generated/types/node-v1.ts'
 import { nodes, pods, runtimeClasses, serviceAccounts, services } from '../api/generated/resources.ts'
 import type { Resource } from '../api/meta/object.ts'
@@ -26,8 +26,11 @@ import { containerFieldPath } from './pod.ts'
 import { type PodSource, createPodSource } from './pod-source.ts'
 import { createPodStore } from './pod-store.ts'
 import { createPodSyncer } from './pod-syncer.ts'
+import { createPluginWatcher } from './plugins/watcher.ts'
 import { type PodWorkers, createPodWorkers } from './pod-workers.ts'
 import { createProbeManager } from './probes/manager.ts'
+import { connectCsi } from './rpc/csi.ts'
+import { connectRegistration } from './rpc/registration.ts'
 import { createHookRunner } from './runtime/hooks.ts'
 import { createPodRuntime } from './runtime/pod-runtime.ts'
 import type { ResourceSettings } from './runtime/resources.ts'
@@ -36,7 +39,9 @@ import { type KubeletServer, createKubeletServer } from './server/server.ts'
 import { readStaticPods } from './static-pods.ts'
 import { createStatusManager } from './status/manager.ts'
 import { safeSysctls } from './sysctls.ts'
-import { createVolumeManager } from './volumes/manager.ts'
+import { type Csi, createCsi } from './volumes/csi/csi.ts'
+import { type VolumeManager, createVolumeManager } from './volumes/manager.ts'
+import { createClaimReader } from './volumes/spec.ts'
 import { type IssuedToken, createTokenCache } from './volumes/tokens.ts'
 
 /** Version of upstream's kubelet whose behaviour this one has. */
@@ -81,6 +86,9 @@ function createEmitters(env: Env, client: Client, nodeName: string) {
     pod: (pod: Pod, type: 'Normal' | 'Warning', reason: string, message: string) => recorder.event(podReference(pod), type, reason, message),
     container: (pod: Pod, name: string, type: 'Normal' | 'Warning', reason: string, message: string) =>
       recorder.event({ ...podReference(pod), fieldPath: containerFieldPath(pod, name) }, type, reason, message),
+    claim({ metadata: { name, namespace, uid, resourceVersion } }: PersistentVolumeClaim, reason: string, message: string) {
+      recorder.event({ kind: 'PersistentVolumeClaim', apiVersion: 'v1', name, namespace, uid, resourceVersion }, 'Normal', reason, message)
+    },
     node: (type: 'Normal' | 'Warning', reason: string, message: string) =>
       recorder.event({ kind: 'Node', name: nodeName, uid: nodeName, apiVersion: 'v1' }, type, reason, message),
   }
@@ -119,8 +127,9 @@ async function startKubelet(outer: Env, client: Client, options: ResolvedOptions
   const emit = createEmitters(env, client, options.nodeName)
   const informers = createInformers(env, client, options.nodeName)
   let server: KubeletServer | undefined
+  let volumes: VolumeManager | undefined
   const agent = await createNodeAgent({
-    ...env, client, cri, host, options, kubeletVersion, kubeletPort: () => server?.port ?? options.server?.port ?? 10250, emitNode: emit.node,
+    ...env, client, cri, host, options, kubeletVersion, kubeletPort: () => server?.port ?? options.server?.port ?? 10250, emitNode: emit.node, volumesInUse: () => volumes?.inUse() ?? [],
   })
   const node = () => informers.node.list()[0] ?? agent.node()
   const store = createPodStore()
@@ -154,7 +163,22 @@ async function startKubelet(outer: Env, client: Client, options: ResolvedOptions
     onResult: (uid) => workers!.resync(uid),
   })
   const objects = createObjectCache(env, client, (uid) => workers!.resync(uid))
-  const volumes = createVolumeManager({ files: host.files, mounts: host.mounts, clock, random, podDir })
+  const csi: Csi = createCsi({
+    ...env, client, host, connect: given.connect?.csi ?? connectCsi, rootDir: options.rootDir, nodeName: options.nodeName, node,
+    requestToken: (pod, spec) => requestToken(client, pod, spec), emit: emit.pod, emitClaim: emit.claim,
+    onRegistered() {
+      for (const { uid } of workers!.list()) workers!.resync(uid)
+    },
+  })
+  volumes = createVolumeManager({
+    files: host.files, mounts: host.mounts, clock, random, podDir, rootDir: options.rootDir,
+    persistent: { csi, follow: createClaimReader(client), node, reportInUse: () => agent.reportInUse() },
+  })
+  informers.node.addHandler({
+    update(next, old) {
+      if (next.status?.volumesAttached !== old.status?.volumesAttached) for (const uid of volumes!.waiting()) workers!.resync(uid)
+    },
+  })
   const tokens = createTokenCache(clock, random, (pod, spec) => requestToken(client, pod, spec))
   const syncer = createPodSyncer({
     ...env, client, store, runtime: podRuntime, pleg: () => pleg!, probes, status, volumes, tokens, objects, images, restartBackOff, cgroups, allocation,
@@ -172,7 +196,17 @@ async function startKubelet(outer: Env, client: Client, options: ResolvedOptions
   if (options.server !== undefined) {
     server = await createKubeletServer({ ...env, client, cri, host, options, server: options.server, store, status, pleg, node })
   }
+  await volumes.restore()
   agent.start()
+  csi.start(agent.registered)
+  const plugins = createPluginWatcher({
+    clock, log, files: host.files, connect: given.connect?.registration ?? connectRegistration, dir: `${options.rootDir}/plugins_registry`,
+    handlers: { CSIPlugin: csi.handler },
+  })
+  tasks.go('plugins', async (signal) => {
+    await agent.registered
+    await plugins.run(signal)
+  })
   informers.start()
   pleg.start()
   allocation.start()

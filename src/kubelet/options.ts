@@ -2,6 +2,8 @@
 import type { Taint } from '../api/generated/types/core-v1.ts'
 import type { Cri } from './cri/contract.ts'
 import type { Host } from './host/contract.ts'
+import type { ConnectRegistration } from './plugins/contract.ts'
+import type { ConnectCsi } from './volumes/csi/contract.ts'
 
 export interface KubeletOptions {
   readonly nodeName: string
@@ -17,6 +19,8 @@ export interface KubeletOptions {
   /** Instead of a connection of its own, for tests. */
   readonly cri?: Cri
   readonly host?: Host
+  /** How sockets of plugins are opened; for tests. */
+  readonly connect?: { readonly registration: ConnectRegistration; readonly csi: ConnectCsi }
   /** "/": the kubelet makes "kubepods" below it. */
   readonly cgroupRoot?: string
   /** Whether pods get cgroups of their own by quality of service. */
@@ -74,7 +78,7 @@ export interface KubeletServerOptions {
 }
 
 export type ResolvedOptions = Required<Omit<KubeletOptions,
-  'containerLogsDir' | 'cri' | 'host' | 'staticPodPath' | 'server' | 'maxParallelImagePulls' | 'podPidsLimit' | 'providerID' | 'capacity'>> &
+  'containerLogsDir' | 'cri' | 'host' | 'connect' | 'staticPodPath' | 'server' | 'maxParallelImagePulls' | 'podPidsLimit' | 'providerID' | 'capacity'>> &
   Pick<KubeletOptions, 'containerLogsDir' | 'staticPodPath' | 'server' | 'maxParallelImagePulls' | 'podPidsLimit' | 'providerID' | 'capacity'>
 
 export function resolveOptions(options: KubeletOptions): ResolvedOptions {

@@ -3,7 +3,8 @@
  * Upstream: pkg/kubelet/pleg (generic and evented).
  */
 import type { Clock, Logger, Tasks } from '../base/env.ts'
-import { CriError, type RuntimeService, criCode } from './cri/contract.ts'
+import { CriError, type RuntimeService } from './cri/contract.ts'
+import { rpcCode } from './rpc/error.ts'
 import { containerNameLabel, podUidLabel, readSandboxPod } from './runtime/labels.ts'
 import type { RuntimePod } from './runtime/pod-status.ts'
 import type { PodRef } from './pod-workers.ts'
@@ -86,7 +87,7 @@ export function createPleg(env: PlegEnv): Pleg {
           else await relist()
         }
       } catch (error) {
-        if (error instanceof CriError && error.code === criCode.unimplemented) return
+        if (error instanceof CriError && error.code === rpcCode.unimplemented) return
         env.log.debug('the runtime ended its events', { error })
       }
       evented = false

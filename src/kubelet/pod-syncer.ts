@@ -113,7 +113,7 @@ export function createPodSyncer(env: PodSyncerEnv): PodSyncer {
     } catch (error) {
       volumeBackOff.next(key, env.clock.now())
       for (const failure of error instanceof AggregateError ? error.errors : [error]) {
-        if (failure instanceof VolumeError) env.emit(pod, 'Warning', 'FailedMount', failure.message)
+        if (failure instanceof VolumeError && failure.reason !== undefined) env.emit(pod, 'Warning', failure.reason, failure.message)
       }
       throw error
     }

@@ -3,21 +3,12 @@
  * of the protocol in camel case. Times are ns since the epoch. Errors are CriError with the gRPC code.
  */
 
-/** A refusal or failure of the runtime; `code` is gRPC's. */
-export class CriError extends Error {
-  readonly code: number
-  /** What the runtime says, without the frame of gRPC. */
-  readonly details: string
-  constructor(code: number, message: string, details = message) {
-    super(message)
-    this.name = 'CriError'
-    this.code = code
-    this.details = details
-  }
-}
+import { RpcError, rpcCode } from '../rpc/error.ts'
 
-/** The gRPC codes that the kubelet tells apart. */
-export const criCode = { canceled: 1, unknown: 2, deadlineExceeded: 4, notFound: 5, unimplemented: 12, unavailable: 14 } as const
+/** A refusal or failure of the runtime. */
+export class CriError extends RpcError {
+  override readonly name = 'CriError'
+}
 
 /** The bare text of any failure. */
 export function errorDetails(error: unknown): string {
@@ -26,7 +17,7 @@ export function errorDetails(error: unknown): string {
 
 /** True when the sandbox, container or image is not there: for stop and remove that is success. */
 export function isCriNotFound(error: unknown): boolean {
-  return error instanceof CriError && error.code === criCode.notFound
+  return error instanceof CriError && error.code === rpcCode.notFound
 }
 
 export type StringMap = Readonly<Record<string, string>>

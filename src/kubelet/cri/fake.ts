@@ -3,10 +3,8 @@
  * and for simulated nodes that run the real kubelet.
  */
 import type { Clock } from '../../base/env.ts'
-import {
-  type ContainerConfig, type ContainerFilter, type ContainerStats, type ContainerStatus, type Cri, CriError, type ExecResult, type Image, type ImageService,
-  type RuntimeService, type Sandbox, type SandboxConfig, type SandboxFilter, criCode,
-} from './contract.ts'
+import { type ContainerConfig, type ContainerFilter, type ContainerStats, type ContainerStatus, type Cri, CriError, type ExecResult, type Image, type ImageService, type RuntimeService, type Sandbox, type SandboxConfig, type SandboxFilter } from './contract.ts'
+import { rpcCode } from '../rpc/error.ts'
 
 /** What a container does once started. */
 export interface Behaviour {
@@ -83,7 +81,7 @@ export function createFakeCri(clock: Clock, options: FakeCriOptions = {}): FakeC
   }
   function find<T>(map: ReadonlyMap<string, T>, id: string): T {
     const found = map.get(id)
-    if (found === undefined) throw new CriError(criCode.notFound, `${id}: not found`)
+    if (found === undefined) throw new CriError(rpcCode.notFound, `${id}: not found`)
     return found
   }
   function finish(container: FakeContainer, exitCode: number): void {
@@ -194,7 +192,7 @@ export function createFakeCri(clock: Clock, options: FakeCriOptions = {}): FakeC
     listContainerStats: async (): Promise<ContainerStats[]> => [],
     // oxlint-disable-next-line require-yield
     async *containerEvents() {
-      throw new CriError(criCode.unimplemented, 'this runtime has no events')
+      throw new CriError(rpcCode.unimplemented, 'this runtime has no events')
     },
   }
 
@@ -203,7 +201,7 @@ export function createFakeCri(clock: Clock, options: FakeCriOptions = {}): FakeC
     imageStatus: async ({ image }) => images.get(image) ?? [...images.values()].find(({ id }) => id === image),
     async pullImage({ image }) {
       record('PullImage', image)
-      if (options.registry !== undefined && !options.registry.includes(image)) throw new CriError(criCode.notFound, `rpc error: code = NotFound desc = ${image}: not found`, `${image}: not found`)
+      if (options.registry !== undefined && !options.registry.includes(image)) throw new CriError(rpcCode.notFound, `rpc error: code = NotFound desc = ${image}: not found`, `${image}: not found`)
       images.set(image, imageOf(image))
       return imageOf(image).id
     },
@@ -224,7 +222,7 @@ export function createFakeCri(clock: Clock, options: FakeCriOptions = {}): FakeC
 }
 
 function unimplemented(): Promise<never> {
-  return Promise.reject(new CriError(criCode.unimplemented, 'this runtime has no streams'))
+  return Promise.reject(new CriError(rpcCode.unimplemented, 'this runtime has no streams'))
 }
 
 function imageOf(name: string): Image {

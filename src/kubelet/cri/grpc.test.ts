@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type TestContainerd, busyboxImage, startContainerd, whyNoContainerd } from '../testing/containerd.ts'
 import type { SandboxConfig } from './contract.ts'
-import { CriError, criCode, isCriNotFound } from './contract.ts'
+import { CriError, isCriNotFound } from './contract.ts'
+import { rpcCode } from '../rpc/error.ts'
 import { connectCri } from './grpc.ts'
 
 describe.skipIf(whyNoContainerd() !== undefined)('CRI over gRPC against containerd', () => {
@@ -38,7 +39,7 @@ describe.skipIf(whyNoContainerd() !== undefined)('CRI over gRPC against containe
     const result = await runtime.execSync(container, ['sh', '-c', 'echo $A; exit 3'], 10)
     expect([Buffer.from(result.stdout).toString(), result.exitCode]).toEqual(['ä\n', 3])
     expect(await runtime.exec({ containerId: container, tty: false, stdin: false, stdout: true, stderr: true }, ['ls'])).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/exec\//)
-    await expect(runtime.execSync(container, ['sleep', '100'], 1)).rejects.toMatchObject({ code: criCode.deadlineExceeded })
+    await expect(runtime.execSync(container, ['sleep', '100'], 1)).rejects.toMatchObject({ code: rpcCode.deadlineExceeded })
     await runtime.stopContainer(container, 0)
     const ended = await runtime.containerStatus(container)
     expect([ended.state, ended.exitCode]).toEqual(['CONTAINER_EXITED', 137])

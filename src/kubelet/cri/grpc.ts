@@ -1,36 +1,24 @@
 /** CRI over gRPC on a unix socket, with the protocol read from generated/api.json. */
-import grpc from '@grpc/grpc-js'
-import { fromJSON } from '@grpc/proto-loader'
+import { type RpcClient, connectRpc, rpcServices } from '../rpc/client.ts'
 import type {
   AuthConfig, Container, ContainerConfig, ContainerEvent, ContainerFilter, ContainerStats, ContainerStatus, Cri, ExecOptions,
   ExecResult, FilesystemUsage, Image, ImageService, ImageSpec, LinuxResources, RuntimeCondition, RuntimeHandler, RuntimeService,
   RuntimeVersion, Sandbox, SandboxConfig, SandboxFilter, SandboxStatus,
 } from './contract.ts'
-import { CriError, criCode } from './contract.ts'
+import { CriError } from './contract.ts'
+import { rpcCode } from '../rpc/error.ts'
 import protocol from './generated/api.json' with { type: 'json' }
 
-type Call = (request: object, options: { timeoutMs?: number; signal?: AbortSignal }) => Promise<unknown>
-
-interface Service {
-  readonly call: <R>(method: string, request: object, options?: { timeoutMs?: number; signal?: AbortSignal }) => Promise<R>
-  readonly stream: (method: string, request: object, signal: AbortSignal) => AsyncIterable<unknown>
-  readonly close: () => void
-}
-
-const maxMessage = 16 * 1024 * 1024
 const shortMs = 120_000
 /** Image pulls have no deadline of their own; the caller's signal ends them. */
 const noDeadline = Infinity
 
 /** Connects to a runtime: "unix:///run/containerd/containerd.sock" or a path. Nothing is sent before the first call. */
 export function connectCri(socket: string): Cri {
-  const address = socket.includes(':') ? socket : `unix://${socket}`
-  const definitions = grpc.loadPackageDefinition(
-    fromJSON(protocol as Parameters<typeof fromJSON>[0], { longs: Number, enums: String, defaults: true, bytes: Buffer }),
-  ) as unknown as { runtime: { v1: Record<string, grpc.ServiceClientConstructor> } }
-  const services = definitions.runtime.v1
-  const runtime = connect(services.RuntimeService!, address)
-  const images = connect(services.ImageService!, address)
+  const services = rpcServices(protocol, ['runtime', 'v1'])
+  const options = { timeoutMs: shortMs, fail: (code: number, message: string, details: string) => new CriError(code, message, details) }
+  const runtime = connectRpc(services.RuntimeService!, socket, options)
+  const images = connectRpc(services.ImageService!, socket, options)
   return {
     runtime: runtimeService(runtime),
     images: imageService(images),
@@ -41,56 +29,7 @@ export function connectCri(socket: string): Cri {
   }
 }
 
-function connect(Client: grpc.ServiceClientConstructor, address: string): Service {
-  const client = new Client(address, grpc.credentials.createInsecure(), {
-    'grpc.max_receive_message_length': maxMessage,
-    'grpc.max_send_message_length': maxMessage,
-    'grpc.initial_reconnect_backoff_ms': 100,
-    'grpc.max_reconnect_backoff_ms': 3000,
-    'grpc.enable_http_proxy': 0,
-  })
-  const methods = client as unknown as Record<string, (...args: unknown[]) => grpc.ClientUnaryCall>
-  const unary = (method: string): Call => (request, { timeoutMs = shortMs, signal }) => new Promise((resolve, reject) => {
-    if (signal?.aborted) return reject(signal.reason as Error)
-    const deadline = timeoutMs === noDeadline ? Infinity : Date.now() + timeoutMs
-    const call = methods[method]!.call(client, request, { deadline }, (error: grpc.ServiceError | null, response: unknown) => {
-      signal?.removeEventListener('abort', cancel)
-      if (error === null) return resolve(response)
-      if (signal?.aborted) return reject(signal.reason as Error)
-      reject(new CriError(error.code, `rpc error: code = ${codeName(error.code)} desc = ${error.details}`, error.details))
-    })
-    const cancel = () => call.cancel()
-    signal?.addEventListener('abort', cancel, { once: true })
-  })
-  return {
-    call: <R>(method: string, request: object, options: { timeoutMs?: number; signal?: AbortSignal } = {}) =>
-      unary(method)(request, options) as Promise<R>,
-    async *stream(method, request, signal) {
-      const call = methods[method]!.call(client, request) as unknown as grpc.ClientReadableStream<unknown>
-      const cancel = () => call.cancel()
-      signal.addEventListener('abort', cancel, { once: true })
-      try {
-        for await (const message of call) yield message
-      } catch (error) {
-        if (signal.aborted) return
-        const { code, details } = error as grpc.ServiceError
-        throw new CriError(code ?? criCode.unknown, details ?? String(error))
-      } finally {
-        signal.removeEventListener('abort', cancel)
-        call.cancel()
-      }
-    },
-    close: () => client.close(),
-  }
-}
-
-/** "DeadlineExceeded" as Go prints the code. */
-function codeName(code: number): string {
-  const name = grpc.status[code] ?? 'UNKNOWN'
-  return name.toLowerCase().replaceAll(/(^|_)([a-z])/g, (_, _sep, letter: string) => letter.toUpperCase())
-}
-
-function runtimeService(service: Service): RuntimeService {
+function runtimeService(service: RpcClient): RuntimeService {
   const { call } = service
   return {
     version: () => call<RuntimeVersion>('version', { version: '0.1.0' }),
@@ -114,7 +53,7 @@ function runtimeService(service: Service): RuntimeService {
     },
     async podSandboxStatus(podSandboxId) {
       const { status } = await call<{ status: SandboxStatus | null }>('podSandboxStatus', { podSandboxId })
-      if (status === null) throw new CriError(criCode.unknown, 'pod sandbox status is nil')
+      if (status === null) throw new CriError(rpcCode.unknown, 'pod sandbox status is nil')
       return status
     },
     listPodSandbox: async (filter?: SandboxFilter) => (await call<{ items: Sandbox[] }>('listPodSandbox', { filter })).items,
@@ -135,7 +74,7 @@ function runtimeService(service: Service): RuntimeService {
       (await call<{ containers: Container[] }>('listContainers', { filter })).containers,
     async containerStatus(containerId) {
       const { status } = await call<{ status: ContainerStatus | null }>('containerStatus', { containerId })
-      if (status === null) throw new CriError(criCode.unknown, 'container status is nil')
+      if (status === null) throw new CriError(rpcCode.unknown, 'container status is nil')
       return status
     },
     async updateContainerResources(containerId, linux: LinuxResources) {
@@ -174,7 +113,7 @@ function wireContainerConfig(config: ContainerConfig): object {
   }
 }
 
-function imageService({ call }: Service): ImageService {
+function imageService({ call }: RpcClient): ImageService {
   return {
     listImages: async () => (await call<{ images: Image[] }>('listImages', {})).images,
     imageStatus: async (image: ImageSpec) => (await call<{ image: Image | null }>('imageStatus', { image })).image ?? undefined,

@@ -20,8 +20,10 @@ export interface HostFiles {
   write(path: string, content: Uint8Array | string, mode?: number): Promise<void>
   /** Makes parents too; existing folders are left as they are. */
   makeDir(path: string, mode?: number): Promise<void>
-  /** Recursively; missing is fine. Does not cross mount points: those fail with EBUSY. */
+  /** Recursively; missing is fine. Whoever calls it sees to it that nothing is mounted below: what is there would go too. */
   remove(path: string): Promise<void>
+  /** Only when nothing is in it; missing is fine. */
+  removeEmptyDir(path: string): Promise<void>
   rename(from: string, to: string): Promise<void>
   symlink(target: string, path: string): Promise<void>
   readLink(path: string): Promise<string | undefined>
@@ -34,11 +36,23 @@ export interface HostFiles {
   chown(path: string, uid: number, gid: number): Promise<void>
   /** The path without links. */
   realPath(path: string): Promise<string | undefined>
+  /** Opens `path` below `root` step by step and follows no link, so that nobody can change the way meanwhile. */
+  openBeneath(root: string, path: string, options?: { makeDirsMode?: number }): Promise<OpenedPath>
+}
+
+/** Held open: `path` names the very file until it is closed, whatever is renamed. */
+export interface OpenedPath {
+  readonly path: string
+  readonly info: FileInfo
+  close(): Promise<void>
 }
 
 export interface HostMounts {
   tmpfs(path: string, options: { sizeBytes?: number }): Promise<void>
   bind(source: string, target: string): Promise<void>
+  mount(source: string, target: string, type: string, options: readonly string[]): Promise<void>
+  /** A disk without a file system gets one first, unless it is to be mounted "ro". */
+  formatAndMount(device: string, target: string, fsType: string, options: readonly string[]): Promise<void>
   unmount(path: string): Promise<void>
   /** Mount points at or below `path`, the deepest first. */
   below(path: string): Promise<string[]>

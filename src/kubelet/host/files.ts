@@ -1,6 +1,8 @@
-import { type FileHandle, chmod, chown, lchown, lstat, mkdir, open, readFile, readdir, readlink, realpath, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
-import type { Stats } from 'node:fs'
-import type { FileInfo, HostFiles } from './contract.ts'
+import {
+  type FileHandle, chmod, chown, lchown, lstat, mkdir, open, readFile, readdir, readlink, realpath, rename, rm, rmdir, stat, symlink, writeFile,
+} from 'node:fs/promises'
+import { type Stats, constants } from 'node:fs'
+import type { FileInfo, HostFiles, OpenedPath } from './contract.ts'
 
 function isMissing(error: unknown): boolean {
   const { code } = error as NodeJS.ErrnoException
@@ -36,6 +38,42 @@ async function readTail(path: string, bytes: number): Promise<Buffer | undefined
   }
 }
 
+/** Linux' O_PATH, which Node does not name: a handle that only says which file. */
+const pathOnly = 0o10000000
+
+/** Names what a handle holds, for us and for programs that we start. */
+const handlePath = (handle: FileHandle): string => `/proc/${process.pid}/fd/${handle.fd}`
+
+async function openBeneath(root: string, path: string, options: { makeDirsMode?: number } = {}): Promise<OpenedPath> {
+  const flags = pathOnly | constants.O_NOFOLLOW
+  let handle = await open(root, pathOnly)
+  try {
+    for (const part of path.split('/').filter((name) => name !== '' && name !== '.')) {
+      if (part === '..') throw new Error(`${path} must not contain '..'`)
+      const inner = `${handlePath(handle)}/${part}`
+      if (options.makeDirsMode !== undefined) await makeStep(inner, options.makeDirsMode)
+      const next = await open(inner, flags)
+      await handle.close()
+      handle = next
+      if ((await handle.stat()).isSymbolicLink()) throw new Error(`unexpected symlink found ${root}/${path}`)
+    }
+    const opened = handle
+    return { path: handlePath(opened), info: fileInfo(await opened.stat()), close: () => opened.close() }
+  } catch (error) {
+    await handle.close()
+    throw error
+  }
+}
+
+async function makeStep(path: string, mode: number): Promise<void> {
+  try {
+    await mkdir(path)
+    await chmod(path, mode)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  }
+}
+
 /** The machine's own files. */
 export const systemFiles: HostFiles = {
   read: (path) => orMissing(readFile(path)),
@@ -50,8 +88,12 @@ export const systemFiles: HostFiles = {
     if (made !== undefined && mode !== undefined) await chmod(path, mode)
   },
   remove: (path) => rm(path, { recursive: true, force: true }),
+  async removeEmptyDir(path) {
+    await orMissing(rmdir(path))
+  },
   rename,
   symlink,
+  openBeneath,
   readLink: (path) => orMissing(readlink(path)),
   list: async (path) => ((await orMissing(readdir(path))) ?? []).sort(),
   async stat(path) {

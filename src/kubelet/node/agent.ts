@@ -18,6 +18,8 @@ export interface NodeAgentEnv extends Env {
   readonly options: ResolvedOptions
   readonly kubeletVersion: string
   kubeletPort(): number
+  /** Volumes that must not be detached. */
+  volumesInUse(): readonly string[]
   emitNode(type: 'Normal' | 'Warning', reason: string, message: string): void
 }
 
@@ -30,6 +32,8 @@ export interface NodeAgent {
   /** Why pods with a network of their own cannot start; empty: they can. */
   networkErrors(): readonly string[]
   machineMemory(): number
+  /** Writes the volumes in use at once. */
+  reportInUse(): Promise<void>
   /** "6.1.0-1-amd64". */
   kernelVersion(): string
 }
@@ -59,7 +63,7 @@ export async function createNodeAgent(env: NodeAgentEnv): Promise<NodeAgent> {
       runtime: status.status === 'fulfilled' ? status.value : undefined,
       runtimeError: status.status === 'rejected' ? (status.reason as Error).message : undefined,
       images: images.status === 'fulfilled' ? images.value : [],
-      kubeletPort: env.kubeletPort(), kubeletVersion: env.kubeletVersion,
+      kubeletPort: env.kubeletPort(), kubeletVersion: env.kubeletVersion, volumesInUse: env.volumesInUse(),
     }
   }
 
@@ -174,6 +178,10 @@ export async function createNodeAgent(env: NodeAgentEnv): Promise<NodeAgent> {
 
   return {
     registered,
+    async reportInUse() {
+      const status = { volumesInUse: [...env.volumesInUse()] }
+      node = await client.patch(nodes, { name: options.nodeName }, 'strategic', { status }, { subresource: 'status' })
+    },
     start() {
       env.emitNode('Normal', 'Starting', 'Starting kubelet.')
       env.tasks.go('node status', statusLoop)

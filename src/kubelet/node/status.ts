@@ -18,6 +18,7 @@ export interface NodeFacts {
   readonly images: readonly Image[]
   readonly kubeletPort: number
   readonly kubeletVersion: string
+  readonly volumesInUse?: readonly string[]
 }
 
 const maxImages = 50
@@ -46,7 +47,7 @@ export function nodeStatus(old: NodeStatus | undefined, options: ResolvedOptions
   const allocatable = { ...foreignResources(old?.allocatable), ...ownAllocatable(capacity, options) }
   return {
     ...old,
-    capacity, allocatable,
+    capacity, allocatable, volumesInUse: [...(facts.volumesInUse ?? [])],
     addresses: addresses(options, facts),
     conditions: conditions(old?.conditions ?? [], facts, options, now),
     daemonEndpoints: { kubeletEndpoint: { Port: facts.kubeletPort } },

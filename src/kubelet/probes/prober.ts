@@ -1,7 +1,8 @@
 /** One run of a probe. Upstream: pkg/kubelet/prober/prober.go, pkg/probe. */
 import type { Probe } from '../../api/generated/types/core-v1.ts'
 import type { ProbeResult } from '../actions.ts'
-import { CriError, type RuntimeService, criCode } from '../cri/contract.ts'
+import { CriError, type RuntimeService } from '../cri/contract.ts'
+import { rpcCode } from '../rpc/error.ts'
 import type { HostNetwork } from '../host/contract.ts'
 import type { AnyContainer } from '../pod.ts'
 import { expand } from '../runtime/expansion.ts'
@@ -62,7 +63,7 @@ async function once(probe: Probe, { container, containerId, podIp }: ProbeTarget
       const output = Buffer.concat([stdout, stderr]).subarray(0, maxOutput).toString('utf8')
       return { result: exitCode === 0 ? 'success' : 'failure', output }
     } catch (error) {
-      if (!(error instanceof CriError) || error.code !== criCode.deadlineExceeded) throw error
+      if (!(error instanceof CriError) || error.code !== rpcCode.deadlineExceeded) throw error
       return { result: 'failure', output: `command timed out: "${command.join(' ')}" timed out after ${timeoutSeconds}s` }
     }
   }

@@ -61,6 +61,7 @@ export interface ContainerInput {
   readonly imageUser: ImageUser
   readonly env: ReadonlyMap<string, string>
   readonly mounts: readonly Mount[]
+  readonly devices?: NonNullable<ContainerConfig['devices']>
   readonly resources: ResourceSettings
   readonly security: SecuritySettings
   /** Id of the container whose processes an ephemeral container is to see. */
@@ -86,6 +87,7 @@ export function containerConfig(input: ContainerInput): ContainerConfig {
     workingDir: container.workingDir ?? '',
     envs: [...env].map(([key, value]) => ({ key, value })),
     mounts: [...input.mounts],
+    ...((input.devices?.length ?? 0) > 0 ? { devices: input.devices } : {}),
     labels: containerLabels(container, pod),
     annotations: containerAnnotations(container, pod, restartCount),
     logPath: containerLogPath(container.name, restartCount),

@@ -75,3 +75,12 @@ async function volumeMount(files: HostFiles, hostMounts: HostMounts, input: Moun
   }
   return { ...common, hostPath, readonly: mount.readOnly === true || volume.readOnly }
 }
+
+/** Volumes that the container sees as block devices. Upstream: makeBlockVolumes. */
+export function makeDevices(container: AnyContainer, volumes: ReadonlyMap<string, MountedVolume>): { containerPath: string; hostPath: string; permissions: string }[] {
+  return (container.volumeDevices ?? []).map(({ name, devicePath }) => {
+    const volume = volumes.get(name)
+    if (volume === undefined) throw new Error(`cannot find volume "${name}" to pass into container "${container.name}"`)
+    return { containerPath: devicePath, hostPath: volume.path, permissions: volume.readOnly ? 'r' : 'mrw' }
+  })
+}

@@ -18,7 +18,7 @@ import type { HookRunner } from './hooks.ts'
 import { kernelHostname, podHostname } from './hosts-file.ts'
 import { type EmitContainerEvent, type KillEnv, killContainer, killContainers } from './kill.ts'
 import { containerNameLabel, podUidLabel } from './labels.ts'
-import { makeMounts } from './mounts.ts'
+import { makeDevices, makeMounts } from './mounts.ts'
 import {
   type ReadTerminationMessage, type RuntimePod, convertSandbox, latestContainer, readRuntimePod,
 } from './pod-status.ts'
@@ -239,7 +239,7 @@ export function createPodRuntime(env: PodRuntimeEnv, settings: PodRuntimeSetting
     })
     await env.host.files.makeDir(`${podLogDirectory(settings.podLogsDir, pod.metadata)}/${container.name}`, 0o755)
     return containerConfig({
-      pod, container, restartCount, imageRef, imageUser: user, env: environment, mounts, resources: settings.resources, security: settings.security,
+      pod, container, restartCount, imageRef, imageUser: user, env: environment, mounts, devices: makeDevices(container, input.volumes), resources: settings.resources, security: settings.security,
       targetId: targetOf(pod, container, status),
     })
   }

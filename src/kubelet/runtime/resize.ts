@@ -4,7 +4,8 @@ import { type Amounts, asRequirements, containerAmounts } from '../allocation/al
 import type { ContainerUpdate, ResizePlan } from '../allocation/plan.ts'
 import type { AllocationState } from '../allocation/state.ts'
 import type { CgroupManager, PodCgroupValues } from '../cgroups/manager.ts'
-import { CriError, type LinuxResources, type RuntimeService, criCode } from '../cri/contract.ts'
+import { CriError, type LinuxResources, type RuntimeService } from '../cri/contract.ts'
+import { rpcCode } from '../rpc/error.ts'
 import { type AnyContainer, formatPod, podUid } from '../pod.ts'
 import { type PodCgroupResources, type ResourceSettings, containerResources, linuxResources, podCgroupResources } from './resources.ts'
 
@@ -65,7 +66,7 @@ async function setPod(env: ResizeEnv, pod: Pod, sandboxId: string, change: Parti
     await env.runtime.updatePodSandboxResources(sandboxId, overhead === undefined ? {} : linuxResources({ requests: overhead, limits: overhead }, env.resources), merged)
   } catch (error) {
     // Runtimes may leave this out: containerd 2.2 says so with another code.
-    const absent = error instanceof CriError && (error.code === criCode.unimplemented || (error.code === criCode.unknown && error.message.includes('not implemented')))
+    const absent = error instanceof CriError && (error.code === rpcCode.unimplemented || (error.code === rpcCode.unknown && error.message.includes('not implemented')))
     if (!absent) throw new Error(`failed to notify runtime for UpdatePodSandboxResources; resize rejected: ${(error as Error).message}`, { cause: error })
   }
   await env.cgroups!.setPod(pod, change)

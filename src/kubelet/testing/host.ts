@@ -14,7 +14,9 @@ export function createTestHost(network: Partial<HostNetwork> = {}): TestHost {
     mounted, files: systemFiles,
     mounts: {
       tmpfs: async (path) => void mounted.set(path, 'tmpfs'),
-      bind: async (source, target) => void mounted.set(target, source),
+      bind: async (source, target) => void mounted.set(target, (await systemFiles.realPath(source)) ?? source),
+      mount: async (source, target) => void mounted.set(target, source),
+      formatAndMount: async (device, target) => void mounted.set(target, device),
       unmount: async (path) => void mounted.delete(path),
       below: async (path) => [...mounted.keys()].filter((point) => point === path || point.startsWith(`${path}/`)).sort((a, b) => b.length - a.length),
     },

@@ -1,28 +1,30 @@
 /**
- * Makes and removes the volumes of pods. Nothing is remembered between calls: what is mounted is read from disk, so a
- * kubelet that was killed goes on where it was. Volume kinds: emptyDir, hostPath and those made of files (payload.ts).
+ * Makes and removes the volumes of pods. What is mounted is read from disk, so a kubelet that was killed goes on where it
+ * was. Upstream: pkg/kubelet/volumemanager.
  */
-import type { Clock, Random } from '../../base/env.ts'
-import type { Pod, Volume } from '../../api/generated/types/core-v1.ts'
-import { quantityValue } from '../../api/meta/quantity.ts'
-import type { HostFiles, HostMounts } from '../host/contract.ts'
-import { podTotals } from '../runtime/resources.ts'
-import { folderStamp, writePayload } from './atomic-writer.ts'
-import { checkHostPath } from './host-path.ts'
-import { type PayloadSources, volumePayload } from './payload.ts'
+import type { Node, Pod, Volume } from '../../api/generated/types/core-v1.ts'
+import type { Csi } from './csi/csi.ts'
+import { NotAttachedError } from './csi/csi.ts'
+import { StepError, csiVolume } from './csi/mounter.ts'
+import { escapeName, uniqueName } from './csi/names.ts'
+import { type LocalEnv, checkHostPathVolume, mapLocal, mountLocal, mountNfs, releaseLocalDisks } from './local.ts'
+import { giveToGroup } from './ownership.ts'
+import type { PayloadSources } from './payload.ts'
+import { type MountedVolume, type PodVolumesEnv, createPodVolumes } from './pod-volumes.ts'
+import { type ClaimedVolume, type FollowClaim, SpecError, volumeFitsNode } from './spec.ts'
 
-export interface MountedVolume {
-  readonly path: string
-  readonly readOnly: boolean
-}
+export type { MountedVolume } from './pod-volumes.ts'
 
 /** One volume that could not be made; `message` is upstream's. */
 export class VolumeError extends Error {
   readonly volume: string
-  constructor(volume: string, message: string) {
-    super(`MountVolume.SetUp failed for volume "${volume}" : ${message}`)
+  /** Of the event; undefined: nobody is told, as it will be all right. */
+  readonly reason: string | undefined
+  constructor(volume: string, message: string, reason: string | undefined = 'FailedMount') {
+    super(message)
     this.name = 'VolumeError'
     this.volume = volume
+    this.reason = reason
   }
 }
 
@@ -31,100 +33,145 @@ export interface VolumeManager {
   mount(pod: Pod, sources: PayloadSources): Promise<Map<string, MountedVolume>>
   /** Unmounts and removes everything below the pod's volumes. */
   unmount(podUid: string): Promise<void>
+  /** Finds what another kubelet process mounted before. */
+  restore(): Promise<void>
+  /** Lets go of what a kubelet that was killed did not. */
+  release(): Promise<void>
+  /** For node status: volumes that must not be detached, sorted. */
+  inUse(): string[]
+  /** Pods that wait for a volume to be attached. */
+  waiting(): readonly string[]
 }
 
-interface VolumeEnv {
-  readonly files: HostFiles
-  readonly mounts: HostMounts
-  readonly clock: Clock
-  readonly random: Random
-  /** "<root>/pods/<uid>". */
-  podDir(uid: string): string
+export interface VolumeManagerEnv extends PodVolumesEnv {
+  readonly rootDir: string
+  /** undefined: claims and drivers are not served. */
+  readonly persistent?: {
+    readonly csi: Csi
+    readonly follow: FollowClaim
+    node(): Node | undefined
+    /** Writes node status when the volumes in use have changed. */
+    reportInUse(): Promise<void>
+  }
 }
 
-export function createVolumeManager(env: VolumeEnv): VolumeManager {
-  const { files, mounts } = env
+export function createVolumeManager(env: VolumeManagerEnv): VolumeManager {
+  const { files, mounts, persistent } = env
+  const mountPodVolume = createPodVolumes(env)
+  const local: LocalEnv = { files, mounts, rootDir: env.rootDir }
+  /** Pods by unique name of the volume. */
+  const users = new Map<string, Set<string>>()
+  const waiting = new Set<string>()
 
-  async function mountOne(volume: Volume, pod: Pod, sources: PayloadSources): Promise<MountedVolume> {
-    if (volume.hostPath !== undefined) {
-      await checkHostPath(files, volume.hostPath.path, volume.hostPath.type ?? '')
-      return { path: volume.hostPath.path, readOnly: false }
+  async function use(unique: string, podUid: string): Promise<void> {
+    const before = users.get(unique)
+    if (before !== undefined) return void before.add(podUid)
+    users.set(unique, new Set([podUid]))
+    // A controller that sees the volume in use does not detach it under the pod.
+    await persistent!.reportInUse()
+  }
+
+  async function mountOne(volume: Volume, pod: Pod, sources: PayloadSources, known: { name: string }): Promise<MountedVolume> {
+    if (persistent === undefined) return mountPodVolume(volume, pod, sources)
+    const claimed = await persistent.follow(pod, volume)
+    known.name = claimed?.volume.metadata.name ?? volume.name
+    if (claimed !== undefined && !volumeFitsNode(claimed.volume, persistent.node())) {
+      throw new StepError('MountVolume.NodeAffinity check', new Error('no matching NodeSelectorTerms'))
     }
-    const folder = `${env.podDir(pod.metadata.uid!)}/volumes/kubernetes.io~${pluginName(volume)}/${volume.name}`
-    const fsGroup = pod.spec!.securityContext?.fsGroup
-    if (volume.emptyDir !== undefined) {
-      await mountEmptyDir(volume, pod, folder, fsGroup)
-      return { path: folder, readOnly: false }
+    const driven = csiVolume(pod, volume, claimed)
+    if (driven !== undefined) {
+      if (claimed !== undefined && (await persistent.csi.attaches(driven.driver))) await use(uniqueName(driven.driver, driven.handle), pod.metadata.uid!)
+      return { path: await persistent.csi.mounter.mount(pod, driven), readOnly: driven.readOnly }
     }
-    const payload = await volumePayload(volume, pod, sources)
-    if (payload === undefined) throw new Error(`no volume plugin matched volume "${volume.name}"`)
-    if (volume.configMap === undefined) await ensureTmpfs(folder, undefined)
-    else await files.makeDir(folder, 0o777)
-    const stamp = folderStamp(env.clock.now(), env.random.int(1_000_000_000))
-    const changed = await writePayload(files, folder, payload, { fsGroup, stamp })
-    if (changed && fsGroup !== undefined) await giveToGroup(folder, fsGroup)
-    return { path: folder, readOnly: true }
+    if (claimed !== undefined) return mountClaimed(claimed, pod)
+    if (volume.nfs === undefined) return mountPodVolume(volume, pod, sources)
+    const target = `${env.podDir(pod.metadata.uid!)}/volumes/kubernetes.io~nfs/${volume.name}`
+    await mountNfs(local, volume.nfs, target, [])
+    return { path: target, readOnly: volume.nfs.readOnly === true }
   }
 
-  async function ensureTmpfs(folder: string, sizeBytes: number | undefined): Promise<boolean> {
-    await files.makeDir(folder, 0o750)
-    if ((await mounts.below(folder)).includes(folder)) return false
-    await mounts.tmpfs(folder, { sizeBytes })
-    return true
+  async function mountClaimed(claimed: ClaimedVolume, pod: Pod): Promise<MountedVolume> {
+    const { metadata, spec } = claimed.volume
+    const dir = `${env.podDir(pod.metadata.uid!)}`
+    const { readOnly } = claimed
+    if (spec?.local !== undefined) {
+      if (spec.volumeMode === 'Block') return { path: await mapLocal(local, { claimed }, `${dir}/volumeDevices/kubernetes.io~local-volume`), readOnly }
+      const target = `${dir}/volumes/kubernetes.io~local-volume/${escapeName(metadata.name!)}`
+      const fresh = await mountLocal(local, { claimed, target })
+      const { fsGroup, fsGroupChangePolicy } = pod.spec!.securityContext ?? {}
+      if (fresh && fsGroup !== undefined && !readOnly) await giveToGroup(files, { path: target, group: fsGroup, readOnly, policy: fsGroupChangePolicy })
+      return { path: target, readOnly }
+    }
+    if (spec?.hostPath !== undefined) return { path: await checkHostPathVolume(local, claimed), readOnly }
+    if (spec?.nfs !== undefined) {
+      const target = `${dir}/volumes/kubernetes.io~nfs/${escapeName(metadata.name!)}`
+      await mountNfs(local, { ...spec.nfs, readOnly: readOnly || spec.nfs.readOnly === true }, target, spec.mountOptions ?? [])
+      return { path: target, readOnly }
+    }
+    throw new Error('no volume plugin matched')
   }
 
-  async function mountEmptyDir(volume: Volume, pod: Pod, folder: string, fsGroup: number | undefined): Promise<void> {
-    const { medium = '', sizeLimit } = volume.emptyDir!
-    let fresh = (await files.lstat(folder)) === undefined
-    if (medium === 'Memory') fresh = await ensureTmpfs(folder, tmpfsSize(pod, sizeLimit))
-    else if (medium === '') await files.makeDir(folder, 0o777)
-    else throw new Error(`unknown storage medium "${medium}"`)
-    if (!fresh) return
-    // The root of a tmpfs has its own mode, with the sticky bit.
-    if (medium === '') await files.chmod(folder, 0o777)
-    if (fsGroup !== undefined) await giveToGroup(folder, fsGroup)
+  /** `known`: the name events tell it by, the persistent volume's where it has one. */
+  function failure(volume: Volume, known: { name: string }, error: Error): VolumeError {
+    if (error instanceof SpecError) {
+      return new VolumeError(volume.name, `Unable to attach or mount volumes: unmounted volumes=[${volume.name}], unattached volumes=[], failed to process volumes=[${volume.name}]: ${error.message}`)
+    }
+    if (error.cause instanceof NotAttachedError || error instanceof NotAttachedError) return new VolumeError(volume.name, error.message, undefined)
+    const step = error instanceof StepError ? error.step : 'MountVolume.SetUp'
+    const words = step.includes(' failed') ? step : `${step} failed`
+    return new VolumeError(volume.name, `${words} for volume "${known.name}" : ${error.message}`, step.startsWith('MapVolume') ? 'FailedMapVolume' : 'FailedMount')
   }
 
-  /** New files of the folder are the group's too. */
-  async function giveToGroup(folder: string, group: number): Promise<void> {
-    await files.chown(folder, -1, group)
-    await files.chmod(folder, ((await files.stat(folder))?.mode ?? 0o777) | 0o2770)
-  }
-
+  const podsDir = `${env.rootDir}/pods`
   return {
     async mount(pod, sources) {
       const mounted = new Map<string, MountedVolume>()
       const errors: VolumeError[] = []
       await Promise.all((pod.spec!.volumes ?? []).map(async (volume) => {
         if (volume.image !== undefined) return
+        const known = { name: volume.name }
         try {
-          mounted.set(volume.name, await mountOne(volume, pod, sources))
+          mounted.set(volume.name, await mountOne(volume, pod, sources, known))
         } catch (error) {
-          errors.push(new VolumeError(volume.name, (error as Error).message))
+          errors.push(failure(volume, known, error as Error))
         }
       }))
-      if (errors.length > 0) throw new AggregateError(errors, errors.map(({ message }) => message).join(', '))
-      return mounted
+      waiting.delete(pod.metadata.uid!)
+      if (errors.length === 0) return mounted
+      if (errors.some(({ reason }) => reason === undefined)) waiting.add(pod.metadata.uid!)
+      throw new AggregateError(errors, errors.map(({ message }) => message).join(', '))
     },
     async unmount(podUid) {
       const dir = env.podDir(podUid)
-      for (const point of await mounts.below(dir)) await mounts.unmount(point)
-      await files.remove(`${dir}/volumes`)
-      await files.remove(`${dir}/volume-subpaths`)
+      const driven = `${dir}/volumes/kubernetes.io~csi/`
+      for (const point of await mounts.below(dir)) if (!point.startsWith(driven)) await mounts.unmount(point)
+      await persistent?.csi.mounter.unmount(podUid)
+      const left = await mounts.below(dir)
+      // What is mounted is somebody's data, which removing the folder would delete.
+      if (left.length > 0) throw new Error(`volumes are still mounted: ${left.join(', ')}`)
+      for (const part of ['volumes', 'volume-subpaths', 'volumeDevices']) await files.remove(`${dir}/${part}`)
+      waiting.delete(podUid)
+      let changed = false
+      for (const [unique, pods] of users) {
+        if (!pods.delete(podUid) || pods.size > 0) continue
+        users.delete(unique)
+        changed = true
+      }
+      if (changed) await persistent?.reportInUse().catch(() => undefined)
     },
+    async restore() {
+      const pods = await files.list(podsDir)
+      for (const uid of pods) {
+        for (const unique of (await persistent?.csi.mounter.onDisk([uid])) ?? []) users.set(unique, (users.get(unique) ?? new Set()).add(uid))
+      }
+    },
+    async release() {
+      const pods = await files.list(podsDir)
+      const used = new Set((await Promise.all(pods.map((uid) => files.list(`${podsDir}/${uid}/volumes/kubernetes.io~local-volume`)))).flat())
+      await releaseLocalDisks(local, (name) => used.has(name))
+      await persistent?.csi.mounter.releaseUnused(pods)
+    },
+    inUse: () => [...users.keys()].sort(),
+    waiting: () => [...waiting],
   }
-}
-
-function pluginName(volume: Volume): string {
-  if (volume.emptyDir !== undefined) return 'empty-dir'
-  if (volume.configMap !== undefined) return 'configmap'
-  if (volume.secret !== undefined) return 'secret'
-  return volume.downwardAPI !== undefined ? 'downward-api' : 'projected'
-}
-
-/** The smaller of the volume's limit and the pod's memory limit. */
-function tmpfsSize(pod: Pod, sizeLimit: string | number | undefined): number | undefined {
-  const limits = podTotals(pod, 'limits')
-  const candidates = [sizeLimit === undefined ? 0 : quantityValue(sizeLimit), limits.declared.memory ? limits.memory : 0].filter((size) => size > 0)
-  return candidates.length === 0 ? undefined : Math.min(...candidates)
 }

@@ -53,7 +53,7 @@ describe('the volume manager', () => {
     objects: { configMap: async () => map, secret: async () => undefined }, downward: { hostIps: [], podIps: [], allocatable: {} },
     token: async (_, { audiences }) => `token for ${audiences.join() || 'the API'}`,
   }
-  const manager = () => createVolumeManager({ files: host.files, mounts: host.mounts, clock: env.clock, random: env.random, podDir: () => dir })
+  const manager = () => createVolumeManager({ files: host.files, mounts: host.mounts, clock: env.clock, random: env.random, rootDir: dir, podDir: () => dir })
   beforeEach(() => {
     map = { metadata: {}, data: { k: 'v' }, binaryData: { bin: 'AAE=' } }
   })
