@@ -19,6 +19,7 @@ const VERSIONS = {
   'k8s.io/controller-manager': STAGING,
   'k8s.io/metrics': STAGING,
   'k8s.io/cloud-provider': STAGING,
+  'cel.dev/expr': 'v0.25.1',
 } as const
 
 export type ModulePath = keyof typeof VERSIONS

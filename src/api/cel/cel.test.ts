@@ -27,7 +27,7 @@ test.each([
   ['object.spec.?missing.orValue(5)', '5'],
   ['object.spec.?names[?1].hasValue()', 'true'],
   ['optional.of(3).optMap(x, x + 1)', 'optional(4)'],
-  ['[1, ?object.?missing, 3]', '[1, 3]'],
+  ['[?object.?missing, ?object.?metadata.?name]', '[web]'],
   ['[1, 2, 3].map(x, x > 1, x * 2)', '[4, 6]'],
   ['{"a": 1}.transformMap(k, v, v + 1)', '{a: 2}'],
   ['object.spec.names.transformList(i, v, string(i) + v)', '[0a, 1bb, 2ccc]'],

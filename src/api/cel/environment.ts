@@ -1,6 +1,7 @@
 /** Environments, in which expressions are compiled, and the programs that come of it. */
 import { type Checked, check } from './checker/check.ts'
 import type { FunctionDeclaration, Library, StructProvider } from './checker/declarations.ts'
+import { validate } from './checker/validate.ts'
 import type { Declarations, Identifier } from './checker/scope.ts'
 import { standardCallCost } from './cost/runtime.ts'
 import { CostLimitExceeded, type Eval, Frame } from './eval/frame.ts'
@@ -27,11 +28,13 @@ export interface EnvironmentOptions {
   readonly macros?: readonly Macro[]
   /** The namespace in which names are looked up. */
   readonly container?: string
-  /** Lists and maps in expressions must have elements of one type; true unless said otherwise. */
-  readonly homogeneous?: boolean
+  /** Literals are checked beyond their types (checker/validate.ts); true unless said otherwise. */
+  readonly validated?: boolean
   /** `1 < 2.0`; true unless said otherwise. */
   readonly crossTypeNumbers?: boolean
   readonly escapedIdentifiers?: boolean
+  /** What the checker finds is no hindrance: what is wrong fails when it is evaluated. */
+  readonly unchecked?: boolean
   /** Functions whose second argument, when constant, is read when a program is made. */
   readonly patterns?: ReadonlyMap<string, (pattern: string) => unknown>
   /** What calls cost, when not what the standard functions cost. */
@@ -123,15 +126,19 @@ export class Environment {
     return new Environment(options, this.declarations.functions)
   }
 
+  /** Parses, checks and plans an expression. */
   compile(expression: string): Compilation {
     const { ast, issues } = parse(expression, this.parsing)
     if (issues.length > 0) return { ok: false, stage: 'compile', message: formatIssues(ast.source, issues), issues }
     const found = check(ast, this.declarations, {
-      homogeneous: this.options.homogeneous ?? true,
       crossTypeNumbers: this.options.crossTypeNumbers ?? true,
     })
-    if (found.issues.length > 0) {
+    if (found.issues.length > 0 && this.options.unchecked !== true) {
       return { ok: false, stage: 'compile', message: formatIssues(ast.source, found.issues), issues: found.issues }
+    }
+    const invalid = this.options.validated === false ? [] : validate(found.checked)
+    if (invalid.length > 0) {
+      return { ok: false, stage: 'compile', message: formatIssues(ast.source, invalid), issues: invalid }
     }
     return this.program(found.checked)
   }

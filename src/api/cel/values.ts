@@ -19,6 +19,12 @@ export class CelError {
 export const noSuchOverload = (fn?: string): CelError =>
   new CelError(fn === undefined ? 'no such overload' : `no such overload: ${fn}`)
 
+/** What an operator answers a value that has no such operation. Some types take calls themselves, and say less. */
+export function unsupported(value: unknown, fn: string): CelError {
+  const receives = typeof value === 'string' || value instanceof Duration || value instanceof Timestamp
+  return noSuchOverload(receives ? undefined : fn)
+}
+
 /** Everything that carries its own type. */
 export abstract class Tagged {
   abstract readonly type: CelType

@@ -26,8 +26,6 @@ export interface Checked {
 }
 
 export interface CheckOptions {
-  /** Elements of list and map literals must be of one type. */
-  readonly homogeneous: boolean
   /** `1 < 2.0` */
   readonly crossTypeNumbers: boolean
 }
@@ -211,6 +209,7 @@ class Checker {
       const shown = args.map((arg) => substitute(this.known, arg, true))
       const signature = formatFunction(undefined, shown, member)
       this.issue(expr.id, `found no matching overload for '${fn.name}' applied to '${signature}'`)
+      this.references[expr.id] = { overloads: fn.overloads, fn }
       return this.set(expr, ERROR)
     }
     this.references[expr.id] = { overloads: matches, fn }
@@ -253,12 +252,10 @@ class Checker {
     return type
   }
 
-  private join(expr: Expr, previous: CelType | undefined, current: CelType): CelType {
+  private join(previous: CelType | undefined, current: CelType): CelType {
     if (previous === undefined) return current
     if (this.assignable(previous, current)) return mostGeneral(previous, current)
-    if (!this.options.homogeneous) return DYN
-    this.mismatch(expr.id, previous, current)
-    return ERROR
+    return DYN
   }
 
   private list(expr: ListExpr): void {
@@ -266,7 +263,7 @@ class Checker {
     for (const [index, element] of expr.elements.entries()) {
       this.check(element)
       const own = expr.optional.includes(index) ? this.optionalValue(element) : this.typeOf(element)
-      type = this.join(element, type, own)
+      type = this.join(type, own)
     }
     this.set(expr, listType(type ?? this.variable()))
   }
@@ -276,9 +273,9 @@ class Checker {
     let valueType: CelType | undefined
     for (const { key, value, optional } of expr.entries) {
       this.check(key)
-      keyType = this.join(key, keyType, this.typeOf(key))
+      keyType = this.join(keyType, this.typeOf(key))
       this.check(value)
-      valueType = this.join(value, valueType, optional ? this.optionalValue(value) : this.typeOf(value))
+      valueType = this.join(valueType, optional ? this.optionalValue(value) : this.typeOf(value))
     }
     const key = keyType ?? this.variable()
     this.set(expr, mapType(key, valueType ?? this.variable()))

@@ -63,7 +63,8 @@ const costs: ReadonlyMap<string, Cost> = new Map([
 const allocation = (factor: number, size: number): number => Math.floor(size * factor) + 11
 
 function selfComparison(list: unknown): number {
-  const items = itemsOf(list as readonly unknown[])
+  if (!isList(list)) return allocation(2, 1)
+  const items = itemsOf(list)
   const [first] = items
   const factor = typeof first === 'string' || first instanceof Uint8Array ? 2.1 : 2
   return allocation(factor, items.length * items.length)

@@ -111,7 +111,7 @@ export function getField(value: unknown, key: string): unknown {
     return adapt((value as Record<string, unknown>)[key])
   }
   const found = lookup(value, key)
-  return found === missing ? absent(value, key) : found
+  return found === missing ? (value instanceof Struct ? null : absent(value, key)) : found
 }
 
 function lookup(value: unknown, key: unknown): unknown {
@@ -125,9 +125,7 @@ function lookup(value: unknown, key: unknown): unknown {
     const items = itemsOf(value)
     return index >= 0 && index < items.length ? adapt(items[index]) : missing
   }
-  if (value instanceof Struct) {
-    return typeof key === 'string' && value.fields.has(key) ? value.fields.get(key) : missing
-  }
+  if (value instanceof Struct && typeof key === 'string' && value.fields.has(key)) return value.fields.get(key)
   return missing
 }
 

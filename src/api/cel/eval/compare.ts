@@ -1,7 +1,7 @@
 /** Order and equality of values (cel-go common/types: Compare and Equal of each type). */
 import { CelType, sameType } from '../types.ts'
 import {
-  CelError, Double, Duration, Opaque, Optional, Struct, Timestamp, TypedList, Uint, adapt, isInt, isList, isMap, itemsOf,
+  CelError, Double, Duration, Opaque, Optional, Struct, Timestamp, TypedList, Uint, adapt, isList, isMap, itemsOf,
   mapGet, mapKeys, mapSize, noSuchOverload,
 } from '../values.ts'
 
@@ -24,6 +24,8 @@ export function compare(a: unknown, b: unknown): number | CelError {
     const right = numeric(b)
     if (right === undefined) return noSuchOverload()
     if (Number.isNaN(left) || Number.isNaN(right)) return nan
+    // Beside a double, other numbers are doubles too, be it that digits are lost.
+    if (a instanceof Double || b instanceof Double) return sign(Number(left) < Number(right), Number(left) > Number(right))
     return sign(left < right, left > right)
   }
   if (typeof a === 'boolean') return typeof b === 'boolean' ? Number(a) - Number(b) : noSuchOverload()
@@ -65,9 +67,9 @@ export function equal(a: unknown, b: unknown): boolean | CelError {
   const left = numeric(a)
   if (left !== undefined) {
     const right = numeric(b)
-    // Mixed numbers compare by value with ==, which is what CEL means.
-    // oxlint-disable-next-line eqeqeq
-    return right !== undefined && left == right
+    if (right === undefined) return false
+    if (a instanceof Double || b instanceof Double) return Number(left) === Number(right)
+    return BigInt(left) === BigInt(right)
   }
   if (isList(a)) return isList(b) && equalLists(a, b)
   if (a instanceof Timestamp) return b instanceof Timestamp && a.nanos === b.nanos
@@ -82,8 +84,7 @@ export function equal(a: unknown, b: unknown): boolean | CelError {
 
 function equalLists(a: readonly unknown[] | TypedList, b: readonly unknown[] | TypedList): boolean | CelError {
   if (a instanceof TypedList) return a.equals(itemsOf(b))
-  if (b instanceof TypedList) return b.equals(a)
-  return equalItems(a, b)
+  return equalItems(a, itemsOf(b))
 }
 
 /** Whether two lists hold equal elements in the same order. */
@@ -133,5 +134,3 @@ export function contains(list: readonly unknown[] | TypedList, value: unknown): 
   }
   return failure ?? false
 }
-
-export const isNumber = (value: unknown): boolean => isInt(value) || value instanceof Double || value instanceof Uint

@@ -102,7 +102,7 @@ export function formatDouble(value: number): string {
   if (value === 0) return Object.is(value, -0) ? '-0' : '0'
   const [mantissa = '', exponent = '0'] = value.toExponential().split('e')
   const power = Number(exponent)
-  if (power >= -4 && power < 21) {
+  if (power >= -4 && power < 6) {
     const text = String(value)
     if (!text.includes('e')) return text
     const digits = mantissa.replace('-', '').replace('.', '')

@@ -21,15 +21,16 @@ function iterate(range: unknown, two: boolean, each: (first: unknown, second: un
     for (const key of mapKeys(range)) if (!each(key, two ? mapGet(range, key) : undefined)) break
     return undefined
   }
-  const goType = `types.${goName(range)}`
+  const goType = goTypeName(range)
   return new CelError(two ? `unsupported comprehension range type: ${goType}` : `got '${goType}', expected iterable type`)
 }
 
 const goNames: Readonly<Record<string, string>> = { null_type: 'Null', 'google.protobuf.Duration': 'Duration', 'google.protobuf.Timestamp': 'Timestamp' }
 
-function goName(value: unknown): string {
+/** A value's type in Go, as some messages tell it. */
+export function goTypeName(value: unknown): string {
   const { name } = typeOf(value)
-  return goNames[name] ?? name.charAt(0).toUpperCase() + name.slice(1)
+  return `types.${goNames[name] ?? name.charAt(0).toUpperCase() + name.slice(1)}`
 }
 
 const isTrue = (expr: Expr): boolean => expr.kind === 'literal' && expr.value === true
@@ -124,9 +125,9 @@ function planAppend(planner: Planner, step: Call, accu: number): Eval | undefine
   return (frame) => {
     const list = frame.vars[accu]
     const value = plan.eval(frame)
+    frame.cost += cost
     if (list instanceof CelError) return list
     if (value instanceof CelError) return value
-    frame.cost += cost
     ;(list as unknown[]).push(value)
     return list
   }
@@ -136,10 +137,11 @@ function planInsert(planner: Planner, step: Call, accu: number): Eval {
   const args = step.args.slice(1).map((arg) => planner.plan(arg).eval)
   return (frame) => {
     const map = frame.vars[accu]
+    frame.cost++
     if (!(map instanceof CelMap)) return map
     const values = evaluateAll(frame, args)
     if (values instanceof CelError) return values
-    frame.cost += 2
+    frame.cost++
     if (values.length === 2) return insert(map, values[0], values[1])
     const [from] = values
     if (!isMap(from)) return new CelError('no such overload')

@@ -1,6 +1,6 @@
 /** Arithmetic with int64's and uint64's limits (cel-go common/types/overflow.go, int.go, uint.go, double.go). */
 import {
-  CelError, Double, Duration, Timestamp, Uint, fitsInt, fitsUint, intOf, isInt, isList, itemsOf, noSuchOverload, TypedList,
+  CelError, Double, Duration, Timestamp, Uint, fitsInt, fitsUint, intOf, isInt, isList, itemsOf, noSuchOverload, TypedList, unsupported,
 } from '../values.ts'
 
 const intOverflow = new CelError('integer overflow')
@@ -49,7 +49,7 @@ export function add(a: unknown, b: unknown): unknown {
   if (a instanceof Timestamp) {
     return b instanceof Duration ? checkedTimestamp(a.nanos + b.nanos, a.offset) : noSuchOverload()
   }
-  return noSuchOverload('_+_')
+  return unsupported(a, '_+_')
 }
 
 function concatBytes(a: Uint8Array, b: Uint8Array): Uint8Array {
@@ -72,7 +72,7 @@ export function subtract(a: unknown, b: unknown): unknown {
     if (b instanceof Duration) return checkedTimestamp(a.nanos - b.nanos, a.offset)
     return b instanceof Timestamp ? checkedDuration(a.nanos - b.nanos) : noSuchOverload()
   }
-  return noSuchOverload('_-_')
+  return unsupported(a, '_-_')
 }
 
 export function multiply(a: unknown, b: unknown): unknown {
@@ -84,7 +84,7 @@ export function multiply(a: unknown, b: unknown): unknown {
   if (isInt(a)) return isInt(b) ? wide(a, b, (x, y) => x * y) : noSuchOverload()
   if (a instanceof Double) return b instanceof Double ? new Double(a.value * b.value) : noSuchOverload()
   if (a instanceof Uint) return b instanceof Uint ? checkedUint(a.value * b.value) : noSuchOverload()
-  return noSuchOverload('_*_')
+  return unsupported(a, '_*_')
 }
 
 export function divide(a: unknown, b: unknown): unknown {
@@ -97,7 +97,7 @@ export function divide(a: unknown, b: unknown): unknown {
     if (!(b instanceof Uint)) return noSuchOverload()
     return b.value === 0n ? divisionByZero : new Uint(a.value / b.value)
   }
-  return noSuchOverload('_/_')
+  return unsupported(a, '_/_')
 }
 
 export function modulo(a: unknown, b: unknown): unknown {
@@ -111,12 +111,12 @@ export function modulo(a: unknown, b: unknown): unknown {
     if (!(b instanceof Uint)) return noSuchOverload()
     return b.value === 0n ? modulusByZero : new Uint(a.value % b.value)
   }
-  return noSuchOverload('_%_')
+  return unsupported(a, '_%_')
 }
 
 export function negate(a: unknown): unknown {
   if (isInt(a)) return checkedInt(-BigInt(a))
   if (a instanceof Double) return new Double(-a.value)
   if (a instanceof Duration) return checkedDuration(-a.nanos)
-  return noSuchOverload('-_')
+  return unsupported(a, '-_')
 }

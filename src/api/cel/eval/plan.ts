@@ -6,14 +6,14 @@ import type { Checked, Reference } from '../checker/check.ts'
 import type { FunctionDeclaration, Implementation, Overload, StructProvider } from '../checker/declarations.ts'
 import { conversions } from '../library/standard.ts'
 import type { Call, Expr, ListExpr, MapExpr, Select, StructExpr } from '../syntax/ast.ts'
-import { BOOL, STRING, UINT, DOUBLE, type CelType, isDyn } from '../types.ts'
+import { BOOL, STRING, UINT, DOUBLE, CelType, isDyn } from '../types.ts'
 import {
   CelError, CelMap, Double, Optional, Uint, adapt, intOf, isInt, mapKey, noSuchOverload, typeOf,
 } from '../values.ts'
 import { type Attribute, type Step, evaluator, resolver, tester } from './attributes.ts'
 import { equal } from './compare.ts'
 import { typeName } from './convert.ts'
-import { planFold } from './fold.ts'
+import { goTypeName, planFold } from './fold.ts'
 import { formatValue } from './format.ts'
 import { Frame, type Eval } from './frame.ts'
 
@@ -87,7 +87,13 @@ export class Planner {
   }
 
   private name(name: string, reference: Reference | undefined): Plan {
-    if (reference?.value !== undefined) return constant(reference.value)
+    if (reference?.value !== undefined) {
+      // Types of data have no value.
+      if (reference.value instanceof CelType && reference.value.kind === 'struct') {
+        throw new PlanError(`reference to undefined type: ${reference.name ?? name}`)
+      }
+      return constant(reference.value)
+    }
     return ofAttribute({ root: this.variable(reference?.name ?? name), steps: [], free: false })
   }
 
@@ -186,8 +192,11 @@ export class Planner {
     return (frame) => {
       const a = left(frame)
       const b = right(frame)
-      if (a instanceof CelError) return a
-      if (b instanceof CelError) return b
+      const failed = a instanceof CelError ? a : b instanceof CelError ? b : undefined
+      if (failed) {
+        frame.cost++
+        return failed
+      }
       const same = equal(a, b)
       frame.cost += typeof a === 'number' || typeof b === 'number' ? 1 : callCost(fn, id, [a, b], same)
       if (fn === '_==_') return same
@@ -212,6 +221,9 @@ export class Planner {
   private index(operands: readonly Expr[], optional: boolean): Plan {
     const [operand, key] = operands.map((each) => this.plan(each)) as [Plan, Plan]
     const attribute = this.attributeOf(operand)
+    if (key.constant && !isPrimitive(key.constant.value)) {
+      throw new PlanError(`invalid qualifier type: ${goTypeName(key.constant.value)}`)
+    }
     if (key.constant) return ofAttribute(withStep(attribute, { key: key.constant.value, compute: undefined, optional }))
     const compute = key.attribute ? resolver(key.attribute) : key.eval
     return ofAttribute(withStep(attribute, { key: undefined, compute, optional }))
@@ -256,8 +268,8 @@ export class Planner {
     if (args.length === 1 && first) {
       return (frame) => {
         const a = first(frame)
-        if (a instanceof CelError) return a
-        const result = work(a)
+        // Calls with one or two arguments are counted even when an argument fails.
+        const result = a instanceof CelError ? a : work(a)
         frame.spend(callCost(fn, overload, [a], result))
         return result
       }
@@ -266,9 +278,7 @@ export class Planner {
       return (frame) => {
         const a = first(frame)
         const b = second(frame)
-        if (a instanceof CelError) return a
-        if (b instanceof CelError) return b
-        const result = work(a, b)
+        const result = a instanceof CelError ? a : b instanceof CelError ? b : work(a, b)
         frame.spend(typeof a === 'number' && typeof b === 'number' ? 1 : callCost(fn, overload, [a, b], result))
         return result
       }

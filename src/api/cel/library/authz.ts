@@ -182,7 +182,6 @@ function checkResource({ authorizer, fields }: ResourceCheckValue, verb: string)
 }
 
 export const authzLibrary: Library = {
-  types: [authorizerType, pathCheckType, groupCheckType, resourceCheckType, decisionType],
   functions: [
     fn('path', [
       method('authorizer_path', [authorizerType, STRING], pathCheckType, (value, path) =>

@@ -1,15 +1,21 @@
 /** `'%s has %d'.format([name, count])` (cel-go ext/formatting.go, in the en_US locale as Kubernetes has it). */
 import { Buffer } from 'node:buffer'
-import { goQuote } from '../../meta/go-text.ts'
-import { compareText } from '../../meta/go-text.ts'
+import { compareText, goQuote } from '../../meta/go-text.ts'
 import { toText, typeName } from '../eval/convert.ts'
 import {
   CelError, Double, Duration, Timestamp, Uint, adapt, isInt, isList, isMap, itemsOf, mapGet, mapKeys, typeOf,
 } from '../values.ts'
 import { CelType } from '../types.ts'
 
-/** What is wrong, where in the arguments. */
-class FormatError extends Error {}
+/** What is wrong, and in which argument when that is known. */
+export class FormatError extends Error {
+  readonly id: number | undefined
+
+  constructor(message: string, id?: number) {
+    super(message)
+    this.id = id
+  }
+}
 
 const named = (value: unknown): string => typeName(typeOf(value)).replace(/\(.*/s, '')
 
@@ -90,8 +96,8 @@ function clauseText(letter: string, precision: number, value: unknown): string |
   switch (letter) {
     case 's': return stringText(value)
     case 'd': return integerText(value, 10)
-    case 'f': return doubleText(value, (double) => grouped(double.toFixed(precision)))
-    case 'e': return doubleText(value, (double) => scientific(double, precision))
+    case 'f': return doubleText(value, (double) => grouped(fixed(double, precision)))
+    case 'e': return doubleText(value, scientific)?.padStart(Number.isFinite(doubleOf(value)) ? 0 : Math.min(precision, maxPrecision))
     case 'b': return typeof value === 'boolean' ? (value ? '1' : '0') : integerText(value, 2)
     case 'o': return integerText(value, 8)
     default: return hexText(value, letter === 'X')
@@ -109,12 +115,38 @@ function hexText(value: unknown, upper: boolean): string | undefined {
   return upper ? text?.toUpperCase() : text
 }
 
+/** A double, or a text that names one which numbers cannot write. */
+function doubleOf(value: unknown): number | undefined {
+  if (value instanceof Double) return value.value
+  return typeof value === 'string' ? { NaN: NaN, Infinity, '-Infinity': -Infinity }[value] : undefined
+}
+
 function doubleText(value: unknown, format: (value: number) => string): string | undefined {
-  const double = value instanceof Double ? value.value : { NaN: NaN, Infinity, '-Infinity': -Infinity }[String(value)]
-  if (double === undefined || (typeof value !== 'string' && !(value instanceof Double))) return undefined
+  const double = doubleOf(value)
+  if (double === undefined) return undefined
   if (Number.isNaN(double)) return 'NaN'
   if (!Number.isFinite(double)) return double < 0 ? '-∞' : '∞'
   return format(double)
+}
+
+/** JavaScript rounds ties away from zero, Go to the even digit. `exact` has all digits. */
+function toEven(rounded: string, exact: string, precision: number): string {
+  const point = exact.indexOf('.')
+  const rest = exact.slice(point + 1).replace(/e.*$/, '')
+  if (!/^50*$/.test(rest.slice(precision))) return rounded
+  const kept = precision === 0 ? exact.slice(0, point) : exact.slice(0, point + 1 + precision)
+  return Number(kept.at(-1)) % 2 === 0 ? kept + (/e.*$/.exec(exact)?.[0] ?? '') : rounded
+}
+
+/** As many digits as JavaScript writes. */
+const allDigits = 100
+const maxPrecision = 1_000_000
+
+function fixed(value: number, precision: number): string {
+  const zeros = (count: number): string => '0'.repeat(Math.min(count, maxPrecision))
+  if (Math.abs(value) >= 1e21) return String(BigInt(value)) + (precision > 0 ? `.${zeros(precision)}` : '')
+  if (precision > allDigits) return value.toFixed(allDigits) + zeros(precision - allDigits)
+  return toEven(value.toFixed(precision), value.toFixed(allDigits), precision)
 }
 
 const grouped = (text: string): string => {
@@ -125,11 +157,12 @@ const grouped = (text: string): string => {
 
 const superscripts = '⁰¹²³⁴⁵⁶⁷⁸⁹'
 
-function scientific(value: number, precision: number): string {
-  const [mantissa = '', exponent = '0'] = value.toExponential(precision).split('e')
+/** The locale's printer has six digits, whatever is asked. */
+function scientific(value: number): string {
+  const [mantissa = '', exponent = '0'] = toEven(value.toExponential(6), value.toExponential(allDigits), 6).split('e')
   const digits = exponent.replace(/^[+-]/, '').padStart(2, '0')
   const raised = Array.from(digits, (digit) => superscripts.charAt(Number(digit))).join('')
-  return `${mantissa}\u202f×\u202f10${exponent.startsWith('-') ? '⁻' : ''}${raised}`
+  return `${mantissa}×10${exponent.startsWith('-') ? '⁻' : ''}${raised}`
 }
 
 function stringText(value: unknown): string | undefined {
@@ -158,7 +191,7 @@ function keyText(key: unknown): string {
 function memberText(value: unknown): string {
   if (typeof value === 'string') return goQuote(value)
   if (value instanceof Uint8Array) return `b${goQuote(Buffer.from(value).toString())}`
-  if (value instanceof Double) return Number.isFinite(value.value) ? value.value.toFixed(6) : `"${infinite(value.value)}"`
+  if (value instanceof Double) return Number.isFinite(value.value) ? fixed(value.value, 6) : `"${infinite(value.value)}"`
   if (value instanceof Timestamp) return `timestamp(${goQuote(String(toText(value)))})`
   if (value instanceof Duration) return `duration(${goQuote(String(toText(value)))})`
   const text = stringText(value)

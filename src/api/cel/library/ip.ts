@@ -76,24 +76,62 @@ class CIDRValue extends Opaque {
 /** netip.ParseAddr's words for what is no address. */
 function addressError(text: string): string {
   const quoted = `ParseAddr(${goQuote(text)})`
-  if (text.includes(':')) {
-    if (/^:[^:]/.test(text)) return `${quoted}: each colon-separated field must have at least one digit (at ${goQuote(text)})`
-    return `${quoted}: address string too short`
-  }
-  if (!text.includes('.')) return `${quoted}: unable to parse IP`
+  const mark = /[.:%]/.exec(text)?.[0]
+  if (mark === undefined) return `${quoted}: unable to parse IP`
+  if (mark === '%') return `${quoted}: missing IPv6 address`
+  return `${quoted}: ${mark === ':' ? sixError(text) : fourError(text)}`
+}
+
+function fourError(text: string): string {
   const parts = text.split('.')
   for (const [index, part] of parts.entries()) {
-    if (part === '') return `${quoted}: IPv4 field must have at least one digit${at(parts, index)}`
+    if (part === '') return `IPv4 field must have at least one digit${emptyField(parts, index)}`
     const bad = /[^0-9]/.exec(part)
-    if (bad) return `${quoted}: unexpected character${at(parts, index, bad.index)}`
-    if (part.length > 1 && part.startsWith('0')) return `${quoted}: IPv4 field has octet with leading zero`
-    if (Number(part) > 255) return `${quoted}: IPv4 field has value >255`
+    if (bad) return `unexpected character${at(parts, index, bad.index)}`
+    if (part.length > 1 && part.startsWith('0')) return 'IPv4 field has octet with leading zero'
+    if (Number(part) > 255) return 'IPv4 field has value >255'
   }
-  return `${quoted}: IPv4 address too ${parts.length > 4 ? 'long' : 'short'}`
+  return `IPv4 address too ${parts.length > 4 ? 'long' : 'short'}`
 }
 
 const at = (parts: readonly string[], index: number, offset = 0): string =>
   ` (at ${goQuote(parts.slice(index).join('.').slice(offset))})`
+
+/** An empty field is told at the dot that shows it: the one after it, or the last. */
+const emptyField = (parts: readonly string[], index: number): string =>
+  ` (at ${goQuote(index === parts.length - 1 ? '.' : `.${parts.slice(index + 1).join('.')}`)})`
+
+function sixError(text: string): string {
+  const [, address = '', zone] = /^([^%]*)(?:%(.*))?$/s.exec(text) ?? []
+  if (zone === '') return 'zone must be a non-empty string'
+  let rest = address.startsWith('::') ? address.slice(2) : address
+  let ellipsis = address.startsWith('::')
+  let bytes = 0
+  while (bytes < 16 && (rest !== '' || bytes === 0)) {
+    const told = ` (at ${goQuote(rest)})`
+    const digits = /^[0-9a-fA-F]*/.exec(rest)?.[0] ?? ''
+    if (digits.length > 4) return `each group must have 4 or less digits${told}`
+    if (digits === '') return `each colon-separated field must have at least one digit${told}`
+    if (rest.charAt(digits.length) === '.') {
+      if (!ellipsis && bytes !== 12) return `embedded IPv4 address must replace the final 2 fields of the address${told}`
+      if (bytes > 12) return `too many hex fields to fit an embedded IPv4 at the end of the address${told}`
+      return fourError(rest)
+    }
+    bytes += 2
+    rest = rest.slice(digits.length)
+    if (rest === '') break
+    if (!rest.startsWith(':')) return `unexpected character, want colon (at ${goQuote(rest)})`
+    if (rest === ':') return `colon must be followed by more characters (at ${goQuote(rest)})`
+    rest = rest.slice(1)
+    if (!rest.startsWith(':')) continue
+    if (ellipsis) return `multiple :: in address (at ${goQuote(rest)})`
+    ellipsis = true
+    rest = rest.slice(1)
+    if (rest === '') break
+  }
+  if (rest !== '') return `trailing garbage after address (at ${goQuote(rest)})`
+  return bytes < 16 ? 'address string too short' : 'the :: must expand to at least one field of zeros'
+}
 
 function parseAddress(text: string): IPValue | CelError {
   const percent = text.indexOf('%')
@@ -128,8 +166,9 @@ function parsePrefix(text: string): CIDRValue | CelError {
   return new CIDRValue(new IPValue(ip.family, ip.value), Number(bits))
 }
 
+/** What is wrong with the address is not told. */
 function containsAddress(cidr: unknown, ip: IPValue | CelError): unknown {
-  return ip instanceof CelError ? ip : (cidr as CIDRValue).contains(ip)
+  return ip instanceof CelError ? noSuchOverload() : (cidr as CIDRValue).contains(ip)
 }
 
 function containsRange(outer: unknown, inner: CIDRValue | CelError): unknown {

@@ -64,7 +64,6 @@ function sum(name: string, work: (a: Quantity, b: Quantity) => Quantity): Return
 }
 
 export const quantityLibrary: Library = {
-  types: [quantityType],
   functions: [
     fn('quantity', [global('string_to_quantity', [STRING], quantityType, parse)]),
     fn('isQuantity', [global('is_quantity_string', [STRING], BOOL, (text) => parse(text) instanceof QuantityValue)]),

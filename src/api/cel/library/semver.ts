@@ -135,7 +135,6 @@ const order = (name: string, id: string, result: CelType, tell: (order: number) 
   ])
 
 export const semverLibrary: Library = {
-  types: [semverType],
   functions: [
     fn('semver', [
       global('string_to_semver', [STRING], semverType, (text) => read(text, false)),

@@ -10,7 +10,7 @@ import {
   typeType,
 } from '../types.ts'
 import {
-  CelError, type Duration, type Timestamp, intOf, isList, isMap, itemsOf, mapGet, mapSize, noSuchOverload, textLength, typeOf,
+  CelError, type Duration, type Timestamp, intOf, isList, isMap, itemsOf, mapGet, mapSize, noSuchOverload, textLength, typeOf, unsupported,
 } from '../values.ts'
 import { A, B, fn, global, method } from './define.ts'
 
@@ -144,7 +144,7 @@ const functions: readonly FunctionDeclaration[] = [
     return found instanceof CelError ? found : found !== undefined
   }),
   fn('size', sizes.flatMap(([id, type]) => [global(`size_${id}`, [type], INT), method(`${id}_size`, [type], INT)]),
-    (value) => sizeOf(value) ?? noSuchOverload('size')),
+    (value) => sizeOf(value) ?? unsupported(value, 'size')),
   fn('type', [global('type', [A], typeType(A))], (value) => typeOf(value)),
   conversion('bool', BOOL, [['bool_to_bool', BOOL], ['string_to_bool', STRING]], toBool),
   conversion('bytes', BYTES, [['bytes_to_bytes', BYTES], ['string_to_bytes', STRING]], toBytes),

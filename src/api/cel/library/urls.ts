@@ -41,7 +41,6 @@ const part = (name: string, id: string, read: (url: GoURL) => string): ReturnTyp
   fn(name, [method(id, [urlType], STRING, (value) => read((value as URLValue).url))])
 
 export const urlsLibrary: Library = {
-  types: [urlType],
   functions: [
     fn('url', [global('string_to_url', [STRING], urlType, parse)]),
     fn('isURL', [global('is_url_string', [STRING], BOOL, (text) => !('error' in parseRequestURL(text as string)))]),

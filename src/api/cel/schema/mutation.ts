@@ -18,7 +18,8 @@ export const mutationStructs: StructProvider = {
   find: (name) => (name === patch ? jsonPatchType : isObject(name) ? structType(name) : undefined),
   field: (struct, field) => {
     if (struct !== patch) return DYN
-    if (!patchFields.has(field)) return undefined
+    // Unknown fields have a type that nothing is assignable to.
+    if (!patchFields.has(field)) return structType('')
     return field === 'value' ? DYN : STRING
   },
   create: (name, fields) => {

@@ -25,6 +25,8 @@ function isPlain(schema: Schema): boolean {
 const convertedFormats = new Set(['duration', 'date', 'date-time', 'byte'])
 
 function plainSelf(schema: Schema): boolean {
+  // A null field counts as absent.
+  if (schema.nullable) return false
   if (schema.intOrString) return true
   if (schema.type === 'number') return false
   if (schema.type === 'array') return schema.listType === undefined || schema.listType === 'atomic'
@@ -88,7 +90,8 @@ class SchemaMap extends LazyMap {
   }
 
   has(key: string): boolean {
-    return Object.hasOwn(this.data, key) && this.schemaOf(key) !== undefined
+    if (!Object.hasOwn(this.data, key) || this.schemaOf(key) === undefined) return false
+    return this.schema.properties === undefined || this.data[key] !== null
   }
 
   get(key: string): unknown {
@@ -97,7 +100,7 @@ class SchemaMap extends LazyMap {
   }
 
   keys(): readonly string[] {
-    return Object.keys(this.data).filter((key) => this.schemaOf(key))
+    return Object.keys(this.data).filter((key) => this.has(key))
   }
 }
 

@@ -146,7 +146,6 @@ export const standardMacros: readonly Macro[] = [
   loop('all', 2, false, simpleName, allOf),
   loop('exists', 2, false, simpleName, anyOf),
   loop('exists_one', 2, false, simpleName, oneOf),
-  loop('existsOne', 2, false, simpleName, oneOf),
   loop('map', 2, false, identifier, mapTo),
   loop('map', 3, false, identifier, mapTo),
   loop('filter', 2, false, identifier, filterBy),

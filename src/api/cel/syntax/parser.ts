@@ -30,8 +30,14 @@ const literalTypes: readonly TokenType[] = [
 const operandTypes: readonly TokenType[] = ["'['", "'{'", "'('", "'.'", "'-'", "'!'", ...literalTypes]
 const elementTypes: readonly TokenType[] = ["'['", "']'", "'{'", "'('", "'.'", "','", "'-'", "'!'", "'?'", ...literalTypes]
 const entryTypes: readonly TokenType[] = ["'['", "'{'", "'}'", "'('", "'.'", "','", "'-'", "'!'", "'?'", ...literalTypes]
+const indexTypes: readonly TokenType[] = ["'['", "'{'", "'('", "'.'", "'-'", "'!'", "'?'", ...literalTypes]
 const fieldTypes: readonly TokenType[] = ["'}'", "','", "'?'", 'IDENTIFIER', 'ESC_IDENTIFIER']
 const argumentTypes: readonly TokenType[] = ["'['", "'{'", "'('", "')'", "'.'", "'-'", "'!'", ...literalTypes]
+
+/** What may come between operands. */
+const operators: ReadonlySet<TokenType> = new Set([
+  "'=='", "'!='", "'in'", "'<'", "'<='", "'>='", "'>'", "'&&'", "'||'", "'['", "'-'", "'?'", "'+'", "'*'", "'/'", "'%'",
+])
 
 const relations: Readonly<Partial<Record<TokenType, string>>> = {
   "'<'": '_<_', "'<='": '_<=_', "'>='": '_>=_', "'>'": '_>_', "'=='": '_==_', "'!='": '_!=_', "'in'": '@in',
@@ -64,6 +70,8 @@ class Parser {
   private readonly tokens: readonly Token[]
   private readonly macros: ReadonlyMap<string, Macro>
   private at = 0
+  /** The token at which the last error left off: what it causes next is not told. */
+  private failedAt = -1
   private depth = 0
 
   constructor(source: Source, options: ParseOptions) {
@@ -121,25 +129,76 @@ class Parser {
     const token = this.peek()
     if (token.type === type) return this.next()
     if (this.peek(1).type === type) {
-      this.syntaxError(token.offset, `extraneous input '${token.text}' expecting ${setText(set)}`)
+      if (this.failedAt !== this.at) this.syntaxError(token.offset, `extraneous input '${token.text}' expecting ${setText(set)}`)
       this.next()
       return this.next()
+    }
+    // A closing mark may be missed where what comes then may follow it.
+    if (set.length === 1 && (type === "')'" || type === "']'") && this.mayFollow(token.type)) {
+      this.syntaxError(token.offset, `missing ${type} at '${token.text}'`)
+      return token
     }
     this.syntaxError(token.offset, `mismatched input '${token.text}' expecting ${setText(set)}`)
     throw new Stop()
   }
 
-  /** Sees to it that an operand comes next, skipping what cannot begin one. */
-  private expectOperand(set: readonly TokenType[] = operandTypes): void {
+  /** Sees to it that an operand comes next, skipping what cannot begin one; false when there is none here. */
+  private expectOperand(set: readonly TokenType[] = operandTypes): boolean {
     for (;;) {
       const token = this.peek()
-      if (set.includes(token.type)) return
+      if (set.includes(token.type)) return true
       const extra = set.includes(this.peek(1).type)
       const problem = extra ? 'extraneous' : 'mismatched'
       this.syntaxError(token.offset, `${problem} input '${token.text}' expecting ${setText(set)}`)
       if (token.type === '<EOF>') throw new Stop()
-      this.next()
+      if (extra || operators.has(token.type)) this.next()
+      else {
+        this.skip()
+        this.failedAt = this.at
+        return false
+      }
     }
+  }
+
+  /** Whether an operand may be over before a token. */
+  private mayFollow(type: TokenType): boolean {
+    if (type === '<EOF>') return this.closers.length === 0
+    return operators.has(type) || this.closers.includes(type) || (type === "','" && this.closers.length > 0)
+  }
+
+  /** Goes on to where parsing may go on. */
+  private skip(): void {
+    while (this.peek().type !== '<EOF>' && !this.mayFollow(this.peek().type)) this.next()
+  }
+
+  /** Between elements: a comma, or what ends them; true when that was it. */
+  private separated(closer: TokenType): boolean {
+    const set: readonly TokenType[] = [closer, "','"]
+    if (!set.includes(this.peek().type) && set.includes(this.peek(1).type)) {
+      const token = this.next()
+      this.syntaxError(token.offset, `extraneous input '${token.text}' expecting ${setText(set)}`)
+    }
+    if (this.take(closer)) return true
+    this.expect("','", set)
+    return this.ended(closer)
+  }
+
+  /** Whether a list that ended with a comma is over. */
+  private ended(closer: TokenType): boolean {
+    if (this.take(closer)) return true
+    if (this.peek().type !== '<EOF>' || this.closers.length > 0) return false
+    this.syntaxError(this.peek().offset, `missing ${closer} at '<EOF>'`)
+    throw new Stop()
+  }
+
+  /** What is open, and would end here. */
+  private readonly closers: TokenType[] = []
+
+  private inside<T>(closer: TokenType, work: () => T): T {
+    this.closers.push(closer)
+    const result = work()
+    this.closers.pop()
+    return result
   }
 
   private enter(): void {
@@ -197,12 +256,17 @@ class Parser {
   }
 
   private unary(): Expr {
-    this.expectOperand()
+    if (!this.expectOperand()) return this.nothing()
     const token = this.peek()
     if (token.type === "'!'") return this.prefixed("'!'", '!_')
     const number = this.peek(1).type
     if (token.type === "'-'" && number !== 'NUM_INT' && number !== 'NUM_FLOAT') return this.prefixed("'-'", '-_')
     return this.member()
+  }
+
+  /** What stands for an operand that is not there. */
+  private nothing(): Expr {
+    return { kind: 'literal', id: this.id(this.peek().offset), value: null }
   }
 
   private prefixed(type: TokenType, fn: string): Expr {
@@ -211,6 +275,10 @@ class Parser {
     while (this.take(type)) count++
     const token = this.peek()
     if (!operandTypes.includes(token.type) || token.type === "'-'" || token.type === "'!'") {
+      if (token.type === '<EOF>' && type === "'!'") {
+        this.syntaxError(token.offset, `extraneous input '<EOF>' expecting ${setText(operandTypes)}`)
+        throw new Stop()
+      }
       if (token.type === '<EOF>') this.syntaxError(token.offset, `no viable alternative at input '${first.text}'`)
       this.expectOperand()
     }
@@ -235,6 +303,7 @@ class Parser {
     const dot = this.next()
     const optional = this.take("'?'")
     const name = this.fieldName(dot, optional)
+    if (!name) return operand
     const open = this.peek()
     if (open.type === "'('" && !optional && name.type === 'IDENTIFIER') {
       this.next()
@@ -248,7 +317,7 @@ class Parser {
     return { kind: 'call', id, fn: '_?._', target: undefined, args: [operand, field] }
   }
 
-  private fieldName(dot: Token, optional: Token | undefined): Token {
+  private fieldName(dot: Token, optional: Token | undefined): Token | undefined {
     const token = this.peek()
     if (token.type === 'IDENTIFIER') return this.next()
     if (token.type === 'ESC_IDENTIFIER') {
@@ -257,13 +326,15 @@ class Parser {
     }
     if (optional) {
       this.syntaxError(token.offset, `mismatched input '${token.text}' expecting {IDENTIFIER, ESC_IDENTIFIER}`)
+      this.issue(token.offset, 'unsupported ident kind')
     } else if (["'true'", "'false'", "'null'"].includes(token.type)) {
       this.syntaxError(token.offset, `mismatched input '${token.text}' expecting IDENTIFIER`)
     } else {
       const seen = token.type === '<EOF>' ? '' : this.source.text.slice(dot.offset + 1, token.offset + token.text.length)
       this.syntaxError(token.offset, `no viable alternative at input '.${seen}'`)
     }
-    throw new Stop()
+    if (this.peek().type !== "'.'") this.skip()
+    return undefined
   }
 
   private indexed(operand: Expr): Expr {
@@ -271,7 +342,8 @@ class Parser {
     const optional = this.take("'?'")
     if (optional && !this.options.optionalSyntax) this.issue(open.offset, "unsupported syntax '[?'")
     const id = this.id(open.offset)
-    const index = this.expression()
+    if (!optional && this.peek().type === '<EOF>') this.expectOperand(indexTypes)
+    const index = this.inside("']'", () => this.expression())
     this.expect("']'")
     return this.call(id, optional ? '_[?_]' : '_[_]', undefined, [operand, index])
   }
@@ -280,9 +352,9 @@ class Parser {
     const args: Expr[] = []
     if (this.take("')'")) return args
     this.expectOperand(argumentTypes)
-    do args.push(this.expression())
+    do args.push(this.inside("')'", () => this.expression()))
     while (this.take("','"))
-    this.expect("')'", ["')'", "','"])
+    this.expect("')'")
     return args
   }
 
@@ -290,7 +362,7 @@ class Parser {
     const token = this.next()
     switch (token.type) {
       case "'('": {
-        const inner = this.expression()
+        const inner = this.inside("')'", () => this.expression())
         this.expect("')'")
         return inner
       }
@@ -307,15 +379,12 @@ class Parser {
     const id = this.id(open.offset)
     const elements: Expr[] = []
     const optional: number[] = []
+    if (this.peek().type === "','" && this.peek(1).type === "']'") this.next()
     while (!this.take("']'")) {
-      if (elements.length > 0) {
-        this.expect("','", ["']'", "','"])
-        if (this.take("']'")) break
-      }
+      if (elements.length > 0 && this.separated("']'")) break
       this.expectOperand(elementTypes)
       if (this.optional()) optional.push(elements.length)
-      elements.push(this.expression())
-      if (this.peek().type === '<EOF>') this.expect("']'", ["']'", "','"])
+      elements.push(this.inside("']'", () => this.expression()))
     }
     return { kind: 'list', id, elements, optional }
   }
@@ -329,16 +398,16 @@ class Parser {
   private map(open: Token): Expr {
     const id = this.id(open.offset)
     const entries: MapEntry[] = []
+    if (this.peek().type === "','" && this.peek(1).type === "'}'") this.next()
     while (!this.take("'}'")) {
-      if (entries.length > 0) {
-        this.expect("','", ["'}'", "','"])
-        if (this.take("'}'")) break
-      }
+      if (entries.length > 0 && this.separated("'}'")) break
       this.expectOperand(entryTypes)
       const optional = this.optional()
-      const key = this.expression()
+      const key = this.inside("'}'", () => this.expression())
+      if (optional && this.peek().type === "'}'") continue
       const colon = this.expect("':'")
-      entries.push({ id: this.id(colon.offset), key, value: this.expression(), optional })
+      const value = this.inside("'}'", () => this.expression())
+      entries.push({ id: this.id(colon.offset), key, value, optional })
     }
     return { kind: 'map', id, entries }
   }
@@ -380,11 +449,8 @@ class Parser {
     const id = this.id(this.next().offset)
     const fields: FieldInit[] = []
     while (!this.take("'}'")) {
-      if (fields.length > 0) {
-        this.expect("','", ["'}'", "','"])
-        if (this.take("'}'")) break
-      }
-      this.expectOperand(fieldTypes)
+      if (fields.length > 0 && this.separated("'}'")) break
+      if (!this.inside("'}'", () => this.expectOperand(fieldTypes))) throw new Stop()
       const optional = this.optional()
       const field = this.next()
       if (field.type === 'ESC_IDENTIFIER' && !this.options.escapedIdentifiers) {
@@ -392,7 +458,7 @@ class Parser {
       }
       const colon = this.expect("':'")
       const at = this.id(colon.offset)
-      fields.push({ id: at, name: fieldText(field), value: this.expression(), optional })
+      fields.push({ id: at, name: fieldText(field), value: this.inside("'}'", () => this.expression()), optional })
     }
     return { kind: 'struct', id, name, fields }
   }
