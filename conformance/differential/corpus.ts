@@ -9,6 +9,8 @@ export interface Case {
   readonly name: string
   /** Created with dryRun; really, when changes follow. */
   readonly object: Fields
+  /** Definitions that are created first, whose kinds are waited for. */
+  readonly setup?: readonly Fields[]
   /** Merge patches, each tried on the created object with dryRun. */
   readonly patches?: readonly Fields[]
   /** Merge patches of a subresource, each really made. */

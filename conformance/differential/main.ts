@@ -50,9 +50,21 @@ async function both(servers: readonly [Server, Server], send: (url: string) => P
   return Promise.all([send(servers[0].url), send(servers[1].url)])
 }
 
+async function served(url: string, path: string): Promise<Answer> {
+  for (let i = 0; ; i++) {
+    const answer = await request(url, token, 'GET', path)
+    if (answer.code === 200 || i > 100) return answer
+    await new Promise((done) => setTimeout(done, 100))
+  }
+}
+
 async function runCase(entry: Case, servers: readonly [Server, Server], tally: Tally): Promise<void> {
   const path = pathOf(entry.object)
   const dry = '?dryRun=All&fieldManager=differential'
+  for (const object of entry.setup ?? []) {
+    report(`${entry.name}, setup`, await both(servers, (url) => request(url, token, 'POST', pathOf(object), object)), tally)
+    await both(servers, (url) => served(url, path))
+  }
   for (const [i, patch] of [{}, ...entry.variants ?? []].entries()) {
     const object = variant(entry.object, patch)
     const name = i === 0 ? entry.name : `${entry.name} + ${JSON.stringify(patch)}`

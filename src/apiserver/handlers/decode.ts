@@ -2,7 +2,8 @@
  * A request's body as an object of the stored version: checked for its kind, read by its schema, converted, defaulted.
  * Upstream: the serializer's part of endpoints/handlers/{create,update}.go.
  */
-import { badRequest } from '../../api/meta/errors.ts'
+import { badRequest, invalid } from '../../api/meta/errors.ts'
+import { fieldInvalid } from '../../api/meta/field-errors.ts'
 import { goQuote } from '../../api/meta/go-text.ts'
 import type { GroupVersionKind, KubeObject } from '../../api/meta/object.ts'
 import { parseApiVersion } from '../../api/meta/object.ts'
@@ -84,6 +85,7 @@ function checkKind(body: RequestBody, expected: BodyKind, registry: ResourceRegi
   const wanted = apiVersion(expected)
   const given = typeof object.apiVersion === 'string' && object.apiVersion !== '' ? object.apiVersion : wanted
   const kind = typeof object.kind === 'string' && object.kind !== '' ? object.kind : expected.kind
+  if (kind !== expected.kind && given === wanted && expected.schema.name === undefined) throw wrongCustomKind(object, kind, expected)
   if (kind !== expected.kind || parseApiVersion(given).group !== expected.group) {
     throw wrongKind(kind, given, expected, registry)
   }
@@ -94,6 +96,12 @@ function checkKind(body: RequestBody, expected: BodyKind, registry: ResourceRegi
     throw badRequest(`the API version in the data (${given}) does not match the expected API version (${wanted})`)
   }
   return value as KubeObject
+}
+
+/** Custom kinds are read whatever they call themselves, and refused when they are checked. */
+function wrongCustomKind(object: Record<string, unknown>, kind: string, { group, kind: expected }: BodyKind): Error {
+  const { name } = (object.metadata ?? {}) as { name?: unknown }
+  return invalid({ group, kind }, typeof name === 'string' ? name : '', [fieldInvalid('kind', kind, `must be ${expected}`)])
 }
 
 /** The beginning of a body in messages: as text when it is an object, in hex otherwise. */

@@ -2,7 +2,11 @@
 import type {
   CustomResourceDefinition, CustomResourceDefinitionVersion,
 } from '../../../api/generated/types/apiextensions-v1.ts'
+import { hasRules, validateRules } from '../../../api/cel/rules/validate.ts'
 import type { FieldError } from '../../../api/meta/errors.ts'
+import { fieldInvalid } from '../../../api/meta/field-errors.ts'
+import { goQuote } from '../../../api/meta/go-text.ts'
+import { isQualifiedName } from '../../../api/meta/names.ts'
 import type { KubeObject } from '../../../api/meta/object.ts'
 import { validateEmbedded } from '../../../api/schema/embedded.ts'
 import { type JSONSchemaProps, schemaFromJSON } from '../../../api/schema/json-schema.ts'
@@ -10,7 +14,7 @@ import { validateListTypes } from '../../../api/schema/list-types.ts'
 import type { Schema } from '../../../api/schema/schema.ts'
 import { validateValue } from '../../../api/schema/validate.ts'
 import { atPath } from '../../registry/equal.ts'
-import type { ResourceDefinition, ScaleDefinition, VersionConversion } from '../../resources/define.ts'
+import type { ResourceDefinition, ScaleDefinition, StrategyContext, VersionConversion } from '../../resources/define.ts'
 import type { ObjectConverter } from '../../resources/converter.ts'
 import { customColumns } from './columns.ts'
 import { renamed } from './conversion.ts'
@@ -41,14 +45,14 @@ export function definitionOf(crd: CustomResourceDefinition, converterFor?: Conve
     columns: customColumns(stored.additionalPrinterColumns),
     selectableFields: selectableFields(stored),
     ...(stored.subresources?.status === undefined ? {} : {
-      subresources: { status: { writes: ['status'], validateUpdate: (object, old) => validateObject(object, schema, old) } },
+      subresources: { status: { writes: ['status'], validateUpdate: (object, old, context) => validateStatus(object, schema, old, context) } },
     }),
     ...(scale === undefined ? {} : { scale }),
-    validate: (object) => validateObject(object, schema, undefined),
-    validateUpdate: (object, old) => validateObject(object, schema, old),
+    validate: (object, context) => validateObject(object, schema, undefined, context),
+    validateUpdate: (object, old, context) => validateObject(object, schema, old, context),
     ...(spec.conversion?.strategy === 'Webhook' && converterFor !== undefined
       ? { converter: converterFor(crd, new Map(spec.versions.map((version) => [version.name, schemaOfVersion(crd, version)]))) } : {}),
-    ...(stored.deprecated === true ? { warnings: () => [deprecation(crd, stored)] } : {}),
+    warnings: (object, old) => [...(stored.deprecated === true ? [deprecation(crd, stored)] : []), ...finalizerWarnings(object, old)],
   }
 }
 
@@ -96,10 +100,47 @@ function fieldText(value: unknown): string {
   return value === undefined || value === null ? '' : typeof value === 'string' ? value : JSON.stringify(value)
 }
 
-function* validateObject(object: KubeObject, schema: Schema, old: KubeObject | undefined): Iterable<FieldError> {
-  yield* validateValue(object, schema, old === undefined ? {} : { old })
-  yield* validateListTypes(object, schema)
-  yield* validateEmbedded(object, schema)
+function validateObject(object: KubeObject, schema: Schema, old: KubeObject | undefined, { warn }: StrategyContext): FieldError[] {
+  return withRules(object, schema, old, warn, [
+    ...validateValue(object, schema, old === undefined ? {} : { old }), ...validateEmbedded(object, schema), ...listErrors(object, schema, old),
+  ])
+}
+
+function validateStatus(object: KubeObject, schema: Schema, old: KubeObject, { warn }: StrategyContext): FieldError[] {
+  const status = schema.properties?.['status']
+  const own = status === undefined || object['status'] === undefined ? [] : validateValue(object['status'], status, { old: old['status'], path: 'status' })
+  return withRules(object, schema, old, warn, [...own, ...listErrors(object, schema, old)])
+}
+
+/** Duplicates are let be where there were some before. */
+function listErrors(object: KubeObject, schema: Schema, old: KubeObject | undefined): FieldError[] {
+  const wrong = [...validateListTypes(object, schema)]
+  return wrong.length > 0 && old !== undefined && [...validateListTypes(old, schema)].length > 0 ? [] : wrong
+}
+
+const blocking: ReadonlySet<string> = new Set([
+  'FieldValueNotSupported', 'FieldValueRequired', 'FieldValueTooLong', 'FieldValueTooMany', 'FieldValueTypeInvalid',
+])
+
+/** Rules are only asked about objects that have the form which they reckon with. */
+function withRules(object: KubeObject, schema: Schema, old: KubeObject | undefined, warn: (text: string) => void, errors: FieldError[]): FieldError[] {
+  if (!hasRules(schema)) return errors
+  if (!errors.some(({ type }) => blocking.has(type))) return [...errors, ...validateRules(object, schema, old === undefined ? {} : { old, warn })]
+  const text = 'some validation rules were not checked because the object was invalid; correct the existing errors to complete validation'
+  return [...errors, fieldInvalid('<nil>', null, text)]
+}
+
+const standardFinalizers = ['orphan', 'foregroundDeletion', 'kubernetes']
+
+/** Finalizers of custom objects may be named in any way, but some are better than others. */
+function* finalizerWarnings({ metadata }: KubeObject, old: KubeObject | undefined): Iterable<string> {
+  const before = old?.metadata.finalizers ?? []
+  for (const name of [...new Set(metadata.finalizers ?? [])].filter((added) => !before.includes(added)).sort()) {
+    const head = `metadata.finalizers: ${goQuote(name)}: `
+    for (const why of isQualifiedName(name)) yield head + why
+    if (name.includes('/') || standardFinalizers.includes(name)) continue
+    yield `${head}prefer a domain-qualified finalizer name ${name.includes('.') ? 'including a path (/) ' : ''}to avoid accidental conflicts with other finalizer writers`
+  }
 }
 
 function deprecation(crd: CustomResourceDefinition, version: CustomResourceDefinitionVersion): string {

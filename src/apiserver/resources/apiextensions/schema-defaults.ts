@@ -1,4 +1,5 @@
 /** Defaults must be valid and known where they stand (apiextensions-apiserver schema/defaulting/validation.go). */
+import { validateRules } from '../../../api/cel/rules/validate.ts'
 import type { FieldError } from '../../../api/meta/errors.ts'
 import { aggregateText, childPath, fieldInvalid, keyPath } from '../../../api/meta/field-errors.ts'
 import { jsonEqual } from '../../../api/meta/json-equal.ts'
@@ -56,5 +57,10 @@ function* valueErrors(schema: JSONSchemaProps, { path }: Place, pruned: boolean)
     yield fieldInvalid(at, schema.default, 'must not have unknown fields')
   }
   const embedded = [...validateEmbedded(schema.default, shape, at)]
-  yield* embedded.length > 0 ? embedded : validateValue(schema.default, shape, { path: at })
+  const wrong = embedded.length > 0 ? embedded : validateValue(schema.default, shape, { path: at })
+  yield* wrong
+  if (wrong.length > 0) return
+  // As it stays, and as it comes new.
+  const broken = validateRules(schema.default, shape, { old: schema.default, path: at, root: false })
+  yield* broken.length > 0 ? broken : validateRules(schema.default, shape, { path: at, root: false })
 }

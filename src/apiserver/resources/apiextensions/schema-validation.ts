@@ -7,6 +7,7 @@ import { type JSONSchemaProps, schemaFromJSON } from '../../../api/schema/json-s
 import { pruneUnknown } from '../../../api/schema/prune.ts'
 import { validateStructural } from '../../../api/schema/structural.ts'
 import { type InternalSpec, internalSpec, shownSchema } from './internal.ts'
+import { ruleErrors } from './rule-errors.ts'
 import { defaultErrors } from './schema-defaults.ts'
 import { type SchemaRuleOptions, mapListKeyErrors, nonAtomicItems, schemaRuleErrors, schemasIn } from './schema-rules.ts'
 
@@ -91,11 +92,15 @@ export function* schemaErrors(
   if (schema.nullable === true) yield fieldForbidden(childPath(path, 'openAPIV3Schema.nullable'), 'nullable cannot be true at the root')
   const at = childPath(path, 'openAPIV3Schema')
   const rules = schemaRuleErrors(schema, at, options)
+  let formed = false
   if (options.structural && !rules.some(isConversionError)) {
     const structural = validateStructural(schema, at)
-    yield* structural.length > 0 ? structural : defaultErrors(schema, at, options.prunedDefaults)
+    const wrong = structural.length > 0 ? structural : defaultErrors(schema, at, options.prunedDefaults)
+    formed = wrong.length === 0
+    yield* wrong
   }
   yield* rules
+  if (formed && rules.length === 0) yield* ruleErrors(schemaFromJSON(schema), at)
 }
 
 /** What upstream cannot even read as a structural schema it tells by these rules alone. */
