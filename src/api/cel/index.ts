@@ -16,6 +16,7 @@
  *     const declaration = declareSchema(schema, 'selfType', true)
  *     const env = kubernetesEnvironment({ variables: { self: declaration.type }, structs: [schemaProvider(declaration)] })
  *     program.evaluate({ self: schemaValue(object, schema, true) })
+ *     estimateCost(compiled.checked, schemaSizes(declaration)).max    // what the rule may cost at most
  *
  * Where expressions may ask the authorizer, whose answer may take time, evaluate inside resuming():
  *
@@ -43,7 +44,9 @@ export type { StructProvider } from './checker/declarations.ts'
 export { formatValue } from './eval/format.ts'
 export { toJSON } from './eval/json.ts'
 export { declareSchema, schemaProvider, type Declaration } from './schema/declare.ts'
+export { schemaSizes } from './schema/sizes.ts'
 export { schemaValue } from './schema/values.ts'
+export { estimateCost, type SizeOf } from './cost/estimate.ts'
 export { jsonPatchType, misplacedTypes, mutationStructs, objectType } from './schema/mutation.ts'
 export { resuming } from './eval/suspend.ts'
 export {

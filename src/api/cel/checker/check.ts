@@ -183,7 +183,8 @@ class Checker {
     const name = field.kind === 'literal' ? String(field.value) : ''
     const type = this.selectField(expr, operand, name, true)
     this.set(expr, substitute(this.known, type, false))
-    this.references[expr.id] = { overloads: [] }
+    const fn = this.scope.function(expr.fn)
+    if (fn) this.references[expr.id] = { overloads: fn.overloads, fn }
   }
 
   private resolve(expr: Call, fn: FunctionDeclaration, target: readonly Expr[]): void {

@@ -33,9 +33,9 @@ export const MAX_REQUEST_SIZE = 3 * 1024 * 1024
 
 const MAX_DURATION = 32
 const DATE_SIZE = 12
-const MIN_DATE_TIME = 22
-const MAX_DATE_TIME = 29
-const MIN_DURATION = 2
+const MIN_DATE_TIME = 21
+const MAX_DATE_TIME = 32
+const MIN_DURATION = 3
 
 const simple = (type: CelType, minSize: number, maxElements?: number): Declaration =>
   maxElements === undefined ? { type, minSize } : { type, minSize, maxElements }

@@ -7,6 +7,8 @@ import {
   DYN, type Environment, INT, STRING, declareSchema, kubernetesEnvironment, mutationStructs, optionalType, schemaProvider,
   schemaValue,
 } from '../index.ts'
+import { type SizeOf, estimateCost } from '../cost/estimate.ts'
+import { schemaSizes } from '../schema/sizes.ts'
 import { CelType } from '../types.ts'
 import {
   Double, Duration, Optional, Timestamp, Uint, adapt, isInt, isList, isMap, itemsOf, mapGet, mapKeys, some, typeOf,
@@ -57,6 +59,7 @@ export function tagged(value: unknown): unknown {
 interface Prepared {
   readonly env: Environment
   readonly variables: Readonly<Record<string, unknown>>
+  readonly sizeOf: SizeOf
 }
 
 /** The environments and variables that upstream was asked in. */
@@ -68,9 +71,9 @@ export function prepare(data: Expressions): Readonly<Record<Group, Prepared>> {
   const variables = { object: DYN, n: INT, s: STRING }
   const values = { object: data.object, n: 4, s: 'text' }
   return {
-    dynamic: { env: kubernetesEnvironment({ variables }), variables: values },
+    dynamic: { env: kubernetesEnvironment({ variables }), variables: values, sizeOf: () => undefined },
     mutation: {
-      env: kubernetesEnvironment({ variables, structs: [mutationStructs], mutation: true }), variables: values,
+      env: kubernetesEnvironment({ variables, structs: [mutationStructs], mutation: true }), variables: values, sizeOf: () => undefined,
     },
     typed: {
       env: kubernetesEnvironment({
@@ -78,16 +81,18 @@ export function prepare(data: Expressions): Readonly<Record<Group, Prepared>> {
         structs: [schemaProvider(declaration)],
       }),
       variables: { self, oldSelf: some(self) },
+      sizeOf: schemaSizes(declaration),
     },
   }
 }
 
 /** Our verdict. */
-export function judge({ env, variables }: Prepared, expression: string): Verdict {
+export function judge({ env, variables, sizeOf }: Prepared, expression: string): Verdict {
   const compiled = env.compile(expression)
   if (!compiled.ok) return { [compiled.stage]: compiled.message }
   const type = typeName(compiled.type)
   const result = compiled.program.evaluate(variables)
-  const verdict = { type, cost: result.cost }
+  const { min, max } = estimateCost(compiled.checked, sizeOf)
+  const verdict = { type, cost: result.cost, min: String(min), max: String(max) }
   return result.ok ? { ...verdict, value: tagged(result.value) } : { ...verdict, error: result.error }
 }
