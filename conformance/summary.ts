@@ -12,7 +12,7 @@ export interface TestResult {
 export function readJunit(xml: string): TestResult[] {
   const out: TestResult[] = []
   for (const [, attributes, rest] of xml.matchAll(/<testcase ([^>]*?)(?:\/>|>([\s\S]*?)<\/testcase>)/g)) {
-    const name = unescape(/(?:^|\s)name="([^"]*)"/.exec(attributes!)?.[1] ?? '').replace(/^\[It\] /, '')
+    const name = unescape(/(?:^|\s)name="([^"]*)"/.exec(attributes!)?.[1] ?? '').replace(/^\[It\] /, '').replace(/ \[sig-[^\]]*\]$/, '')
     const status = /status="([^"]*)"/.exec(attributes!)?.[1]
     if (status === 'skipped' || name.startsWith('[Synchronized') || name.startsWith('[Report')) continue
     const seconds = Number(/time="([^"]*)"/.exec(attributes!)?.[1] ?? 0)

@@ -44,7 +44,7 @@ async function vitest(name: string, config: string): Promise<Count> {
 }
 
 async function conformance(): Promise<Count> {
-  const code = await run(join(root, 'hack/conformance'), ['--slice', 'quick', '--name', `quick-${process.pid}`])
+  const code = await run(join(root, 'hack/conformance'), ['--slice', 'quick', '--sample', '6', '--retry', '--name', `quick-${process.pid}`])
   const junit = join(root, 'conformance/results/junit.xml')
   if (!existsSync(junit)) return { passed: 0, failed: 1 }
   const { readJunit } = await import('../conformance/summary.ts')
