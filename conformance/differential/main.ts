@@ -1,8 +1,8 @@
 /**
  * Sends the corpus to upstream's kube-apiserver and to ours and prints where the answers differ:
  * `node conformance/differential/main.ts [part of a case's name] [--keep]`. With OURS and THEIRS set to URLs of servers
- * that run already (started with --keep), none are started. `--record` keeps upstream's refusals of new objects in
- * recorded.json, which replay.test.ts holds our definitions to.
+ * that run already (started with --keep), none are started. `--record` keeps upstream's refusals of new objects, a
+ * file in recorded/ for each file of the corpus, which replay.test.ts holds our definitions to.
  */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -58,6 +58,11 @@ async function served(url: string, path: string): Promise<Answer> {
   }
 }
 
+/** Nothing stays, for servers that are kept. */
+async function remove(servers: readonly [Server, Server], item: string): Promise<void> {
+  await both(servers, (url) => request(url, token, 'DELETE', `${item}?gracePeriodSeconds=0&propagationPolicy=Background`))
+}
+
 async function runCase(entry: Case, servers: readonly [Server, Server], tally: Tally): Promise<void> {
   const path = pathOf(entry.object)
   const dry = '?dryRun=All&fieldManager=differential'
@@ -74,9 +79,12 @@ async function runCase(entry: Case, servers: readonly [Server, Server], tally: T
     report(name, answers, tally)
   }
   if (entry.patches === undefined && entry.status === undefined) return
-  const created = await both(servers, (url) => request(url, token, 'POST', path, entry.object))
-  if (created.some((answer) => answer.code !== 201)) return
   const item = `${path}/${(entry.object.metadata as { name: string }).name}`
+  const created = await both(servers, (url) => request(url, token, 'POST', path, entry.object))
+  if (created.some((answer) => answer.code !== 201)) {
+    await remove(servers, item)
+    return
+  }
   for (const patch of entry.status ?? []) {
     const answers = await both(servers, (url) => request(url, token, 'PATCH', `${item}/status`, patch, mergePatch))
     report(`${entry.name}, status ${JSON.stringify(patch)}`, answers, tally)
@@ -87,7 +95,7 @@ async function runCase(entry: Case, servers: readonly [Server, Server], tally: T
       request(url, token, 'PATCH', item + dry, wirePatch(url === servers[0].url ? ours! : theirs!, patch), mergePatch)
     report(`${entry.name}, patch ${JSON.stringify(patch)}`, await both(servers, send), tally)
   }
-  await both(servers, (url) => request(url, token, 'DELETE', `${item}?gracePeriodSeconds=0&propagationPolicy=Background`))
+  await remove(servers, item)
 }
 
 async function main(): Promise<void> {
@@ -105,7 +113,10 @@ async function main(): Promise<void> {
     for (const entry of loadCorpus(join(import.meta.dirname, 'corpus'), only)) await runCase(entry, servers, tally)
     console.log(`${tally.compared} answers compared, ${tally.different} different`)
     if (process.argv.includes('--record')) {
-      writeFileSync(join(import.meta.dirname, 'recorded.json'), `${JSON.stringify(tally.recorded, undefined, 1)}\n`)
+      const byFile = Object.groupBy(Object.entries(tally.recorded), ([name]) => name.slice(0, name.indexOf(':')))
+      for (const [file, entries = []] of Object.entries(byFile)) {
+        writeFileSync(join(import.meta.dirname, 'recorded', `${file}.json`), `${JSON.stringify(Object.fromEntries(entries), undefined, 1)}\n`)
+      }
     }
     if (process.argv.includes('--keep')) await new Promise((done) => process.once('SIGINT', done))
     if (tally.different > 0) process.exitCode = 1

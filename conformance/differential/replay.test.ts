@@ -1,5 +1,5 @@
 /** The corpus' new objects against our definitions alone, with the refusals that upstream's kube-apiserver gave. */
-import { readFileSync } from 'node:fs'
+import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { featureGates } from '../../src/api/generated/feature-gates.ts'
@@ -15,7 +15,8 @@ import { causesOf } from './compare.ts'
 import { loadCorpus, variant } from './corpus.ts'
 
 const here = import.meta.dirname
-const recorded = JSON.parse(readFileSync(join(here, 'recorded.json'), 'utf8')) as Record<string, readonly string[]>
+const recorded = Object.assign({}, ...readdirSync(join(here, 'recorded'))
+  .map((file) => JSON.parse(readFileSync(join(here, 'recorded', file), 'utf8')) as unknown)) as Record<string, readonly string[]>
 const context: StrategyContext = {
   user: { name: 'admin', groups: ['system:masters'] }, now: new Date('2026-01-01T00:00:00Z'), subresource: '',
   feature: (name) => featureGates[name]?.default ?? false, warn: () => undefined,

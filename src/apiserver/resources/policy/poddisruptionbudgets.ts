@@ -2,11 +2,14 @@ import type { PodDisruptionBudget } from '../../../api/generated/types/policy-v1
 import { builtin, statusSubresource } from '../builtin.ts'
 import { ageColumn, integer, nameColumn, text } from '../columns.ts'
 import { freshStatus } from '../status.ts'
+import { validateBudget, validateBudgetStatus, validateBudgetUpdate } from './validation.ts'
 
 export const podDisruptionBudgets = builtin<PodDisruptionBudget>({
   group: 'policy', version: 'v1', resource: 'poddisruptionbudgets',
   prepareForCreate: freshStatus(() => ({ disruptionsAllowed: 0, currentHealthy: 0, desiredHealthy: 0, expectedPods: 0 })),
-  subresources: { status: statusSubresource() },
+  validate: validateBudget,
+  validateUpdate: validateBudgetUpdate,
+  subresources: { status: statusSubresource({ validateUpdate: validateBudgetStatus }) },
   columns: [
     nameColumn(),
     text('Min Available', (o) => String(o.spec?.minAvailable ?? 'N/A')),

@@ -1,6 +1,7 @@
 import type { ClusterRole } from '../../../api/generated/types/rbac-v1.ts'
 import { builtin } from '../builtin.ts'
 import { rbacGroup } from './subjects.ts'
+import { validateClusterRole, validateClusterRoleUpdate } from './validation.ts'
 
 export const clusterRoles = builtin<ClusterRole>({
   group: rbacGroup, version: 'v1', resource: 'clusterroles',
@@ -8,4 +9,6 @@ export const clusterRoles = builtin<ClusterRole>({
   createOnUpdate: true,
   nameFormat: 'path-segment',
   generationFields: [],
+  validate: validateClusterRole,
+  validateUpdate: validateClusterRoleUpdate,
 })

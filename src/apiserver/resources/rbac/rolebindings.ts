@@ -1,6 +1,7 @@
 import type { RoleBinding } from '../../../api/generated/types/rbac-v1.ts'
 import { builtin } from '../builtin.ts'
 import { bindingColumns, defaultBinding, rbacGroup } from './subjects.ts'
+import { validateRoleBinding, validateRoleBindingUpdate } from './validation.ts'
 
 export const roleBindings = builtin<RoleBinding>({
   group: rbacGroup, version: 'v1', resource: 'rolebindings',
@@ -8,6 +9,8 @@ export const roleBindings = builtin<RoleBinding>({
   createOnUpdate: true,
   nameFormat: 'path-segment',
   generationFields: [],
+  validate: validateRoleBinding,
+  validateUpdate: validateRoleBindingUpdate,
   default: defaultBinding,
   columns: bindingColumns,
 })
