@@ -40,6 +40,7 @@ import { statefulSetController } from './statefulset/index.ts'
 import { type Periodic, startPeriodic } from './shared/periodic.ts'
 import { taintEvictionController } from './taint-eviction/index.ts'
 import { tokenCleanerController } from './token-cleaner/index.ts'
+import { policyStatusController } from './validatingadmissionpolicy-status/index.ts'
 import { ttlController } from './ttl/index.ts'
 import { ttlAfterFinishedController } from './ttl-after-finished/index.ts'
 
@@ -112,6 +113,7 @@ export const controllers: readonly ControllerEntry[] = [
     ({ rootCA }) => (rootCA === undefined ? undefined : reconciler(rootCaPublisher(rootCA)))),
   configured('kube-apiserver-serving-clustertrustbundle-publisher-controller', 'kube-apiserver-serving-clustertrustbundle-publisher',
     ({ rootCA }) => (rootCA === undefined ? undefined : trustBundlePublisher(rootCA)), { gate: 'ClusterTrustBundle' }),
+  configured('validatingadmissionpolicy-status-controller', 'validatingadmissionpolicy-status-controller', (_options, client) => policyStatusController(client)),
   // Last, so that it finds the others' informers and shares them.
   { name: garbageCollectorName, account: 'generic-garbage-collector', start: (context) => startGarbageCollector(context) },
 ]

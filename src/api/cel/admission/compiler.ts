@@ -1,6 +1,7 @@
 /** Expressions of admission, compiled with upstream's texts for what is wrong (admission/plugin/cel/{compile,composition}.go). */
 import {
-  type CelType, DYN, type Environment, type Program, authorizerType, kubernetesEnvironment, mutationStructs, resourceCheckType,
+  type CelType, DYN, type Declaration, type Environment, type Program, authorizerType, kubernetesEnvironment, mutationStructs, resourceCheckType,
+  schemaProvider,
 } from '../index.ts'
 import { admissionStructs, namespaceType, requestType, variablesStruct, variablesType } from './declarations.ts'
 
@@ -22,20 +23,34 @@ export interface Compiled {
 
 const environments = new Map<string, Environment>()
 
-function environmentOf({ params = false, authorizer = false, patchTypes = false }: ExpressionOptions): Environment {
+/** What objects and parameters look like, where that is known. */
+export interface ObjectTypes {
+  readonly object: Declaration | undefined
+  readonly params: Declaration | undefined
+}
+
+function environmentOf(options: ExpressionOptions): Environment {
+  const { params = false, authorizer = false, patchTypes = false } = options
   const key = `${params} ${authorizer} ${patchTypes}`
   let known = environments.get(key)
   if (known === undefined) {
-    known = kubernetesEnvironment({
-      variables: {
-        object: DYN, oldObject: DYN, namespaceObject: namespaceType, request: requestType, ...(params ? { params: DYN } : {}),
-        ...(authorizer ? { authorizer: authorizerType, 'authorizer.requestResource': resourceCheckType } : {}),
-      },
-      structs: [admissionStructs, ...(patchTypes ? [mutationStructs] : [])], mutation: patchTypes,
-    })
+    known = makeEnvironment(options, undefined)
     environments.set(key, known)
   }
   return known
+}
+
+function makeEnvironment({ params = false, authorizer = false, patchTypes = false }: ExpressionOptions, types: ObjectTypes | undefined): Environment {
+  const object = types?.object?.type ?? DYN
+  const declared = [types?.object, types?.params].filter((type) => type !== undefined)
+  return kubernetesEnvironment({
+    variables: {
+      object, oldObject: object, namespaceObject: namespaceType, request: requestType, ...(params ? { params: types?.params?.type ?? DYN } : {}),
+      ...(authorizer ? { authorizer: authorizerType, 'authorizer.requestResource': resourceCheckType } : {}),
+    },
+    structs: [admissionStructs, ...(patchTypes ? [mutationStructs] : []), ...(declared.length === 0 ? [] : [schemaProvider(...declared)])],
+    mutation: patchTypes,
+  })
 }
 
 /** The name of a type as it stands in "must evaluate to". */
@@ -47,12 +62,14 @@ export function typeName(type: CelType): string {
 export class ExpressionCompiler {
   readonly variables = new Map<string, Compiled>()
   readonly #types = new Map<string, CelType>()
-  readonly #environments = new Map<Environment, Environment>()
+  readonly #environments = new Map<string, Environment>()
   readonly #composed: boolean
+  readonly #objects: ObjectTypes | undefined
 
-  /** `composed`: there is a variable `variables`. */
-  constructor(composed: boolean) {
+  /** `composed`: there is a variable `variables`; `objects`: checks against these types, which else may be any. */
+  constructor(composed: boolean, objects?: ObjectTypes) {
     this.#composed = composed
+    this.#objects = objects
   }
 
   /** Compiles a variable, which later expressions may use, be it right or not. */
@@ -79,12 +96,13 @@ export class ExpressionCompiler {
   }
 
   #environment(options: ExpressionOptions): Environment {
-    const base = environmentOf(options)
-    if (!this.#composed) return base
-    let own = this.#environments.get(base)
+    if (!this.#composed && this.#objects === undefined) return environmentOf(options)
+    const key = JSON.stringify(options)
+    let own = this.#environments.get(key)
     if (own === undefined) {
-      own = base.extend({ variables: { variables: variablesType }, structs: [variablesStruct(this.#types)] })
-      this.#environments.set(base, own)
+      own = this.#objects === undefined ? environmentOf(options) : makeEnvironment(options, this.#objects)
+      if (this.#composed) own = own.extend({ variables: { variables: variablesType }, structs: [variablesStruct(this.#types)] })
+      this.#environments.set(key, own)
     }
     return own
   }
