@@ -274,7 +274,9 @@ async function openStore(env: Env, options: ApiServerOptions): Promise<KVStore> 
     return openEtcdStore({ clock: env.clock, ...options.etcd })
   }
   if (options.dataDir !== undefined) {
-    const { openLmdbStore } = await import('./storage/lmdb/lmdb.ts')
+    const { openLmdbStore } = await import('./storage/lmdb/lmdb.ts').catch((error: unknown) => {
+      throw new Error('state on disk needs the package lmdb, which is not installed or has no binary for this system: install it, name an etcd, or keep state in memory', { cause: error })
+    })
     return openLmdbStore({ clock: env.clock, path: options.dataDir })
   }
   const { createMemoryStore } = await import('./storage/memory/memory.ts')

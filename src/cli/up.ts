@@ -1,6 +1,6 @@
 /** `coxswain up`: a cluster on this machine that goes on in the background. hack/up installs what it needs and calls it. */
 import { homedir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { extname, join, resolve } from 'node:path'
 import { createLogger, createSystemEnv } from '../base/real/env.ts'
 import { UpError, bringUp } from '../cluster/hosts/bring-up.ts'
 import { places } from '../cluster/hosts/locate.ts'
@@ -35,7 +35,7 @@ async function run({ flags, stdout, stderr }: Invocation): Promise<number> {
     const { record, plan } = await bringUp(env, {
       name, nodes, simulate, port: flags.number('port'), places: places(),
       dataDir: absolute(flags.string('data')), kubeconfig: absolute(flags.string('kubeconfig')), defaultKubeconfig: join(homedir(), '.kube', `${name}.yaml`),
-      coxswain: [process.execPath, ...process.execArgv, join(import.meta.dirname, 'main.ts')],
+      coxswain: [process.execPath, ...process.execArgv, join(import.meta.dirname, `main${extname(import.meta.filename)}`)],
       connect: (file) => clientFromKubeconfig(file, env, 'coxswain-up'),
       progress: (text) => stderr(`up: ${((env.clock.monotonic() - started) / 1000).toFixed(1).padStart(5)} s  ${text}\n`),
     })
