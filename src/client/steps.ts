@@ -32,6 +32,9 @@ export interface PatchStep extends Common {
   readonly type: PatchType
   readonly patch: unknown
   readonly subresource?: string
+  /** Whose fields an applied configuration makes them, and whether they are taken from others. */
+  readonly fieldManager?: string
+  readonly force?: boolean
 }
 export interface DeleteStep extends Common {
   readonly do: 'delete'
@@ -46,7 +49,7 @@ export interface CheckStep {
   readonly key: ObjectKey
   readonly uid: string
 }
-/** Asks the server, not the cache, whether the object with that uid is really gone. */
+/** Asks the server, not the cache, whether the object with that uid (any, when it is '') is really gone. */
 export interface AbsentStep {
   readonly do: 'absent'
   readonly resource: Resource<KubeObject>
@@ -111,7 +114,8 @@ export const update = <T>(resource: Resource<T>, object: T, rest: Common & { sub
 export const updateStatus = <T>(resource: Resource<T>, object: T, rest: Common = {}): UpdateStep =>
   update(resource, object, { ...rest, subresource: 'status' })
 export const patch = <T>(
-  resource: Resource<T>, key: ObjectKey, type: PatchType, body: unknown, rest: Common & { subresource?: string } = {},
+  resource: Resource<T>, key: ObjectKey, type: PatchType, body: unknown,
+  rest: Common & Pick<PatchStep, 'subresource' | 'fieldManager' | 'force'> = {},
 ): PatchStep => ({ do: 'patch', resource, key, type, patch: body, ...rest }) as unknown as PatchStep
 export const remove = <T>(resource: Resource<T>, key: ObjectKey, options?: DeleteOptions, rest: Common = {}): DeleteStep =>
   ({ do: 'delete', resource, key, options, ...rest }) as unknown as DeleteStep
@@ -182,7 +186,9 @@ async function write(step: CreateStep | UpdateStep | PatchStep | DeleteStep, con
     ? client.create(step.resource, step.object, { signal })
     : step.do === 'update'
       ? client.update(step.resource, step.object, { subresource: step.subresource, signal })
-      : client.patch(step.resource, step.key, step.type, step.patch, { subresource: step.subresource, signal }))
+      : client.patch(step.resource, step.key, step.type, step.patch, {
+        subresource: step.subresource, signal, ...(step.fieldManager === undefined ? {} : { fieldManager: step.fieldManager, force: step.force }),
+      }))
   context.wrote?.(step.resource, made)
   return made
 }
@@ -207,7 +213,7 @@ async function executeCheck(step: CheckStep, context: StepContext): Promise<Step
 async function executeAbsent(step: AbsentStep, context: StepContext): Promise<StepOutcome> {
   try {
     const fresh = await context.client.get(step.resource, step.key, { signal: context.signal })
-    if (fresh.metadata.uid !== step.uid) return { errors: [], done: 0, skipped: 0 }
+    if (step.uid !== '' && fresh.metadata.uid !== step.uid) return { errors: [], done: 0, skipped: 0 }
     return failed(new Error(`${step.resource.kind} ${step.key.namespace ?? ''}/${step.key.name} is still there`))
   } catch (error) {
     context.signal.throwIfAborted()

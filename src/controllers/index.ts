@@ -41,13 +41,20 @@ import { type Periodic, startPeriodic } from './shared/periodic.ts'
 import { taintEvictionController } from './taint-eviction/index.ts'
 import { tokenCleanerController } from './token-cleaner/index.ts'
 import { policyStatusController } from './validatingadmissionpolicy-status/index.ts'
+import { legacyTokenCleaner } from './legacy-serviceaccount-token-cleaner/index.ts'
+import { podGroupProtectionController } from './podgroup-protection/index.ts'
+import { resourceClaimController } from './resourceclaim/index.ts'
+import { serviceCIDRController } from './service-cidr/index.ts'
+import { storageVersionMigratorController } from './storage-version-migrator/index.ts'
+import { storageVersionGarbageCollector } from './storageversion-garbage-collector/index.ts'
+import { vacProtectionController } from './volumeattributesclass-protection/index.ts'
 import { ttlController } from './ttl/index.ts'
 import { ttlAfterFinishedController } from './ttl-after-finished/index.ts'
 
 export interface ControllerEntry {
   readonly name: string
-  /** The service account of kube-system that it acts as; upstream's name for it. */
-  readonly account: string
+  /** The service account of kube-system that it acts as, by upstream's name; undefined: the manager's own identity. */
+  readonly account: string | undefined
   /** Started only when this feature gate is on. */
   readonly gate?: string
   /** Started only when it is named. */
@@ -62,7 +69,7 @@ const planned = <S>(account: string, definition: ControllerDefinition<S>, more?:
 const keyed = (account: string, controller: KeyedController, more?: More): ControllerEntry =>
   ({ name: controller.name, account, ...more, start: (context) => runController(controller, context) })
 const configured = (
-  name: string, account: string, make: (options: ControllerManagerOptions, client: Client) => KeyedController | undefined, more?: More,
+  name: string, account: string | undefined, make: (options: ControllerManagerOptions, client: Client) => KeyedController | undefined, more?: More,
 ): ControllerEntry => ({
   name, account, ...more,
   start(context, options) {
@@ -74,7 +81,7 @@ const periodic = (account: string, definition: Periodic, more?: More): Controlle
   ({ name: definition.name, account, ...more, start: (context) => startPeriodic(definition, context) })
 
 export const controllers: readonly ControllerEntry[] = [
-  configured('serviceaccount-token-controller', 'tokens-controller', serviceAccountTokenController),
+  configured('serviceaccount-token-controller', undefined, serviceAccountTokenController),
   configured('endpoints-controller', 'endpoint-controller', () => reconciler(endpointsController())),
   configured('endpointslice-controller', 'endpointslice-controller', ({ maxEndpointsPerSlice }) => reconciler(endpointSliceController(maxEndpointsPerSlice))),
   planned('endpointslicemirroring-controller', endpointSliceMirroringController),
@@ -114,6 +121,13 @@ export const controllers: readonly ControllerEntry[] = [
   configured('kube-apiserver-serving-clustertrustbundle-publisher-controller', 'kube-apiserver-serving-clustertrustbundle-publisher',
     ({ rootCA }) => (rootCA === undefined ? undefined : trustBundlePublisher(rootCA)), { gate: 'ClusterTrustBundle' }),
   configured('validatingadmissionpolicy-status-controller', 'validatingadmissionpolicy-status-controller', (_options, client) => policyStatusController(client)),
+  planned('volumeattributesclass-protection-controller', vacProtectionController, { gate: 'VolumeAttributesClass' }),
+  planned('podgroup-protection-controller', podGroupProtectionController, { gate: 'GenericWorkload' }),
+  configured('resourceclaim-controller', 'resource-claim-controller', resourceClaimController, { gate: 'DynamicResourceAllocation' }),
+  periodic('legacy-service-account-token-cleaner', legacyTokenCleaner()),
+  planned('storage-version-garbage-collector', storageVersionGarbageCollector, { gate: 'StorageVersionAPI' }),
+  planned('service-cidrs-controller', serviceCIDRController),
+  keyed('storage-version-migrator-controller', storageVersionMigratorController, { gate: 'StorageVersionMigrator' }),
   // Last, so that it finds the others' informers and shares them.
   { name: garbageCollectorName, account: 'generic-garbage-collector', start: (context) => startGarbageCollector(context) },
 ]

@@ -31,7 +31,7 @@ export function createControllerManager(env: Env, client: Client, options: Contr
     for (const entry of wanted) {
       if (entry.gate !== undefined && !isEnabled(entry.gate, options)) continue
       // Writes are the controller's own; what is read comes from caches that all share.
-      const own = options.clientFor?.(entry.account) ?? client
+      const own = entry.account === undefined ? client : options.clientFor?.(entry.account) ?? client
       const started = entry.start({ env: { ...env, log }, client: own, informers, recorder: recorderOf(env, own) }, options)
       if (started === undefined) log.info('controller has nothing to do with these options', { controller: entry.name })
       else running.push(started)
