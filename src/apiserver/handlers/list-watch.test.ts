@@ -207,7 +207,7 @@ describe('watch', () => {
     const s = await withMaps([])
     const hpas = (version: string) => `/apis/autoscaling/${version}/namespaces/default/horizontalpodautoscalers`
     const watch = await s.watch(`${hpas('v1')}?resourceVersion=1`)
-    await s.call('create', hpas('v2'), { body: { metadata: { name: 'h' }, spec: { maxReplicas: 3, scaleTargetRef: { kind: 'Deployment', name: 'd' } } } })
+    await s.call('create', hpas('v2'), { body: { metadata: { name: 'h' }, spec: { maxReplicas: 3, scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'd' } } } })
     expect((await read(watch, 1))[0]!.object).toMatchObject({ apiVersion: 'autoscaling/v1', kind: 'HorizontalPodAutoscaler' })
     expect((await s.list(hpas('v1'))).items[0]!.object.apiVersion).toBe('autoscaling/v1')
   })
