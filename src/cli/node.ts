@@ -55,6 +55,8 @@ function kubeletOptions(flags: FlagValues) {
     nodeName: flags.string('node-name')!, nodeIps: [flags.string('node-ip')!], rootDir: flags.string('root-dir')!, podLogsDir: flags.string('pod-logs-dir')!,
     containerRuntimeEndpoint: flags.string('container-runtime-endpoint')!, cgroupRoot: flags.string('cgroup-root')!,
     clusterDNS: [flags.string('cluster-dns')!], clusterDomain: flags.string('cluster-domain')!,
+    // The disk is the machine's, and what others write on it is no reason to end pods or to remove images.
+    evictionHard: { 'memory.available': '100Mi' }, imageGCHighThresholdPercent: 100,
     server: {
       address: '0.0.0.0', port: 10250, cert: read('tls-cert-file'), key: read('tls-private-key-file'), clientCA: read('client-ca-file'),
       webhookAuthentication: true, authorization: 'Webhook' as const,

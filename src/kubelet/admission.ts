@@ -5,11 +5,14 @@ import { podRequests } from '../api/helpers/pod-resources.ts'
 import { findUntoleratedTaint } from '../api/helpers/taints.ts'
 import { quantityMilliValue, quantityValue } from '../api/meta/quantity.ts'
 import { forbiddenSysctl } from './sysctls.ts'
-import { allContainers, isStaticPod, isTerminalPhase } from './pod.ts'
+import { allContainers, isCriticalPod, isStaticPod, isTerminalPhase } from './pod.ts'
+import type { Shortage } from './preempt.ts'
 
 export interface Rejection {
   readonly reason: string
   readonly message: string
+  /** What is missing, when that is all that speaks against the pod. */
+  readonly shortages?: readonly Shortage[]
 }
 
 export interface AdmissionInput {
@@ -37,16 +40,22 @@ export function admitPod({ pod, node, others, sysctls }: AdmissionInput): Reject
     return { reason: 'SupplementalGroupsPolicyNotSupported', message: 'SupplementalGroupsPolicy=Strict is not supported in this node' }
   }
   const alive = others.filter((other) => !isTerminalPhase(other.status?.phase))
-  return insufficient(pod, node, alive) ?? predicates(pod, node, alive)
+  const short = insufficient(pod, node, alive)
+  const other = predicates(pod, node, alive)
+  // Room can be made for a critical pod, but only when nothing else speaks against it.
+  return short === undefined || (isCriticalPod(pod) && other !== undefined) ? other : short
 }
 
 function insufficient(pod: Pod, node: Node, others: readonly Pod[]): Rejection | undefined {
   const allocatable = node.status?.allocatable ?? {}
-  const refuse = (name: string, requested: number, used: number, capacity: number): Rejection => ({
-    reason: `OutOf${name}`, message: `Node didn't have enough resource: ${name}, requested: ${requested}, used: ${used}, capacity: ${capacity}`,
-  })
+  const shortages: Shortage[] = []
+  let first: Rejection | undefined
+  const refuse = (name: string, requested: number, used: number, capacity: number): void => {
+    shortages.push({ resource: name, amount: requested - (capacity - used) })
+    first ??= { reason: `OutOf${name}`, message: `Node didn't have enough resource: ${name}, requested: ${requested}, used: ${used}, capacity: ${capacity}` }
+  }
   const maxPods = quantityValue(allocatable.pods ?? 0)
-  if (others.length + 1 > maxPods) return refuse('pods', 1, others.length, maxPods)
+  if (others.length + 1 > maxPods) refuse('pods', 1, others.length, maxPods)
   for (const [name, amount] of Object.entries(podRequests(pod))) {
     const value = name === 'cpu' ? quantityMilliValue : quantityValue
     const requested = value(amount)
@@ -54,9 +63,9 @@ function insufficient(pod: Pod, node: Node, others: readonly Pod[]): Rejection |
     if (requested === 0 || (name.includes('/') && allocatable[name] === undefined)) continue
     const capacity = value(allocatable[name] ?? 0)
     const used = others.reduce((sum, other) => sum + value(podRequests(other)[name] ?? 0), 0)
-    if (requested > capacity - used) return refuse(name, requested, used, capacity)
+    if (requested > capacity - used) refuse(name, requested, used, capacity)
   }
-  return undefined
+  return first === undefined ? undefined : { ...first, shortages }
 }
 
 function predicates(pod: Pod, node: Node, others: readonly Pod[]): Rejection | undefined {

@@ -49,6 +49,9 @@ const fields: Readonly<Record<string, Read<unknown>>> = {
   seccompDefault: flag, serializeImagePulls: flag, maxParallelImagePulls: number, syncFrequency: duration, fileCheckFrequency: duration,
   nodeStatusUpdateFrequency: duration, nodeStatusReportFrequency: duration, nodeLeaseDurationSeconds: number, registerNode: flag,
   registerWithTaints: taints, providerID: text, systemReserved: map, kubeReserved: map, evictionHard: map, allowedUnsafeSysctls: texts,
+  evictionSoft: map, evictionSoftGracePeriod: map, evictionMinimumReclaim: map, evictionPressureTransitionPeriod: duration, evictionMaxPodGracePeriod: number,
+  localStorageCapacityIsolation: flag, imageGCHighThresholdPercent: number, imageGCLowThresholdPercent: number, imageMinimumGCAge: duration,
+  imageMaximumGCAge: duration, containerLogMaxSize: text, containerLogMaxFiles: number, containerLogMonitorInterval: duration,
 }
 
 /** Fields with one value that is supported. */

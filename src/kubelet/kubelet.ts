@@ -14,6 +14,7 @@ import { openAllocationState } from './allocation/state.ts'
 import { BackOff } from './back-off.ts'
 import { type CgroupManager, cleanCgroupRoot, createCgroupManager } from './cgroups/manager.ts'
 import { connectCri } from './cri/grpc.ts'
+import { type Guard, createGuard } from './guard.ts'
 import type { Host } from './host/contract.ts'
 import { systemHost } from './host/system.ts'
 import { cleanUp } from './housekeeping.ts'
@@ -83,7 +84,8 @@ function createEmitters(env: Env, client: Client, nodeName: string) {
     return { kind: 'Pod', apiVersion: 'v1', name, namespace, uid, resourceVersion }
   }
   return {
-    pod: (pod: Pod, type: 'Normal' | 'Warning', reason: string, message: string) => recorder.event(podReference(pod), type, reason, message),
+    pod: (pod: Pod, type: 'Normal' | 'Warning', reason: string, message: string, annotations?: Readonly<Record<string, string>>) =>
+      recorder.event(podReference(pod), type, reason, message, annotations),
     container: (pod: Pod, name: string, type: 'Normal' | 'Warning', reason: string, message: string) =>
       recorder.event({ ...podReference(pod), fieldPath: containerFieldPath(pod, name) }, type, reason, message),
     claim({ metadata: { name, namespace, uid, resourceVersion } }: PersistentVolumeClaim, reason: string, message: string) {
@@ -128,8 +130,10 @@ async function startKubelet(outer: Env, client: Client, options: ResolvedOptions
   const informers = createInformers(env, client, options.nodeName)
   let server: KubeletServer | undefined
   let volumes: VolumeManager | undefined
+  let guard: Guard | undefined
   const agent = await createNodeAgent({
-    ...env, client, cri, host, options, kubeletVersion, kubeletPort: () => server?.port ?? options.server?.port ?? 10250, emitNode: emit.node, volumesInUse: () => volumes?.inUse() ?? [],
+    ...env, client, cri, host, options, kubeletVersion, kubeletPort: () => server?.port ?? options.server?.port ?? 10250, emitNode: emit.node,
+    volumesInUse: () => volumes?.inUse() ?? [], pressures: () => guard?.eviction.conditions() ?? [],
   })
   const node = () => informers.node.list()[0] ?? agent.node()
   const store = createPodStore()
@@ -153,7 +157,7 @@ async function startKubelet(outer: Env, client: Client, options: ResolvedOptions
   })
   let source: PodSource | undefined
   const sysctls = [...safeSysctls(agent.kernelVersion()), ...options.allowedUnsafeSysctls]
-  const admit = (pod: Pod, others: readonly Pod[]) => admitPod({ pod, node: node(), others, sysctls })
+  const admit = (pod: Pod, others: readonly Pod[]) => guard?.eviction.admit(pod) ?? admitPod({ pod, node: node(), others, sysctls })
   const allocation = createAllocationManager({
     clock, log, tasks, allocated, actuated, activePods: () => source!.activePods(), pod: (uid) => store.get(uid), emit: emit.pod,
     admit, resync: (uid) => workers!.resync(uid),
@@ -188,11 +192,18 @@ async function startKubelet(outer: Env, client: Client, options: ResolvedOptions
   })
   workers = createPodWorkers(clock, log, tasks, syncer, { syncFrequencyMs: options.syncFrequency, backOffMs: 10_000, random: () => random.next() })
   pleg = createPleg({ clock, log, tasks, runtime: cri.runtime, periodMs: options.relistPeriod, onChange: (uid) => workers!.resync(uid) })
-  source = createPodSource({ log, store, workers, status, allocation, admit, emit: emit.pod })
+  source = createPodSource({ log, store, workers, status, allocation, admit, emit: emit.pod, preempt: (pod) => guard!.preempt(pod) })
   const housekeeping = {
     log, store, workers, pleg, runtime: cri.runtime, podRuntime, status, allocation, volumes, cgroups, files: host.files, podsDir,
     podLogsDir: options.podLogsDir, containerLogsDir: options.containerLogsDir,
   }
+  guard = createGuard({
+    ...env, cri, host, options, workers: () => workers!, activePods: () => source!.activePods(), removeDeadContainers: () => cleanUp(housekeeping, true),
+    emitPod: emit.pod, emitNode: emit.node,
+    onConditions() {
+      tasks.go('report conditions', () => agent.reportNow().catch((error: unknown) => log.warn('conditions were not sent', { error })))
+    },
+  })
   if (options.server !== undefined) {
     server = await createKubeletServer({ ...env, client, cri, host, options, server: options.server, store, status, pleg, node })
   }
@@ -212,6 +223,7 @@ async function startKubelet(outer: Env, client: Client, options: ResolvedOptions
   allocation.start()
   source.follow(informers.own)
   const staticRead = followStaticPods(env, host, options, (found) => source!.setStatic(found))
+  guard.start()
   tasks.go('housekeeping', async (signal) => {
     await Promise.all([informers.own.synced, staticRead])
     for (let round = 1; !signal.aborted; round++) {

@@ -56,6 +56,24 @@ export interface KubeletOptions {
   readonly kubeReserved?: Readonly<Record<string, string>>
   /** memory.available and the like that count as reserved. */
   readonly evictionHard?: Readonly<Record<string, string>>
+  readonly evictionSoft?: Readonly<Record<string, string>>
+  readonly evictionSoftGracePeriod?: Readonly<Record<string, string>>
+  readonly evictionMinimumReclaim?: Readonly<Record<string, string>>
+  /** ms that a condition of the node holds at least. */
+  readonly evictionPressureTransitionPeriod?: number
+  /** Seconds that pods get at most when a soft threshold is met. */
+  readonly evictionMaxPodGracePeriod?: number
+  readonly localStorageCapacityIsolation?: boolean
+  readonly imageGCHighThresholdPercent?: number
+  readonly imageGCLowThresholdPercent?: number
+  /** ms. */
+  readonly imageMinimumGCAge?: number
+  readonly imageMaximumGCAge?: number
+  /** "10Mi". */
+  readonly containerLogMaxSize?: string
+  readonly containerLogMaxFiles?: number
+  /** ms. */
+  readonly containerLogMonitorInterval?: number
   /** What the kubelet says it has instead of what the machine has: several nodes on one machine. */
   readonly capacity?: Readonly<Record<string, string>>
   readonly server?: KubeletServerOptions
@@ -81,6 +99,10 @@ export type ResolvedOptions = Required<Omit<KubeletOptions,
   'containerLogsDir' | 'cri' | 'host' | 'connect' | 'staticPodPath' | 'server' | 'maxParallelImagePulls' | 'podPidsLimit' | 'providerID' | 'capacity'>> &
   Pick<KubeletOptions, 'containerLogsDir' | 'staticPodPath' | 'server' | 'maxParallelImagePulls' | 'podPidsLimit' | 'providerID' | 'capacity'>
 
+const defaultEvictionHard = {
+  'memory.available': '100Mi', 'nodefs.available': '10%', 'nodefs.inodesFree': '5%', 'imagefs.available': '15%', 'imagefs.inodesFree': '5%',
+}
+
 export function resolveOptions(options: KubeletOptions): ResolvedOptions {
   const podLogsDir = options.podLogsDir ?? '/var/log/pods'
   return {
@@ -99,7 +121,14 @@ export function resolveOptions(options: KubeletOptions): ResolvedOptions {
     nodeLeaseDurationSeconds: options.nodeLeaseDurationSeconds ?? 40, relistPeriod: options.relistPeriod ?? 1000,
     registerNode: options.registerNode ?? true, registerWithTaints: options.registerWithTaints ?? [], nodeLabels: options.nodeLabels ?? {},
     providerID: options.providerID, allowedUnsafeSysctls: options.allowedUnsafeSysctls ?? [], systemReserved: options.systemReserved ?? {}, kubeReserved: options.kubeReserved ?? {},
-    evictionHard: options.evictionHard ?? { 'memory.available': '100Mi', 'nodefs.available': '10%', 'nodefs.inodesFree': '5%', 'imagefs.available': '15%' },
+    evictionHard: options.evictionHard ?? defaultEvictionHard, evictionSoft: options.evictionSoft ?? {},
+    evictionSoftGracePeriod: options.evictionSoftGracePeriod ?? {}, evictionMinimumReclaim: options.evictionMinimumReclaim ?? {},
+    evictionPressureTransitionPeriod: options.evictionPressureTransitionPeriod ?? 300_000, evictionMaxPodGracePeriod: options.evictionMaxPodGracePeriod ?? 0,
+    localStorageCapacityIsolation: options.localStorageCapacityIsolation ?? true,
+    imageGCHighThresholdPercent: options.imageGCHighThresholdPercent ?? 85, imageGCLowThresholdPercent: options.imageGCLowThresholdPercent ?? 80,
+    imageMinimumGCAge: options.imageMinimumGCAge ?? 120_000, imageMaximumGCAge: options.imageMaximumGCAge ?? 0,
+    containerLogMaxSize: options.containerLogMaxSize ?? '10Mi', containerLogMaxFiles: options.containerLogMaxFiles ?? 5,
+    containerLogMonitorInterval: options.containerLogMonitorInterval ?? 10_000,
     capacity: options.capacity, server: options.server,
   }
 }

@@ -5,7 +5,8 @@ import { parseTime } from '../api/meta/time.ts'
 import type { Informer } from '../client/informer.ts'
 import type { Rejection } from './admission.ts'
 import type { AllocationManager } from './allocation/manager.ts'
-import { isMirrorPod, isTerminalPhase, podUid } from './pod.ts'
+import { isCriticalPod, isMirrorPod, isTerminalPhase, podUid } from './pod.ts'
+import { type Shortage, podsToPreempt } from './preempt.ts'
 import type { PodStore } from './pod-store.ts'
 import type { PodWorkers } from './pod-workers.ts'
 import type { StatusManager } from './status/manager.ts'
@@ -20,6 +21,8 @@ export interface PodSourceEnv {
   readonly allocation: AllocationManager
   /** Whether a pod fits beside others. */
   admit(pod: Pod, others: readonly Pod[]): Rejection | undefined
+  /** Ends a pod to make room for a critical one. */
+  preempt(pod: Pod): void
   emit(pod: Pod, type: 'Normal' | 'Warning', reason: string, message: string): void
 }
 
@@ -45,10 +48,23 @@ export function createPodSource(env: PodSourceEnv): PodSource {
       const others = activePods().filter((other) => podUid(other) !== uid).map((other) => env.allocation.granted(other))
       const granted = env.allocation.granted(pod)
       const rejection = env.admit(granted, others)
-      if (rejection !== undefined) return reject(pod, rejection)
+      if (rejection !== undefined) {
+        const final = isCriticalPod(pod) && rejection.shortages !== undefined ? makeRoom(pod, others, rejection.shortages) : rejection
+        if (final !== undefined) return reject(pod, final)
+      }
       env.allocation.grant(granted)
     }
     workers.update({ pod })
+  }
+
+  /** Ends others for a critical pod. */
+  function makeRoom(pod: Pod, others: readonly Pod[], shortages: readonly Shortage[]): Rejection | undefined {
+    try {
+      for (const victim of podsToPreempt(pod, others, shortages)) env.preempt(victim)
+      return undefined
+    } catch (error) {
+      return { reason: 'UnexpectedAdmissionError', message: `Unexpected error while attempting to recover from admission failure: ${(error as Error).message}` }
+    }
   }
 
   const activePods = (): Pod[] => store.list().filter(isActive)

@@ -34,6 +34,13 @@ export function isStaticPod(pod: Pod): boolean {
   return source !== undefined && source !== 'api'
 }
 
+const systemCriticalPriority = 2_000_000_000
+
+/** Static pods, mirrors of them, and pods of the system's own priority: they are not evicted, others make room for them. */
+export function isCriticalPod(pod: Pod): boolean {
+  return isStaticPod(pod) || isMirrorPod(pod) || (pod.spec!.priority ?? 0) >= systemCriticalPriority
+}
+
 export function isRestartableInit(container: AnyContainer): boolean {
   return container.restartPolicy === 'Always'
 }

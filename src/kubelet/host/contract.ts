@@ -36,6 +36,8 @@ export interface HostFiles {
   chown(path: string, uid: number, gid: number): Promise<void>
   /** The path without links. */
   realPath(path: string): Promise<string | undefined>
+  /** Blocks and files of a folder; other file systems mounted below it do not count. */
+  diskUse(path: string): Promise<{ bytes: number; inodes: number }>
   /** Opens `path` below `root` step by step and follows no link, so that nobody can change the way meanwhile. */
   openBeneath(root: string, path: string, options?: { makeDirsMode?: number }): Promise<OpenedPath>
 }

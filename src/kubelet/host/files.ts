@@ -74,6 +74,25 @@ async function makeStep(path: string, mode: number): Promise<void> {
   }
 }
 
+async function diskUse(path: string): Promise<{ bytes: number; inodes: number }> {
+  const total = { bytes: 0, inodes: 0 }
+  const seen = new Set<number>()
+  async function visit(at: string, device: number | undefined): Promise<void> {
+    const stats = await orMissing(lstat(at))
+    if (stats === undefined || (device !== undefined && stats.dev !== device)) return
+    // A file of several names counts once.
+    if (stats.nlink > 1 && !stats.isDirectory()) {
+      if (seen.has(stats.ino)) return
+      seen.add(stats.ino)
+    }
+    total.bytes += stats.blocks * 512
+    total.inodes++
+    if (stats.isDirectory()) for (const name of (await orMissing(readdir(at))) ?? []) await visit(`${at}/${name}`, stats.dev)
+  }
+  await visit(path, undefined)
+  return total
+}
+
 /** The machine's own files. */
 export const systemFiles: HostFiles = {
   read: (path) => orMissing(readFile(path)),
@@ -94,6 +113,7 @@ export const systemFiles: HostFiles = {
   rename,
   symlink,
   openBeneath,
+  diskUse,
   readLink: (path) => orMissing(readlink(path)),
   list: async (path) => ((await orMissing(readdir(path))) ?? []).sort(),
   async stat(path) {

@@ -1,6 +1,15 @@
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { gunzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
+import { createManualEnv } from '../../client/testing/manual-env.ts'
+import type { Container, ContainerStatus } from '../cri/contract.ts'
+import { createFakeCri } from '../cri/fake.ts'
+import { systemFiles } from '../host/files.ts'
 import { lastText, parseLogLine } from './cri-log.ts'
 import { type LogFile, type LogOptions, readLog, tailPosition } from './reader.ts'
+import { createLogRotator, rotationStamp, surplus } from './rotate.ts'
 import { containerForLogs } from './status.ts'
 
 const t = (s: number) => `2026-01-01T00:00:0${s}.000000001Z`
@@ -83,4 +92,43 @@ test('which container a log is of', () => {
   expect(() => containerForLogs('p', status({ running: {} }), 'c', true)).toThrow('previous terminated container "c" in pod "p" not found')
   expect(() => containerForLogs('p', status({ waiting: { reason: 'ImagePullBackOff' } }), 'c', false)).toThrow('container "c" in pod "p" is waiting to start: trying and failing to pull image')
   expect(() => containerForLogs('p', {}, 'c', false)).toThrow('container "c" in pod "p" is not available')
+})
+
+describe('cutting a log', () => {
+  test('names and what is too much', () => {
+    expect(rotationStamp(Date.parse('2026-11-26T04:00:01.5Z'))).toBe('20261126-040001')
+    expect(surplus(['l.3', 'l.1', 'l.2', 'l.4'], 3)).toEqual(['l.1', 'l.2', 'l.3'])
+    expect(surplus(['l.1'], 3)).toEqual([])
+  })
+  test('one that grew too big is renamed, older ones are compressed, the runtime opens it again', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'rotate-'))
+    try {
+      const env = createManualEnv()
+      const path = `${dir}/0.log`
+      const reopened: string[] = []
+      const runtime = {
+        ...createFakeCri(env.clock).runtime, listContainers: async () => [{ id: 'c' } as Container], containerStatus: async () => ({ logPath: path }) as ContainerStatus,
+        async reopenContainerLog(id: string) {
+          reopened.push(id)
+          if (reopened.length === 3) throw new Error('away')
+          writeFileSync(path, '')
+        },
+      }
+      const rotator = createLogRotator({ ...env, files: systemFiles, runtime, maxBytes: 4, maxFiles: 3, intervalMs: 10_000 })
+      for (const text of ['first', 'second', 'third']) {
+        writeFileSync(path, text)
+        await rotator.look()
+        await env.clock.advance(1000)
+      }
+      expect(readFileSync(path, 'utf8')).toBe('third')
+      const cut = readdirSync(dir).sort()
+      expect(cut).toEqual(['0.log', '0.log.20260101-000001.gz'])
+      expect(gunzipSync(readFileSync(`${dir}/${cut[1]}`)).toString()).toBe('second')
+      writeFileSync(path, 'ok')
+      await rotator.look()
+      expect(reopened).toHaveLength(3)
+    } finally {
+      rmSync(dir, { recursive: true })
+    }
+  })
 })

@@ -20,6 +20,8 @@ export interface NodeAgentEnv extends Env {
   kubeletPort(): number
   /** Volumes that must not be detached. */
   volumesInUse(): readonly string[]
+  /** What the node is short of. */
+  pressures(): readonly string[]
   emitNode(type: 'Normal' | 'Warning', reason: string, message: string): void
 }
 
@@ -34,6 +36,8 @@ export interface NodeAgent {
   machineMemory(): number
   /** Writes the volumes in use at once. */
   reportInUse(): Promise<void>
+  /** Writes the whole status at once. */
+  reportNow(): Promise<void>
   /** "6.1.0-1-amd64". */
   kernelVersion(): string
 }
@@ -63,7 +67,7 @@ export async function createNodeAgent(env: NodeAgentEnv): Promise<NodeAgent> {
       runtime: status.status === 'fulfilled' ? status.value : undefined,
       runtimeError: status.status === 'rejected' ? (status.reason as Error).message : undefined,
       images: images.status === 'fulfilled' ? images.value : [],
-      kubeletPort: env.kubeletPort(), kubeletVersion: env.kubeletVersion, volumesInUse: env.volumesInUse(),
+      kubeletPort: env.kubeletPort(), kubeletVersion: env.kubeletVersion, volumesInUse: env.volumesInUse(), pressures: env.pressures(),
     }
   }
 
@@ -178,6 +182,7 @@ export async function createNodeAgent(env: NodeAgentEnv): Promise<NodeAgent> {
 
   return {
     registered,
+    reportNow: () => report(true),
     async reportInUse() {
       const status = { volumesInUse: [...env.volumesInUse()] }
       node = await client.patch(nodes, { name: options.nodeName }, 'strategic', { status }, { subresource: 'status' })

@@ -19,6 +19,8 @@ export interface NodeFacts {
   readonly kubeletPort: number
   readonly kubeletVersion: string
   readonly volumesInUse?: readonly string[]
+  /** Conditions that the node has: "DiskPressure". */
+  readonly pressures?: readonly string[]
 }
 
 const maxImages = 50
@@ -49,7 +51,7 @@ export function nodeStatus(old: NodeStatus | undefined, options: ResolvedOptions
     ...old,
     capacity, allocatable, volumesInUse: [...(facts.volumesInUse ?? [])],
     addresses: addresses(options, facts),
-    conditions: conditions(old?.conditions ?? [], facts, options, now),
+    conditions: conditions(old?.conditions ?? [], facts, now),
     daemonEndpoints: { kubeletEndpoint: { Port: facts.kubeletPort } },
     images: images(facts.images),
     nodeInfo: {
@@ -116,8 +118,8 @@ function addresses(options: ResolvedOptions, facts: NodeFacts): NodeAddress[] {
 
 type Verdict = Pick<NodeCondition, 'type' | 'status' | 'reason' | 'message'>
 
-function conditions(old: readonly NodeCondition[], facts: NodeFacts, options: ResolvedOptions, now: string): NodeCondition[] {
-  const verdicts = [memoryPressure(facts, options), diskPressure(facts, options), pidPressure(facts), ready(facts)]
+function conditions(old: readonly NodeCondition[], facts: NodeFacts, now: string): NodeCondition[] {
+  const verdicts = [...pressures.map((pressure) => pressureVerdict(pressure, facts)), ready(facts)]
   const mine = verdicts.map((verdict): NodeCondition => {
     const before = old.find(({ type }) => type === verdict.type)
     const lastTransitionTime = before?.status === verdict.status ? before.lastTransitionTime : now
@@ -126,28 +128,15 @@ function conditions(old: readonly NodeCondition[], facts: NodeFacts, options: Re
   return [...old.filter(({ type }) => !mine.some((condition) => condition.type === type)), ...mine]
 }
 
-function threshold(options: ResolvedOptions, signal: string, total: number): number {
-  const text = options.evictionHard[signal]
-  if (text === undefined) return 0
-  return text.endsWith('%') ? (total * Number(text.slice(0, -1))) / 100 : quantityValue(text)
-}
+const pressures = [
+  { type: 'MemoryPressure', bad: 'KubeletHasInsufficientMemory', badText: 'kubelet has insufficient memory available', good: 'KubeletHasSufficientMemory', goodText: 'kubelet has sufficient memory available' },
+  { type: 'DiskPressure', bad: 'KubeletHasDiskPressure', badText: 'kubelet has disk pressure', good: 'KubeletHasNoDiskPressure', goodText: 'kubelet has no disk pressure' },
+  { type: 'PIDPressure', bad: 'KubeletHasInsufficientPID', badText: 'kubelet has insufficient PID available', good: 'KubeletHasSufficientPID', goodText: 'kubelet has sufficient PID available' },
+] as const
 
-function memoryPressure({ usage }: NodeFacts, options: ResolvedOptions): Verdict {
-  const low = usage.memoryAvailableBytes < threshold(options, 'memory.available', usage.memoryTotalBytes)
-  return low ? { type: 'MemoryPressure', status: 'True', reason: 'KubeletHasInsufficientMemory', message: 'kubelet has insufficient memory available' } :
-    { type: 'MemoryPressure', status: 'False', reason: 'KubeletHasSufficientMemory', message: 'kubelet has sufficient memory available' }
-}
-
-function diskPressure({ disk }: NodeFacts, options: ResolvedOptions): Verdict {
-  const low = disk.availableBytes < threshold(options, 'nodefs.available', disk.capacityBytes) || disk.inodesFree < threshold(options, 'nodefs.inodesFree', disk.inodes)
-  return low ? { type: 'DiskPressure', status: 'True', reason: 'KubeletHasDiskPressure', message: 'kubelet has disk pressure' } :
-    { type: 'DiskPressure', status: 'False', reason: 'KubeletHasNoDiskPressure', message: 'kubelet has no disk pressure' }
-}
-
-function pidPressure({ usage }: NodeFacts): Verdict {
-  const low = usage.pidsRunning >= usage.pidsMax * 0.95
-  return low ? { type: 'PIDPressure', status: 'True', reason: 'KubeletHasInsufficientPID', message: 'kubelet has insufficient PID available' } :
-    { type: 'PIDPressure', status: 'False', reason: 'KubeletHasSufficientPID', message: 'kubelet has sufficient PID available' }
+function pressureVerdict({ type, bad, badText, good, goodText }: (typeof pressures)[number], facts: NodeFacts): Verdict {
+  const isShort = facts.pressures?.includes(type) === true
+  return { type, status: isShort ? 'True' : 'False', reason: isShort ? bad : good, message: isShort ? badText : goodText }
 }
 
 /** Why the node cannot run pods: runtime and network conditions in one text. */

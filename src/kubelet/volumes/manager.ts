@@ -123,6 +123,13 @@ export function createVolumeManager(env: VolumeManagerEnv): VolumeManager {
   }
 
   const podsDir = `${env.rootDir}/pods`
+
+  async function releaseDisks(): Promise<void> {
+    const held = new Set<string>()
+    for (const uid of await files.list(podsDir)) for (const name of await files.list(`${podsDir}/${uid}/volumes/kubernetes.io~local-volume`)) held.add(name)
+    await releaseLocalDisks(local, (name) => held.has(name))
+  }
+
   return {
     async mount(pod, sources) {
       const mounted = new Map<string, MountedVolume>()
@@ -151,6 +158,7 @@ export function createVolumeManager(env: VolumeManagerEnv): VolumeManager {
       if (left.length > 0) throw new Error(`volumes are still mounted: ${left.join(', ')}`)
       for (const part of ['volumes', 'volume-subpaths', 'volumeDevices']) await files.remove(`${dir}/${part}`)
       waiting.delete(podUid)
+      await releaseDisks()
       let changed = false
       for (const [unique, pods] of users) {
         if (!pods.delete(podUid) || pods.size > 0) continue
@@ -166,10 +174,8 @@ export function createVolumeManager(env: VolumeManagerEnv): VolumeManager {
       }
     },
     async release() {
-      const pods = await files.list(podsDir)
-      const used = new Set((await Promise.all(pods.map((uid) => files.list(`${podsDir}/${uid}/volumes/kubernetes.io~local-volume`)))).flat())
-      await releaseLocalDisks(local, (name) => used.has(name))
-      await persistent?.csi.mounter.releaseUnused(pods)
+      await releaseDisks()
+      await persistent?.csi.mounter.releaseUnused(await files.list(podsDir))
     },
     inUse: () => [...users.keys()].sort(),
     waiting: () => [...waiting],
