@@ -9,7 +9,7 @@ import type { Client } from '../client/client.ts'
 import { createHttpClient } from '../client/http/transport.ts'
 import { parseKubeconfig } from '../client/kubeconfig.ts'
 import { runLeaderElection } from '../client/leader-election.ts'
-import { type Flag, type Invocation, UsageError } from './command.ts'
+import { type Flag, type FlagValues, type Invocation, UsageError } from './command.ts'
 
 export const clientFlags: readonly Flag[] = [
   { name: 'kubeconfig', type: 'string', required: true, help: 'File that says where the API server is and who we are' },
@@ -27,6 +27,14 @@ export function leaderElectionFlags(lockName: string): readonly Flag[] {
     { name: 'leader-elect-renew-deadline', type: 'duration', default: 10_000, group, help: 'How long the leader tries to renew' },
     { name: 'leader-elect-retry-period', type: 'duration', default: 2_000, group, help: 'Time between tries' },
   ]
+}
+
+/** What --without leaves out of a process that holds several components. */
+export function withoutFrom(flags: FlagValues, known: readonly string[]): readonly string[] {
+  const names = flags.list('without')
+  const unknown = names.find((name) => !known.includes(name))
+  if (unknown !== undefined) throw new UsageError(`--without: ${unknown} is none of ${known.join(', ')}`)
+  return names
 }
 
 /** An Env that logs at the level of -v. */

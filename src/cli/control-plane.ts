@@ -6,8 +6,8 @@ import { kubeconfigText } from '../cluster/pki/kubeconfig.ts'
 import { apiServerNames, firstAddress } from '../cluster/pki/memory.ts'
 import { writeSecret } from '../cluster/pki/pki.ts'
 import { createHollowNodes, hollowNodeSpecs } from '../sim/nodes/hollow-nodes.ts'
-import { type Command, type Invocation, UsageError } from './command.ts'
-import { systemEnv, untilSignalled } from './component.ts'
+import type { Command, Invocation } from './command.ts'
+import { systemEnv, untilSignalled, withoutFrom } from './component.ts'
 import { controlPlaneFlags } from './flags/control-plane.ts'
 
 export const command: Command = {
@@ -33,10 +33,11 @@ async function run(invocation: Invocation): Promise<number> {
     addresses: [...new Set(['127.0.0.1', advertiseAddress, ...serviceCIDRs.map(firstAddress), ...extra.filter(isAddress)])],
   })
   const etcdServers = flags.list('etcd-servers')
-  if (etcdServers.length > 0) throw new UsageError('flag --etcd-servers: use "coxswain apiserver --etcd-servers" with the components on their own')
+  const without = withoutFrom(flags, ['kube-controller-manager', 'kube-scheduler'])
   const plane = await startControlPlane(env, {
-    apiserver: apiServerOptions({ data, pki, port, bindAddress, advertiseAddress, serviceCIDRs }),
-    controllers: {
+    apiserver: apiServerOptions({ data, pki, port, bindAddress, advertiseAddress, serviceCIDRs, etcdServers }),
+    scheduler: !without.includes('kube-scheduler'),
+    controllers: !without.includes('kube-controller-manager') && {
       controllers: flags.list('controllers'), rootCA: pki.ca.cert, clusterCIDRs: flags.list('cluster-cidr'), serviceCIDRs,
       clusterSigningCert: pki.ca.cert, clusterSigningKey: pki.ca.key,
     },
@@ -69,11 +70,13 @@ interface ServerSettings {
   readonly bindAddress: string
   readonly advertiseAddress: string
   readonly serviceCIDRs: readonly string[]
+  /** Empty: the store lies in the folder. */
+  readonly etcdServers: readonly string[]
 }
 
-function apiServerOptions({ data, pki, port, bindAddress, advertiseAddress, serviceCIDRs }: ServerSettings) {
+function apiServerOptions({ data, pki, port, bindAddress, advertiseAddress, serviceCIDRs, etcdServers }: ServerSettings) {
   return {
-    dataDir: join(data, 'control-plane'), tls: pki.server, bindAddress, securePort: port, advertiseAddress,
+    ...(etcdServers.length > 0 ? { etcd: { endpoints: etcdServers } } : { dataDir: join(data, 'control-plane') }), tls: pki.server, bindAddress, securePort: port, advertiseAddress,
     caCertificate: pki.ca.cert, clientCA: pki.ca.cert, serviceClusterIPRanges: serviceCIDRs, bootstrapTokens: true,
     requestHeader: {
       clientCA: pki.frontProxyCA, allowedNames: ['front-proxy-client'], usernameHeaders: ['X-Remote-User'], uidHeaders: ['X-Remote-Uid'],

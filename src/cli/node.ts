@@ -13,7 +13,7 @@ import { createDns } from '../proxy/dns/dns.ts'
 import { createNft } from '../proxy/nftables/exec/nft.ts'
 import { createProxy } from '../proxy/proxy.ts'
 import type { Command, FlagValues, Invocation } from './command.ts'
-import { clientFromKubeconfig, systemEnv, untilSignalled } from './component.ts'
+import { clientFromKubeconfig, systemEnv, untilSignalled, withoutFrom } from './component.ts'
 import { nodeFlags } from './flags/node.ts'
 
 export const command: Command = {
@@ -31,11 +31,12 @@ async function run(invocation: Invocation): Promise<number> {
   const informers = new InformerFactory(env, proxyClient)
   const nodeName = flags.string('node-name')!
   const nodeIP = flags.string('node-ip')!
+  const without = withoutFrom(flags, ['kubelet', 'kube-proxy'])
   const components: Component[] = [
-    createKubelet(env, kubeletClient, kubeletOptions(flags)),
-    createProxy(env, proxyClient, {
+    ...(without.includes('kubelet') ? [] : [createKubelet(env, kubeletClient, kubeletOptions(flags))]),
+    ...(without.includes('kube-proxy') ? [] : [createProxy(env, proxyClient, {
       nodeName, nodeIP, filter: createNft(), tracking: createConntrack(), informers, clusterCidrs: [flags.string('cluster-cidr')!],
-    }),
+    })]),
     createDns(env, { informers, domain: flags.string('cluster-domain')!, address: nodeIP, port: flags.number('dns-port')!, upstreams: upstreamResolvers() }),
   ]
   env.tasks.go('pod network', (signal) => writeCniConfig(env, kubeletClient, flags, signal))

@@ -1,11 +1,13 @@
 /** `coxswain up`: a cluster on this machine that goes on in the background. hack/up installs what it needs and calls it. */
+import { existsSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { extname, join, resolve } from 'node:path'
 import { createLogger, createSystemEnv } from '../base/real/env.ts'
 import { UpError, bringUp } from '../cluster/hosts/bring-up.ts'
 import { places } from '../cluster/hosts/locate.ts'
 import { defaultClusterName, whyBadName } from '../cluster/hosts/plan-hosts.ts'
-import { type Command, type Invocation, UsageError } from './command.ts'
+import { type Upstream, swappable } from '../cluster/hosts/programs.ts'
+import { type Command, type FlagValues, type Invocation, UsageError } from './command.ts'
 import { clientFromKubeconfig } from './component.ts'
 import { upFlags } from './flags/up.ts'
 
@@ -29,11 +31,12 @@ async function run({ flags, stdout, stderr }: Invocation): Promise<number> {
   const isRoot = process.getuid?.() === 0 && process.platform === 'linux'
   const simulate = flags.bool('simulate') || !isRoot
   if (!isRoot && !flags.bool('simulate')) stderr('up: real nodes need root on Linux; nodes are simulated\n')
+  const upstream = upstreamFrom(flags, simulate)
   const env = createSystemEnv({ log: createLogger({ level: 'error', name: 'up' }) })
   const started = env.clock.monotonic()
   try {
     const { record, plan } = await bringUp(env, {
-      name, nodes, simulate, port: flags.number('port'), places: places(),
+      name, nodes, simulate, ...(upstream === undefined ? {} : { upstream }), port: flags.number('port'), places: places(),
       dataDir: absolute(flags.string('data')), kubeconfig: absolute(flags.string('kubeconfig')), defaultKubeconfig: join(homedir(), '.kube', `${name}.yaml`),
       coxswain: [process.execPath, ...process.execArgv, join(import.meta.dirname, `main${extname(import.meta.filename)}`)],
       connect: (file) => clientFromKubeconfig(file, env, 'coxswain-up'),
@@ -48,6 +51,19 @@ async function run({ flags, stdout, stderr }: Invocation): Promise<number> {
   } finally {
     await env.tasks.stop()
   }
+}
+
+function upstreamFrom(flags: FlagValues, simulate: boolean): Upstream | undefined {
+  const named = flags.list('upstream')
+  if (named.length === 0) return undefined
+  if (simulate) throw new UsageError('--upstream: needs real nodes, and with them root on Linux')
+  const unknown = named.find((name) => !(swappable as readonly string[]).includes(name))
+  if (unknown !== undefined) throw new UsageError(`--upstream: ${unknown} is none of ${swappable.join(', ')}`)
+  const folder = resolve(flags.string('upstream-bin') ?? join(process.env['COXSWAIN_CACHE'] ?? join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'coxswain'), 'upstream'))
+  const components = swappable.filter((name) => named.includes(name) || (name === 'etcd' && named.includes('kube-apiserver')))
+  const missing = components.filter((name) => !existsSync(join(folder, name)))
+  if (missing.length > 0) throw new UsageError(`--upstream: ${folder} has no ${missing.join(', ')}; build with hack/upstream ${missing.join(' ')}`)
+  return { components, folder }
 }
 
 function usage(name: string, kubeconfig: string, port: number, nodes: number, simulate: boolean): string {

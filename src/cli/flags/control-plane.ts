@@ -10,6 +10,7 @@ export const controlPlaneFlags: readonly Flag[] = [
   { name: 'cluster-cidr', type: 'list', default: ['10.244.0.0/16'], help: 'Range of pod addresses; one of each family' },
   { name: 'controllers', type: 'list', default: ['*'], help: 'Controllers to run: names, * for all that are on by default, -name to leave one out' },
   { name: 'etcd-servers', type: 'list', default: [], help: 'Keep state in this etcd instead of the folder' },
+  { name: 'without', type: 'list', default: [], help: 'Leave out kube-controller-manager or kube-scheduler, for programs of their own' },
   { name: 'kubeconfig', type: 'string', help: 'Writes a kubeconfig for the administrator to this file' },
   { name: 'context', type: 'string', default: 'coxswain', help: 'Name of the cluster in the kubeconfig' },
   { name: 'simulate', type: 'int', default: 0, help: 'Number of simulated nodes' },

@@ -18,5 +18,6 @@ export const nodeFlags: readonly Flag[] = [
   { name: 'cluster-cidr', type: 'string', required: true, help: 'Range of all pods' },
   { name: 'cni-conf-dir', type: 'string', required: true, help: 'Where the CNI configuration is written when the node has its pod range' },
   { name: 'cni-ipam-dir', type: 'string', required: true, help: 'Where CNI keeps which addresses are given' },
+  { name: 'without', type: 'list', default: [], help: 'Leave out kubelet or kube-proxy, for programs of their own' },
   { name: 'v', short: 'v', type: 'int', default: 2, help: 'How much is logged; 4 and more: debug' },
 ]

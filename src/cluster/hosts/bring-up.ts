@@ -11,9 +11,11 @@ import { ensureDnsService } from './dns-service.ts'
 import { ensureHosts, startContainerds } from './hosts.ts'
 import { type ClusterRecord, type Places, readRecord, writeRecord } from './locate.ts'
 import { takenRanges } from './network.ts'
-import { type NodeFiles, writeNodeFiles } from './node-files.ts'
-import { type HostsPlan, type NodePlan, planHosts } from './plan-hosts.ts'
+import { writeControlFiles, writeUpstreamNodeFiles } from './control-files.ts'
+import { writeNodeFiles } from './node-files.ts'
+import { type HostsPlan, planHosts } from './plan-hosts.ts'
 import { logFile, logTail, programPid, startProgram } from './processes.ts'
+import { type ProgramChoice, type Upstream, adminKubeconfig, apiPrograms, controllerPrograms, nodePrograms } from './programs.ts'
 import { run } from './run.ts'
 
 export interface UpOptions {
@@ -27,6 +29,8 @@ export interface UpOptions {
   readonly port?: number
   /** The command that runs coxswain: node, flags, main.ts. */
   readonly coxswain: readonly string[]
+  /** Components to take from upstream. */
+  readonly upstream?: Upstream
   readonly places: Places
   readonly progress: (text: string) => void
   /** An administrator's client for the kubeconfig file, made when the file is there. */
@@ -43,7 +47,10 @@ const nodesLimitMs = 120_000
 export async function bringUp(env: Env, options: UpOptions): Promise<{ record: ClusterRecord; plan: HostsPlan }> {
   const { progress } = options
   const { record, plan } = await decide(options)
-  if (programPid(plan, 'control-plane') === undefined) await requireFreePort(plan.apiPort)
+  const choice: ProgramChoice = { coxswain: options.coxswain, upstream: record.upstream, simulate: record.simulate, nodes: record.nodes }
+  const programs = apiPrograms(plan, choice)
+  const server = programs.at(-1)!.name
+  if (programPid(plan, server) === undefined) await requireFreePort(plan.apiPort)
   // Before anything is made, so that hack/down finds all of it whatever happens next.
   writeRecord(options.places.stateDir, record)
   if (!record.simulate) {
@@ -52,17 +59,19 @@ export async function bringUp(env: Env, options: UpOptions): Promise<{ record: C
   }
   progress(`starting the control plane on port ${plan.apiPort}`)
   mkdirSync(plan.dataDir, { recursive: true, mode: 0o700 })
-  startProgram(plan, { name: 'control-plane', command: controlPlaneCommand(options.coxswain, record, plan) })
+  if (record.upstream !== undefined) writeControlFiles(plan, new Date(env.clock.now()))
+  for (const program of programs) startProgram(plan, program)
   const runtimes = record.simulate ? undefined : startContainerds(plan)
   runtimes?.catch(() => undefined)
-  const client = await untilServed(env, options, record, plan)
+  const client = await untilServed(env, options, record, plan, server)
   try {
+    for (const program of controllerPrograms(plan, choice)) startProgram(plan, program)
     if (runtimes !== undefined) {
       progress(`starting ${plan.nodes.length === 1 ? 'a container runtime' : `${plan.nodes.length} container runtimes`}`)
       await runtimes
-      await startNodes(env, client, options, plan)
+      await startNodes(env, client, options, plan, choice)
     }
-    await untilUsable(env, client, options, plan, record)
+    await untilUsable(env, client, options, plan, record, server)
   } finally {
     await client.close()
   }
@@ -87,12 +96,11 @@ async function decide(options: UpOptions): Promise<{ record: ClusterRecord; plan
     slot: known?.slot, takenRanges: known === undefined && !simulate ? await takenRanges() : [], port: options.port ?? known?.port,
   })
   const kubeconfig = options.kubeconfig ?? known?.kubeconfig ?? options.defaultKubeconfig
-  return { plan, record: { name, dataDir, nodes: count, simulate, slot: plan.slot, port: plan.apiPort, kubeconfig } }
-}
-
-/** The control plane writes it; what the user asked for is a copy. */
-function adminKubeconfig(plan: HostsPlan): string {
-  return join(plan.dataDir, 'admin.kubeconfig')
+  const upstream = options.upstream ?? known?.upstream
+  if (known !== undefined && JSON.stringify(known.upstream?.components) !== JSON.stringify(upstream?.components)) {
+    throw new UpError(`cluster ${name} was made with ${known.upstream === undefined ? 'no components' : known.upstream.components.join(', ')} of upstream; forget it with hack/down --name ${name} --purge`)
+  }
+  return { plan, record: { ...(upstream === undefined ? {} : { upstream }), name, dataDir, nodes: count, simulate, slot: plan.slot, port: plan.apiPort, kubeconfig } }
 }
 
 function requireFreePort(port: number): Promise<void> {
@@ -106,16 +114,7 @@ function requireFreePort(port: number): Promise<void> {
   })
 }
 
-function controlPlaneCommand(coxswain: readonly string[], record: ClusterRecord, plan: HostsPlan): string[] {
-  const address = record.simulate ? '127.0.0.1' : plan.bridge.address
-  return [
-    ...coxswain, 'control-plane', '--data', plan.dataDir, '--port', String(plan.apiPort), '--bind-address', record.simulate ? '127.0.0.1' : '0.0.0.0',
-    '--advertise-address', address, '--service-cidr', plan.serviceRange, '--cluster-cidr', plan.podRange,
-    '--kubeconfig', adminKubeconfig(plan), '--context', record.name, ...(record.simulate ? ['--simulate', String(record.nodes)] : []),
-  ]
-}
-
-async function untilServed(env: Env, options: UpOptions, record: ClusterRecord, plan: HostsPlan): Promise<Client & { close(): Promise<void> }> {
+async function untilServed(env: Env, options: UpOptions, record: ClusterRecord, plan: HostsPlan, server: string): Promise<Client & { close(): Promise<void> }> {
   const end = env.clock.monotonic() + startLimitMs
   const file = adminKubeconfig(plan)
   for (;;) {
@@ -131,7 +130,7 @@ async function untilServed(env: Env, options: UpOptions, record: ClusterRecord, 
       }
       await client.close()
     }
-    if (env.clock.monotonic() > end) throw failed(plan, 'control-plane', 'the control plane did not become ready')
+    if (env.clock.monotonic() > end) throw failed(plan, server, 'the control plane did not become ready')
     await env.clock.sleep(50)
   }
 }
@@ -140,26 +139,19 @@ function failed(plan: HostsPlan, program: string, what: string): UpError {
   return new UpError(`${what}; the end of ${logFile(plan, program)}:\n${logTail(plan, program, 15)}`)
 }
 
-async function startNodes(env: Env, client: Client, options: UpOptions, plan: HostsPlan): Promise<void> {
+async function startNodes(env: Env, client: Client, options: UpOptions, plan: HostsPlan, choice: ProgramChoice): Promise<void> {
   options.progress('starting nodes')
   for (const node of plan.nodes) {
     const files = writeNodeFiles(plan, node, new Date(env.clock.now()))
-    startProgram(plan, { name: `node-${node.index}`, netns: node.netns, command: nodeCommand(options.coxswain, plan, node, files) })
+    if (choice.upstream !== undefined) writeUpstreamNodeFiles(plan, node, files)
+    for (const program of nodePrograms(plan, node, files, choice)) startProgram(plan, program)
   }
   await ensureDnsService(client, plan)
 }
 
-function nodeCommand(coxswain: readonly string[], plan: HostsPlan, node: NodePlan, files: NodeFiles): string[] {
-  return [
-    ...coxswain, 'node', '--node-name', node.name, '--node-ip', node.address, '--kubeconfig', node.kubeconfigs.kubelet, '--proxy-kubeconfig', node.kubeconfigs.proxy,
-    '--root-dir', node.kubelet.root, '--pod-logs-dir', node.kubelet.podLogs, '--container-runtime-endpoint', `unix://${node.containerd.socket}`,
-    '--cgroup-root', `/${node.cgroup}`, '--tls-cert-file', files.serverCert, '--tls-private-key-file', files.serverKey, '--client-ca-file', files.clientCA,
-    '--cluster-dns', plan.dns.address, '--cluster-domain', plan.dns.domain, '--dns-port', String(plan.dns.port), '--cluster-cidr', plan.podRange,
-    '--cni-conf-dir', node.cni.confDir, '--cni-ipam-dir', node.cni.ipamDir,
-  ]
-}
-
-async function untilUsable(env: Env, client: Client, options: UpOptions, plan: HostsPlan, record: ClusterRecord): Promise<void> {
+async function untilUsable(
+  env: Env, client: Client, options: UpOptions, plan: HostsPlan, record: ClusterRecord, server: string,
+): Promise<void> {
   const end = env.clock.monotonic() + nodesLimitMs
   const routed = new Set<string>()
   let shown = -1
@@ -178,7 +170,7 @@ async function untilUsable(env: Env, client: Client, options: UpOptions, plan: H
     if (ready >= record.nodes && routed.size === plan.nodes.length && account !== undefined) return
     if (env.clock.monotonic() > end) {
       const late = plan.nodes.find((node) => !items.some((item) => item.metadata.name === node.name && isReady(item)))
-      throw late === undefined ? failed(plan, 'control-plane', 'the cluster did not become ready') : failed(plan, `node-${late.index}`, `${late.name} did not become ready`)
+      throw late === undefined ? failed(plan, server, 'the cluster did not become ready') : failed(plan, `node-${late.index}`, `${late.name} did not become ready`)
     }
     await env.clock.sleep(100)
   }

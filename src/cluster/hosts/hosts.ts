@@ -38,7 +38,8 @@ export async function stopHosts(plan: HostsPlan, options: { purge: boolean; prog
   const containerds = running.filter((name) => name.startsWith('containerd-'))
   options.progress?.('stopping nodes and control plane')
   await stop(running.filter((name) => name.startsWith('node-')))
-  await stop(running.filter((name) => !name.startsWith('node-') && !containerds.includes(name)))
+  await stop(running.filter((name) => !name.startsWith('node-') && !containerds.includes(name) && name !== 'etcd'))
+  await stop(running.filter((name) => name === 'etcd'))
   options.progress?.('stopping pods')
   await Promise.all(plan.nodes.map(async (node) => {
     if (!containerds.includes(`containerd-${node.index}`)) return
@@ -60,7 +61,9 @@ export async function stopHosts(plan: HostsPlan, options: { purge: boolean; prog
 }
 
 /** What a cluster keeps in its data folder. The folder may be the user's own, so only these are removed from it. */
-export const dataParts = ['nodes', 'logs', 'pki', 'control-plane', 'admin.kubeconfig'] as const
+export const dataParts = [
+  'nodes', 'logs', 'pki', 'control-plane', 'admin.kubeconfig', 'etcd', 'upstream', 'kube-controller-manager.kubeconfig', 'kube-scheduler.kubeconfig',
+] as const
 
 function forgetData(dataDir: string): void {
   for (const part of dataParts) rmSync(join(dataDir, part), { recursive: true, force: true })

@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
+import type { Upstream } from './programs.ts'
 
 /** What `up` chose for a cluster: written once, read by every later command. */
 export interface ClusterRecord {
@@ -12,6 +13,8 @@ export interface ClusterRecord {
   readonly slot: number
   readonly port: number
   readonly kubeconfig: string
+  /** Components that are upstream's. */
+  readonly upstream?: Upstream
 }
 
 export interface Places {
