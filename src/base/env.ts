@@ -45,6 +45,8 @@ export interface Counter {
 }
 export interface Gauge {
   set(value: number, labels?: Labels): void
+  /** What these labels name is no more. */
+  remove(labels?: Labels): void
 }
 export interface Histogram {
   observe(value: number, labels?: Labels): void

@@ -24,6 +24,9 @@ export function createMetrics(): Metrics {
       set(value: number, labels?: Labels) {
         values.set(labelText(labelNames, labels), value)
       },
+      remove(labels?: Labels) {
+        values.delete(labelText(labelNames, labels))
+      },
     }
     families.set(name, {
       name, help, type, labelNames, instrument,

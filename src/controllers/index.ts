@@ -21,7 +21,8 @@ import { garbageCollectorName, startGarbageCollector } from './garbage-collector
 import { horizontalPodAutoscalerController } from './horizontal-pod-autoscaler/index.ts'
 import { nodeIpamName, startNodeIpam } from './node-ipam/index.ts'
 import { nodeLifecycleName, startNodeLifecycle } from './node-lifecycle/index.ts'
-import type { ControllerManagerOptions } from './options.ts'
+import { deviceTaintEvictionController } from './device-taint-eviction/index.ts'
+import { type ControllerManagerOptions, isEnabled } from './options.ts'
 import { ephemeralVolumeController } from './ephemeral-volume/index.ts'
 import { attachDetachController } from './persistentvolume-attach-detach/index.ts'
 import { pvBinderController } from './persistentvolume-binder/index.ts'
@@ -43,6 +44,8 @@ import { tokenCleanerController } from './token-cleaner/index.ts'
 import { policyStatusController } from './validatingadmissionpolicy-status/index.ts'
 import { legacyTokenCleaner } from './legacy-serviceaccount-token-cleaner/index.ts'
 import { podGroupProtectionController } from './podgroup-protection/index.ts'
+import { resourcePoolStatusRequestController } from './resourcepoolstatusrequest/index.ts'
+import { seLinuxWarningController } from './selinux-warning/index.ts'
 import { resourceClaimController } from './resourceclaim/index.ts'
 import { serviceCIDRController } from './service-cidr/index.ts'
 import { storageVersionMigratorController } from './storage-version-migrator/index.ts'
@@ -55,15 +58,15 @@ export interface ControllerEntry {
   readonly name: string
   /** The service account of kube-system that it acts as, by upstream's name; undefined: the manager's own identity. */
   readonly account: string | undefined
-  /** Started only when this feature gate is on. */
-  readonly gate?: string
+  /** Started only when these feature gates are on. */
+  readonly gates?: readonly string[]
   /** Started only when it is named. */
   readonly offByDefault?: boolean
   /** undefined: the options give it nothing to do. */
   start(context: ControllerContext, options: ControllerManagerOptions): Running | undefined
 }
 
-type More = Pick<ControllerEntry, 'gate' | 'offByDefault'>
+type More = Pick<ControllerEntry, 'gates' | 'offByDefault'>
 
 const planned = <S>(account: string, definition: ControllerDefinition<S>, more?: More): ControllerEntry => keyed(account, reconciler(definition), more)
 const keyed = (account: string, controller: KeyedController, more?: More): ControllerEntry =>
@@ -101,7 +104,7 @@ export const controllers: readonly ControllerEntry[] = [
   configured('certificatesigningrequest-signing-controller', 'certificate-controller', csrSigningController),
   keyed('certificate-controller', csrApprovingController),
   periodic('certificate-controller', csrCleaner),
-  periodic('podcertificaterequestcleaner', podCertificateRequestCleaner, { gate: 'PodCertificateRequest' }),
+  periodic('podcertificaterequestcleaner', podCertificateRequestCleaner, { gates: ['PodCertificateRequest'] }),
   planned('bootstrap-signer', bootstrapSignerController, { offByDefault: true }),
   planned('token-cleaner', tokenCleanerController, { offByDefault: true }),
   planned('persistent-volume-binder', pvBinderController),
@@ -119,15 +122,20 @@ export const controllers: readonly ControllerEntry[] = [
   configured('root-ca-certificate-publisher-controller', 'root-ca-cert-publisher',
     ({ rootCA }) => (rootCA === undefined ? undefined : reconciler(rootCaPublisher(rootCA)))),
   configured('kube-apiserver-serving-clustertrustbundle-publisher-controller', 'kube-apiserver-serving-clustertrustbundle-publisher',
-    ({ rootCA }) => (rootCA === undefined ? undefined : trustBundlePublisher(rootCA)), { gate: 'ClusterTrustBundle' }),
+    ({ rootCA }) => (rootCA === undefined ? undefined : trustBundlePublisher(rootCA)), { gates: ['ClusterTrustBundle'] }),
   configured('validatingadmissionpolicy-status-controller', 'validatingadmissionpolicy-status-controller', (_options, client) => policyStatusController(client)),
-  planned('volumeattributesclass-protection-controller', vacProtectionController, { gate: 'VolumeAttributesClass' }),
-  planned('podgroup-protection-controller', podGroupProtectionController, { gate: 'GenericWorkload' }),
-  configured('resourceclaim-controller', 'resource-claim-controller', resourceClaimController, { gate: 'DynamicResourceAllocation' }),
+  planned('volumeattributesclass-protection-controller', vacProtectionController, { gates: ['VolumeAttributesClass'] }),
+  planned('podgroup-protection-controller', podGroupProtectionController, { gates: ['GenericWorkload'] }),
+  configured('resourceclaim-controller', 'resource-claim-controller', resourceClaimController, { gates: ['DynamicResourceAllocation'] }),
+  planned('resourcepoolstatusrequest-controller', resourcePoolStatusRequestController, { gates: ['DRAResourcePoolStatus'] }),
+  configured('device-taint-eviction-controller', 'device-taint-eviction-controller', (options) => deviceTaintEvictionController({
+    rules: isEnabled('DRADeviceTaintRules', options), groups: isEnabled('DRAWorkloadResourceClaims', options),
+  }), { gates: ['DynamicResourceAllocation', 'DRADeviceTaints'] }),
   periodic('legacy-service-account-token-cleaner', legacyTokenCleaner()),
-  planned('storage-version-garbage-collector', storageVersionGarbageCollector, { gate: 'StorageVersionAPI' }),
+  planned('storage-version-garbage-collector', storageVersionGarbageCollector, { gates: ['APIServerIdentity', 'StorageVersionAPI'] }),
   planned('service-cidrs-controller', serviceCIDRController),
-  keyed('storage-version-migrator-controller', storageVersionMigratorController, { gate: 'StorageVersionMigrator' }),
+  keyed('storage-version-migrator-controller', storageVersionMigratorController, { gates: ['StorageVersionMigrator'] }),
+  configured('selinux-warning-controller', 'selinux-warning-controller', () => seLinuxWarningController(), { gates: ['SELinuxChangePolicy'], offByDefault: true }),
   // Last, so that it finds the others' informers and shares them.
   { name: garbageCollectorName, account: 'generic-garbage-collector', start: (context) => startGarbageCollector(context) },
 ]

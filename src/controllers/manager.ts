@@ -1,16 +1,16 @@
 /** kube-controller-manager as a Component: the controllers that are wanted, over shared informers, led by one. */
 import type { Component, Env } from '../base/env.ts'
-import { featureGates } from '../api/generated/feature-gates.ts'
 import type { Client } from '../client/client.ts'
 import type { ControllerContext } from '../client/controller.ts'
 import { createEventRecorder, type EventRecorder } from '../client/events.ts'
 import { InformerFactory } from '../client/informer.ts'
 import { runLeaderElection } from '../client/leader-election.ts'
 import { type ControllerEntry, controllers } from './index.ts'
-import type { ControllerManagerOptions } from './options.ts'
+import { aliases, cloudControllers } from './names.ts'
+import { type ControllerManagerOptions, isEnabled } from './options.ts'
 import type { Running } from './running.ts'
 
-export type { ControllerManagerOptions, ServiceAccountTokenClaims } from './options.ts'
+export type { ControllerManagerOptions } from './options.ts'
 
 /**
  * The controllers as one component. `ready` resolves when all of them have seen the cluster (with leader election: when
@@ -29,7 +29,10 @@ export function createControllerManager(env: Env, client: Client, options: Contr
     const informers = options.informers ?? own!
     const running: Running[] = []
     for (const entry of wanted) {
-      if (entry.gate !== undefined && !isEnabled(entry.gate, options)) continue
+      if (entry.gates?.every((gate) => isEnabled(gate, options)) === false) {
+        log.info('controller is disabled by a feature gate', { controller: entry.name, requiredFeatureGates: entry.gates })
+        continue
+      }
       // Writes are the controller's own; what is read comes from caches that all share.
       const own = entry.account === undefined ? client : options.clientFor?.(entry.account) ?? client
       const started = entry.start({ env: { ...env, log }, client: own, informers, recorder: recorderOf(env, own) }, options)
@@ -81,9 +84,6 @@ function recorderOf(env: Env, client: Client): ControllerContext['recorder'] {
   }
 }
 
-const isEnabled = (gate: string, { featureGates: gates }: ControllerManagerOptions): boolean =>
-  gates?.[gate] ?? featureGates[gate]?.default === true
-
 async function elect(
   env: Env, client: Client, identity: string, lead: (signal: AbortSignal) => Promise<void>, signal: AbortSignal,
 ): Promise<void> {
@@ -96,18 +96,20 @@ async function elect(
   }
 }
 
-/** Upstream's rules for --controllers: the first entry that names a controller decides, "*" stands for the rest. */
+/**
+ * Upstream's rules for --controllers: the first entry that names a controller decides, "*" stands for the rest. Former
+ * names count as the present ones.
+ */
 export function selectControllers(selection: readonly string[]): readonly ControllerEntry[] {
-  const known = new Set(controllers.map(({ name }) => name))
-  for (const entry of selection) {
+  const known = new Set([...controllers.map(({ name }) => name), ...cloudControllers])
+  const wanted = selection.map((entry) => {
     const name = entry.replace(/^-/, '')
-    if (name !== '*' && !known.has(name)) throw new Error(`${JSON.stringify(name)} is not in the list of known controllers`)
-  }
+    const present = Object.hasOwn(aliases, name) ? aliases[name]! : name
+    if (entry !== '*' && !known.has(present)) throw new Error(`${JSON.stringify(name)} is not in the list of known controllers`)
+    return entry.startsWith('-') ? `-${present}` : present
+  })
   return controllers.filter(({ name, offByDefault }) => {
-    for (const entry of selection) {
-      if (entry === name) return true
-      if (entry === `-${name}`) return false
-    }
-    return selection.includes('*') && offByDefault !== true
+    const first = wanted.find((entry) => entry === name || entry === `-${name}`)
+    return first === undefined ? wanted.includes('*') && offByDefault !== true : first === name
   })
 }

@@ -1,3 +1,4 @@
+import { featureGates } from '../api/generated/feature-gates.ts'
 import type { Client } from '../client/client.ts'
 import type { Informers } from '../client/informer.ts'
 
@@ -55,6 +56,10 @@ export interface ControllerManagerOptions {
   /** --leader-elect and whose name the lease carries; without it there is no election. */
   readonly leaderElection?: { readonly identity: string }
 }
+
+/** Whether a feature gate is on: as the options say, else as it is by default. */
+export const isEnabled = (gate: string, { featureGates: gates }: ControllerManagerOptions): boolean =>
+  gates?.[gate] ?? featureGates[gate]?.default === true
 
 export type SignerOption = 'kubeletServing' | 'kubeletClient' | 'kubeAPIServerClient' | 'legacyUnknown'
 

@@ -22,8 +22,6 @@ function format(value: bigint, bits: 32 | 128): string {
   return ipaddr.fromByteArray(bytes).toString()
 }
 
-export const isIPv6Cidr = (cidr: string): boolean => cidr.includes(':')
-
 export class CidrSet {
   readonly #range: Range
   readonly #nodePrefix: number

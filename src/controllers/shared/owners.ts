@@ -1,5 +1,5 @@
 /** From owned objects to the keys of their owners. */
-import type { KubeObject, ObjectMeta, Resource } from '../../api/meta/object.ts'
+import type { ObjectMeta, Resource } from '../../api/meta/object.ts'
 import { controllerOf } from '../../api/meta/owner-references.ts'
 import type { LabelSelector } from '../../api/meta/selectors.ts'
 import type { Informers } from '../../client/informer.ts'
@@ -32,6 +32,3 @@ function groupOf(apiVersion: string): string {
 
 /** The object's own key. */
 export const ownKey = (object: { metadata: ObjectMeta }): string[] => [keyOf(object)]
-
-/** Everything the API says of an object besides its kind, for references. */
-export type Owned = KubeObject
