@@ -83,9 +83,9 @@ function* rootErrors(schema: JSONSchemaProps, path: string): Generator<FieldErro
   }
 }
 
-/** All that is wrong with a version's schema. */
+/** All that is wrong with a version's schema; `unchanged`: it was stored like this before. */
 export function* schemaErrors(
-  { openAPIV3Schema: schema }: { readonly openAPIV3Schema?: JSONSchemaProps }, path: string, hasStatus: boolean, options: SchemaOptions,
+  { openAPIV3Schema: schema }: { readonly openAPIV3Schema?: JSONSchemaProps }, path: string, hasStatus: boolean, options: SchemaOptions, unchanged: boolean,
 ): Generator<FieldError> {
   if (schema === undefined) return
   if (hasStatus) yield* rootErrors(schema, path)
@@ -100,7 +100,7 @@ export function* schemaErrors(
     yield* wrong
   }
   yield* rules
-  if (formed && rules.length === 0) yield* ruleErrors(schemaFromJSON(schema), at)
+  if (formed && rules.length === 0) yield* ruleErrors(schemaFromJSON(schema), at, unchanged)
 }
 
 /** What upstream cannot even read as a structural schema it tells by these rules alone. */

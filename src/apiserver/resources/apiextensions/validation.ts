@@ -2,6 +2,7 @@
 import type { CustomResourceDefinition, CustomResourceDefinitionNames } from '../../../api/generated/types/apiextensions-v1.ts'
 import type { FieldError } from '../../../api/meta/errors.ts'
 import { childPath, fieldInvalid, fieldRequired, indexPath, keyPath } from '../../../api/meta/field-errors.ts'
+import { jsonEqual } from '../../../api/meta/json-equal.ts'
 import { isDNS1035Label, isDNS1123Subdomain } from '../../../api/meta/names.ts'
 import { type ApprovalState, approvalAnnotation, approvalOf, isProtectedGroup } from './approval.ts'
 import { conversionErrors, hasRecognizedReviewVersion, isBrokenBundle } from './conversion.ts'
@@ -70,7 +71,9 @@ function* specErrors({ spec }: Definition, options: SchemaOptions, old: Definiti
   yield* versionErrors(internal, schemaOptions, old)
   yield* nameErrors(spec.names ?? {}, 'spec.names', true)
   const { top } = internal
-  if (top.schema !== undefined) yield* schemaErrors(top.schema, 'spec.validation', anyStatus(internal), schemaOptions)
+  if (top.schema !== undefined) {
+    yield* schemaErrors(top.schema, 'spec.validation', anyStatus(internal), schemaOptions, hasSameSchema(spec.versions?.[0]?.name, internal, old))
+  }
   yield* subresourceErrors(top.subresources, 'spec.subresources')
   for (const [i, column] of top.columns.entries()) yield* columnErrors(column, `spec.additionalPrinterColumns[${i}]`)
   if (top.selectableFields.length > 0) {
@@ -88,6 +91,17 @@ function* specErrors({ spec }: Definition, options: SchemaOptions, old: Definiti
 }
 
 const anyStatus = ({ top, versions }: InternalSpec): boolean => hasStatus(top) || versions.some(hasStatus)
+
+/** Whether a version has the schema that it had before. */
+function hasSameSchema(version: string | undefined, internal: InternalSpec, old: Definition | undefined): boolean {
+  if (old === undefined) return false
+  const schemaIn = ({ top, versions }: InternalSpec) => {
+    const found = versions.find(({ name }) => name === version)
+    return found === undefined ? undefined : [found.schema ?? top.schema ?? null]
+  }
+  const [now, before] = [schemaIn(internal), schemaIn(internalSpec(old.spec))]
+  return now !== undefined && before !== undefined && jsonEqual(now, before)
+}
 
 function* missingSchemas({ top, versions }: InternalSpec, options: SchemaOptions, preserves: boolean): Generator<FieldError> {
   if (top.schema?.openAPIV3Schema !== undefined) return
@@ -108,7 +122,7 @@ function* versionErrors(internal: InternalSpec, options: SchemaOptions, old: Def
     const { name, source, schema } = version
     if (isDNS1035Label(name).length > 0) yield fieldInvalid(childPath(path, 'name'), name, isDNS1035Label(name).join(','))
     yield* deprecationErrors(source, path)
-    if (schema !== undefined) yield* schemaErrors(schema, childPath(path, 'schema'), hasStatus(perVersion ? version : top), options)
+    if (schema !== undefined) yield* schemaErrors(schema, childPath(path, 'schema'), hasStatus(perVersion ? version : top), options, hasSameSchema(name, internal, old))
     yield* subresourceErrors(version.subresources, childPath(path, 'subresources'))
     for (const [j, column] of version.columns.entries()) yield* columnErrors(column, indexPath(childPath(path, 'additionalPrinterColumns'), j))
     if (version.selectableFields.length === 0) continue
