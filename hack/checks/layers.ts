@@ -13,7 +13,10 @@ export const mayImport: Readonly<Record<string, readonly string[]>> = {
   'src/apiserver/storage': ['src/base'],
   'src/apiserver/resources': ['src/api', 'src/apiserver/handler.ts', 'src/apiserver/allocators'],
   'src/scheduler': ['src/base', 'src/api', 'src/client'],
-  'src/scheduler/plugins': ['src/api', 'src/scheduler/framework.ts', 'src/scheduler/resources.ts', 'src/scheduler/snapshot.ts'],
+  'src/scheduler/plugins': [
+    'src/api', 'src/base/env.ts', 'src/client/client.ts', 'src/client/lister.ts',
+    ...['framework', 'resources', 'snapshot', 'cluster-events', 'pod-counts', 'default-selector', 'fit-message'].map((name) => `src/scheduler/${name}.ts`),
+  ],
   'src/controllers': ['src/base', 'src/api', 'src/client'],
   'src/cloud': ['src/base', 'src/api', 'src/client'],
   'src/kubelet': ['src/base', 'src/api', 'src/client'],

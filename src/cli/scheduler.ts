@@ -9,8 +9,7 @@ export const command: Command = {
   flags: [
     ...clientFlags,
     ...leaderElectionFlags('kube-scheduler'),
-    { name: 'scheduler-name', type: 'string', default: 'default-scheduler', help: 'Pods with this spec.schedulerName are placed' },
   ],
   run: (invocation) => runWithClient(invocation, 'kube-scheduler', (env, client) =>
-    createScheduler(env, client, { schedulerName: invocation.flags.string('scheduler-name') })),
+    createScheduler(env, client)),
 }

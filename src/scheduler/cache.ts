@@ -1,14 +1,19 @@
 import type { Node, Pod } from '../api/generated/types/core-v1.ts'
-import { NodeInfo, podInfo } from './snapshot.ts'
+import { PodCounts } from './pod-counts.ts'
+import { NodeInfo, type PodInfo, podInfo } from './snapshot.ts'
 
 /**
  * Nodes and the pods on them, those that were only assumed there included (upstream: backend/cache). Cycles are
  * synchronous, so this is at once the cache and the snapshot of a cycle.
  */
 export class SchedulerCache {
+  readonly counts = new PodCounts(() => this.#nodes.values())
   readonly #nodes = new Map<string, NodeInfo>()
   readonly #nodeOfPod = new Map<string, string>()
   readonly #assumed = new Set<string>()
+  readonly #images = new Map<string, number>()
+  readonly #freeSlots: number[] = []
+  #slots = 0
   #list: NodeInfo[] | undefined
 
   /** Nodes that exist, zones taken in turn so that a search that stops early sees them all (backend/cache/node_tree.go). */
@@ -16,28 +21,47 @@ export class SchedulerCache {
     return (this.#list ??= interleaveZones([...this.#nodes.values()].filter((info) => info.node !== undefined)))
   }
 
+  get podCount(): number {
+    return this.#nodeOfPod.size
+  }
+
+  get assumedCount(): number {
+    return this.#assumed.size
+  }
+
   node(name: string): NodeInfo | undefined {
     const info = this.#nodes.get(name)
     return info?.node === undefined ? undefined : info
   }
 
+  nodesWithImage(name: string): number {
+    return this.#images.get(name) ?? 0
+  }
+
   setNode(node: Node): void {
-    this.#nodeInfo(node.metadata.name!).setNode(node)
-    this.#list = undefined
+    const info = this.#nodeInfo(node.metadata.name!)
+    const zone = info.node === undefined ? undefined : zoneOf(info)
+    this.#countImages(info, -1)
+    info.setNode(node)
+    this.#countImages(info, 1)
+    this.counts.nodeChanged(info)
+    if (zone !== zoneOf(info)) this.#list = undefined
   }
 
   removeNode(name: string): void {
     const info = this.#nodes.get(name)
     if (info === undefined) return
+    this.#countImages(info, -1)
     info.node = undefined
-    if (info.pods.size === 0) this.#nodes.delete(name)
+    this.counts.nodeChanged(info)
+    this.#dropEmpty(info)
     this.#list = undefined
   }
 
   /** A pod that the API says is on a node: replaces what was assumed or known of it. */
   setPod(pod: Pod): void {
     this.removePod(pod.metadata.uid!)
-    this.#add(pod, pod.spec!.nodeName!)
+    this.#add(podInfo(pod), pod.spec!.nodeName!)
   }
 
   removePod(uid: string): void {
@@ -45,16 +69,17 @@ export class SchedulerCache {
     if (name === undefined) return
     this.#nodeOfPod.delete(uid)
     this.#assumed.delete(uid)
-    const info = this.#nodes.get(name)
-    info?.removePod(uid)
-    if (info !== undefined && info.node === undefined && info.pods.size === 0) this.#nodes.delete(name)
+    const info = this.#nodes.get(name)!
+    const removed = info.removePod(uid)
+    if (removed !== undefined) this.counts.podRemoved(info, removed)
+    this.#dropEmpty(info)
   }
 
   /** Counts the pod on the node before its binding is written. */
-  assume(pod: Pod, nodeName: string): void {
-    this.removePod(pod.metadata.uid!)
+  assume(pod: PodInfo, nodeName: string): void {
+    this.removePod(pod.uid)
     this.#add(pod, nodeName)
-    this.#assumed.add(pod.metadata.uid!)
+    this.#assumed.add(pod.uid)
   }
 
   /** Takes an assumption back; a pod that the API has confirmed stays. */
@@ -70,22 +95,45 @@ export class SchedulerCache {
     return this.#assumed.has(uid)
   }
 
-  #add(pod: Pod, nodeName: string): void {
-    this.#nodeInfo(nodeName).addPod(podInfo(pod))
-    this.#nodeOfPod.set(pod.metadata.uid!, nodeName)
+  #add(pod: PodInfo, nodeName: string): void {
+    const info = this.#nodeInfo(nodeName)
+    info.addPod(pod)
+    this.counts.podAdded(info, pod)
+    this.#nodeOfPod.set(pod.uid, nodeName)
   }
 
   #nodeInfo(name: string): NodeInfo {
     let info = this.#nodes.get(name)
-    if (info === undefined) this.#nodes.set(name, (info = new NodeInfo(name)))
+    if (info === undefined) this.#nodes.set(name, (info = new NodeInfo(name, this.#freeSlots.pop() ?? this.#slots++)))
     return info
   }
+
+  #dropEmpty(info: NodeInfo): void {
+    if (info.node !== undefined || info.pods.size > 0) return
+    this.#nodes.delete(info.name)
+    this.#freeSlots.push(info.slot)
+  }
+
+  #countImages(info: NodeInfo, by: 1 | -1): void {
+    if (info.node === undefined) return
+    for (const name of info.images.keys()) {
+      const count = (this.#images.get(name) ?? 0) + by
+      if (count === 0) this.#images.delete(name)
+      else this.#images.set(name, count)
+    }
+  }
+}
+
+function zoneOf({ labels }: NodeInfo): string {
+  const region = labels['failure-domain.beta.kubernetes.io/region'] ?? labels['topology.kubernetes.io/region'] ?? ''
+  const zone = labels['failure-domain.beta.kubernetes.io/zone'] ?? labels['topology.kubernetes.io/zone'] ?? ''
+  return `${region}:${zone}`
 }
 
 function interleaveZones(nodes: readonly NodeInfo[]): NodeInfo[] {
   const zones = new Map<string, NodeInfo[]>()
   for (const info of nodes) {
-    const zone = `${info.labels['topology.kubernetes.io/region'] ?? ''}:${info.labels['topology.kubernetes.io/zone'] ?? ''}`
+    const zone = zoneOf(info)
     const list = zones.get(zone)
     if (list === undefined) zones.set(zone, [info])
     else list.push(info)

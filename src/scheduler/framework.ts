@@ -2,11 +2,16 @@
  * The scheduling framework (upstream: k8s.io/kube-scheduler/framework). A scheduling cycle is synchronous: because
  * nothing else runs meanwhile, the live cache is its snapshot. Per-node hooks allocate nothing on success.
  */
-import type { Node, Pod } from '../api/generated/types/core-v1.ts'
-import type { PodDisruptionBudget } from '../api/generated/types/policy-v1.ts'
+import type { Pod } from '../api/generated/types/core-v1.ts'
+import type { Resource } from '../api/meta/object.ts'
+import type { Env } from '../base/env.ts'
+import type { Client } from '../client/client.ts'
+import type { Lister } from '../client/lister.ts'
+import type { EventInterest } from './cluster-events.ts'
+import type { PodCounts } from './pod-counts.ts'
 import type { NodeInfo, PodInfo } from './snapshot.ts'
 
-export type Code = 'Error' | 'Unschedulable' | 'UnschedulableAndUnresolvable' | 'Wait' | 'Pending'
+export type Code = 'Error' | 'Unschedulable' | 'UnschedulableAndUnresolvable' | 'Pending'
 
 /** A refusal is a value. Success is undefined. */
 export interface Verdict {
@@ -29,7 +34,6 @@ export class CycleState {
   readonly data = new Map<string, unknown>()
   /** Plugins whose PreFilter said that their Filter has nothing to do for this pod. */
   readonly skipFilter = new Set<string>()
-  readonly skipScore = new Set<string>()
 
   read<T>(key: string): T | undefined {
     return this.data.get(key) as T | undefined
@@ -40,7 +44,6 @@ export class CycleState {
     const copy = new CycleState()
     for (const [key, value] of this.data) copy.data.set(key, isCloneable(value) ? value.clone() : value)
     for (const name of this.skipFilter) copy.skipFilter.add(name)
-    for (const name of this.skipScore) copy.skipScore.add(name)
     return copy
   }
 }
@@ -53,33 +56,42 @@ function isCloneable(value: unknown): value is Cloneable {
   return typeof value === 'object' && value !== null && 'clone' in value && typeof value.clone === 'function'
 }
 
-export type EventResource =
-  | 'Pod/assigned' | 'Pod/unscheduled' | 'Node' | 'PersistentVolumeClaim' | 'PersistentVolume' | 'StorageClass' | 'CSINode' | '*'
-export type EventAction = 'Add' | 'Update' | 'Delete'
-
-/** A change in the cluster that may make a refused pod schedulable. */
-export interface ClusterEvent {
-  readonly resource: EventResource
-  readonly action: EventAction
-  readonly object?: unknown
-  readonly old?: unknown
-}
-
-export interface EventInterest {
-  readonly resource: EventResource
-  readonly actions: readonly EventAction[]
-  /** Whether this very change may help this pod; absent: it may. */
-  hint?(pod: Pod, event: ClusterEvent): boolean
-}
-
-/** What a plugin may look at: the live cache and the listers of other kinds. */
+/** What a plugin may look at and use. */
 export interface Handle {
+  readonly env: Env
+  /** For plugins that write in PreBind, Bind or PostFilter; undefined where nothing may be written (explain, tests). */
+  readonly client: Client | undefined
+  /** Nodes that exist, zones taken in turn. */
   readonly nodes: readonly NodeInfo[]
   node(name: string): NodeInfo | undefined
+  /** Pods by what they match, counted per node. */
+  readonly counts: PodCounts
+  /** How many nodes hold the image. */
+  nodesWithImage(name: string): number
+  /** Objects of other kinds; call it when the plugin is created, so that an informer runs from the start. */
+  lister<T>(resource: Resource<T>): Lister<T>
   readonly namespaceLabels: (namespace: string) => Readonly<Record<string, string>>
-  budgets(): readonly PodDisruptionBudget[]
-  /** Selector of the services and the workload that the pod belongs to; undefined when there is none. */
-  defaultSelector(pod: Pod): ((labels: Readonly<Record<string, string>>) => boolean) | undefined
+  /** Brings pods that wait back to the active queue. */
+  activate(pods: readonly Pod[]): void
+  /** Pods that Permit made wait. */
+  waiting(): readonly WaitingPod[]
+  /** Takes the victim away: a waiting pod is rejected, others are deleted. Only in PostFilter's aftermath. */
+  readonly preemptor: Preemptor | undefined
+}
+
+export interface WaitingPod {
+  readonly pod: Pod
+  readonly node: string
+  allow(plugin: string): void
+  /** False when it had been allowed or rejected before. */
+  reject(plugin: string, message: string): boolean
+}
+
+export interface Preemptor {
+  evict(preemptor: PodInfo, node: string, victims: readonly PodInfo[]): void
+  nominatedOn(node: string): readonly PodInfo[]
+  /** Whether victims of this pod are still being deleted. */
+  isPreempting(uid: string): boolean
 }
 
 export interface PreFilterResult {
@@ -90,24 +102,79 @@ export interface PreFilterResult {
   readonly refused?: Verdict
 }
 
+export interface Diagnosis {
+  /** Why each node refused; nodes that were not looked at are absent. */
+  readonly verdicts: Map<string, Verdict>
+  /** What counts for the nodes that are not in `verdicts`. */
+  absent: Verdict | undefined
+  /** Plugins that refused anything. */
+  readonly unschedulablePlugins: Set<string>
+  readonly pendingPlugins: Set<string>
+  /** Set when a PreFilter refused the pod as a whole. */
+  preFilterMessage: string
+  postFilterMessage: string
+}
+
+/** What plugins may ask the framework to try again, as preemption does. */
+export interface FilterRunner {
+  filterWithNominated(state: CycleState, pod: PodInfo, node: NodeInfo): Verdict | undefined
+  addPod(state: CycleState, pod: PodInfo, other: PodInfo, node: NodeInfo): void
+  removePod(state: CycleState, pod: PodInfo, other: PodInfo, node: NodeInfo): void
+}
+
+export interface PostFilterResult {
+  /** undefined leaves the pod's nomination as it is, '' clears it. */
+  readonly nominate?: string
+  /** The pod may be schedulable later because of what the plugin did. */
+  readonly success: boolean
+  readonly message: string
+}
+
+export type PermitResult = Verdict | { readonly code: 'Wait'; readonly timeoutMs: number }
+
 export interface SchedulerPlugin {
   readonly name: string
   readonly events?: readonly EventInterest[]
   /** Gates: a verdict keeps the pod out of the active queue. */
   preEnqueue?(pod: Pod): Verdict | undefined
-  preFilter?(state: CycleState, pod: PodInfo, handle: Handle): PreFilterResult | undefined
+  /** Order of the queue. */
+  less?(a: QueueOrder, b: QueueOrder): boolean
+  preFilter?(state: CycleState, pod: PodInfo): PreFilterResult | undefined
   filter?(state: CycleState, pod: PodInfo, node: NodeInfo): Verdict | undefined
   /** Keep the state that preFilter made in step with a pod that a dry run adds to, or takes from, a node. */
   addPod?(state: CycleState, pod: PodInfo, other: PodInfo, node: NodeInfo): void
   removePod?(state: CycleState, pod: PodInfo, other: PodInfo, node: NodeInfo): void
+  postFilter?(state: CycleState, pod: PodInfo, diagnosis: Diagnosis, runner: FilterRunner): PostFilterResult
   /** Returns true when Score has nothing to do for this pod. */
-  preScore?(state: CycleState, pod: PodInfo, feasible: readonly NodeInfo[], handle: Handle): boolean
+  preScore?(state: CycleState, pod: PodInfo, feasible: readonly NodeInfo[]): boolean
   /** 0..100, or any number when normalize makes it that. */
-  score?(state: CycleState, pod: PodInfo, node: NodeInfo, handle: Handle): number
+  score?(state: CycleState, pod: PodInfo, node: NodeInfo): number
   normalize?(state: CycleState, pod: PodInfo, feasible: readonly NodeInfo[], scores: Float64Array): void
   reserve?(state: CycleState, pod: PodInfo, node: NodeInfo): Verdict | undefined
-  unreserve?(state: CycleState, pod: PodInfo, node: NodeInfo): void
-  preBind?(state: CycleState, pod: PodInfo, node: Node, signal: AbortSignal): Promise<Verdict | undefined>
+  unreserve?(state: CycleState, pod: PodInfo, nodeName: string): void
+  permit?(state: CycleState, pod: PodInfo, node: NodeInfo): PermitResult | undefined
+  /** Whether PreBind will have something to do, so that the pod is shown as nominated meanwhile. */
+  preBindPreFlight?(state: CycleState, pod: PodInfo, nodeName: string): boolean
+  preBind?(state: CycleState, pod: PodInfo, nodeName: string, signal: AbortSignal): Promise<Verdict | undefined>
+  /** Answers false when it leaves the binding to the next plugin. Throws when it failed. */
+  bind?(state: CycleState, pod: PodInfo, nodeName: string, signal: AbortSignal): Promise<boolean>
+  postBind?(state: CycleState, pod: PodInfo, nodeName: string): void
+}
+
+export interface QueueOrder {
+  readonly priority: number
+  /** Milliseconds. */
+  readonly timestamp: number
+  readonly pod: Pod
+}
+
+/** Arguments as the configuration gives them, defaults filled in by the plugin's definition. */
+export type PluginArgs = Readonly<Record<string, unknown>>
+
+/** A plugin as the registry knows it. */
+export interface PluginDefinition {
+  readonly name: string
+  create(args: PluginArgs, handle: Handle): SchedulerPlugin
 }
 
 export const maxNodeScore = 100

@@ -1,17 +1,117 @@
 import type { Metrics } from '../base/env.ts'
 
-const attemptBuckets = Array.from({ length: 15 }, (_, i) => 0.001 * 2 ** i)
+/** start, start * factor, ... : `count` bucket bounds. */
+function exponential(start: number, factor: number, count: number): number[] {
+  return Array.from({ length: count }, (_, i) => start * factor ** i)
+}
+
+export type AttemptResult = 'scheduled' | 'unschedulable' | 'error'
 
 /** The scheduler's instruments under upstream's names (pkg/scheduler/metrics). */
-export function schedulerMetrics(metrics: Metrics, sizes: () => { active: number; backoff: number; unschedulable: number; gated: number }) {
-  const attempts = metrics.counter('scheduler_schedule_attempts_total', 'Number of attempts to schedule pods, by the result.', ['result', 'profile'])
-  const duration = metrics.histogram('scheduler_scheduling_attempt_duration_seconds', 'Scheduling attempt latency in seconds (scheduling algorithm + binding)', attemptBuckets, ['result', 'profile'])
-  const pending = metrics.gauge('scheduler_pending_pods', 'Number of pending pods, by the queue type.', ['queue'])
+export class SchedulerMetrics {
+  /** Plugin durations are taken in a tenth of the cycles, as upstream does. */
+  sampling = false
+  readonly #metrics: Metrics
+  readonly #instruments: ReturnType<typeof instruments>
+
+  constructor(metrics: Metrics) {
+    this.#metrics = metrics
+    this.#instruments = instruments(metrics)
+  }
+
+  attempt(result: AttemptResult, profile: string, seconds: number): void {
+    this.#instruments.attempts.inc({ result, profile })
+    this.#instruments.attemptDuration.observe(seconds, { result, profile })
+  }
+
+  algorithm(seconds: number): void {
+    this.#instruments.algorithmDuration.observe(seconds)
+  }
+
+  /** A pod was bound, after so many attempts and so long after it was first tried. */
+  scheduled(attempts: number, sinceFirstAttempt: number | undefined, afterFlush: boolean): void {
+    this.#instruments.podAttempts.observe(attempts)
+    if (sinceFirstAttempt !== undefined) this.#instruments.podDuration.observe(sinceFirstAttempt, { attempts: attempts >= 15 ? '15+' : String(attempts) })
+    if (afterFlush) this.#instruments.afterFlush.inc()
+  }
+
+  pending(sizes: Readonly<Record<string, number>>): void {
+    for (const [queue, size] of Object.entries(sizes)) this.#instruments.pending.set(size, { queue })
+  }
+
+  cacheSize(sizes: Readonly<Record<string, number>>): void {
+    for (const [type, size] of Object.entries(sizes)) this.#instruments.cacheSize.set(size, { type })
+  }
+
+  incoming(queue: string, event: string): void {
+    this.#instruments.incoming.inc({ queue, event })
+  }
+
+  unschedulablePlugins(counts: ReadonlyMap<string, number>): void {
+    for (const [key, count] of counts) {
+      const [plugin = '', profile = ''] = key.split('\n')
+      this.#instruments.unschedulable.set(count, { plugin, profile })
+    }
+  }
+
+  extensionPoint(point: string, status: string, profile: string, seconds: number): void {
+    this.#instruments.pointDuration.observe(seconds, { extension_point: point, status, profile })
+  }
+
+  pluginDuration(point: string, plugin: string, seconds: number): void {
+    this.#instruments.pluginDuration.observe(seconds, { plugin, extension_point: point, status: 'Success' })
+  }
+
+  eventHandled(event: string, seconds: number): void {
+    this.#instruments.eventHandling.observe(seconds, { event })
+  }
+
+  preemptionAttempt(): void {
+    this.#instruments.preemptionAttempts.inc()
+  }
+
+  preemptionVictims(count: number): void {
+    this.#instruments.preemptionVictims.observe(count)
+  }
+
+  preempted(result: 'success' | 'error', seconds: number): void {
+    this.#instruments.preemptionRuns.inc({ result })
+    this.#instruments.preemptionDuration.observe(seconds, { result })
+  }
+
+  permitWait(result: string, seconds: number): void {
+    this.#instruments.permitWait.observe(seconds, { result })
+  }
+
+  render(): string {
+    return this.#metrics.render()
+  }
+}
+
+function instruments(metrics: Metrics) {
+  const counter = (name: string, help: string, labels?: readonly string[]) => metrics.counter(`scheduler_${name}`, help, labels)
+  const gauge = (name: string, help: string, labels?: readonly string[]) => metrics.gauge(`scheduler_${name}`, help, labels)
+  const histogram = (name: string, help: string, buckets: readonly number[], labels?: readonly string[]) =>
+    metrics.histogram(`scheduler_${name}`, help, buckets, labels)
+  const attempts = exponential(0.001, 2, 15)
   return {
-    attempt(result: 'scheduled' | 'unschedulable' | 'error', profile: string, seconds: number): void {
-      attempts.inc({ result, profile })
-      duration.observe(seconds, { result, profile })
-      for (const [queue, size] of Object.entries(sizes())) pending.set(size, { queue })
-    },
+    attempts: counter('schedule_attempts_total', 'Attempts to schedule pods, by the result.', ['result', 'profile']),
+    attemptDuration: histogram('scheduling_attempt_duration_seconds', 'Seconds from the start of an attempt to its end, binding included.', attempts, ['result', 'profile']),
+    algorithmDuration: histogram('scheduling_algorithm_duration_seconds', 'Seconds that the search for a node took.', attempts),
+    podAttempts: histogram('pod_scheduling_attempts', 'Attempts that it took to schedule a pod.', exponential(1, 2, 5)),
+    podDuration: histogram('pod_scheduling_sli_duration_seconds', 'Seconds from a pod\'s arrival in the queue to its binding.', exponential(0.01, 2, 20), ['attempts']),
+    afterFlush: counter('pod_scheduled_after_flush_total', 'Pods scheduled after they had waited too long for an event.'),
+    pending: gauge('pending_pods', 'Pods that wait, by the queue they are in.', ['queue']),
+    cacheSize: gauge('cache_size', 'Nodes, pods and assumed pods in the cache.', ['type']),
+    incoming: counter('queue_incoming_pods_total', 'Pods added to a queue, by event and queue.', ['queue', 'event']),
+    unschedulable: gauge('unschedulable_pods', 'Pods that wait because of a plugin.', ['plugin', 'profile']),
+    pointDuration: histogram('framework_extension_point_duration_seconds', 'Seconds that all plugins of an extension point took.', exponential(0.0001, 2, 12), ['extension_point', 'status', 'profile']),
+    pluginDuration: histogram('plugin_execution_duration_seconds', 'Seconds that a plugin took at an extension point.', exponential(0.00001, 1.5, 20), ['plugin', 'extension_point', 'status']),
+    eventHandling: histogram('event_handling_duration_seconds', 'Seconds that handling an event took.', exponential(0.0001, 2, 12), ['event']),
+    preemptionAttempts: counter('preemption_attempts_total', 'Attempts to preempt.'),
+    preemptionVictims: histogram('preemption_victims', 'Pods chosen as victims.', exponential(1, 2, 7)),
+    preemptionRuns: counter('preemption_goroutines_execution_total', 'Preemptions carried out in the background.', ['result']),
+    preemptionDuration: histogram('preemption_goroutines_duration_seconds', 'Seconds that a preemption took in the background.', exponential(0.01, 2, 20), ['result']),
+    permitWait: histogram('permit_wait_duration_seconds', 'Seconds that pods waited for permission.', attempts, ['result']),
   }
 }

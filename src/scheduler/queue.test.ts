@@ -1,36 +1,12 @@
 import { describe, expect, test } from 'vitest'
 import type { Pod } from '../api/generated/types/core-v1.ts'
-import type { Clock } from '../base/env.ts'
-import { defaultPlugins } from './plugins/index.ts'
 import { SchedulingQueue } from './queue.ts'
-import { node, pod } from './testing/worlds.ts'
-
-/** A clock that a test moves; timers fire when time passes them. */
-function manualClock(): Clock & { advance(ms: number): void } {
-  let now = 1_000_000
-  const timers = new Set<{ at: number; callback: () => void }>()
-  return {
-    now: () => now, monotonic: () => now,
-    setTimeout(callback, delayMs) {
-      const timer = { at: now + delayMs, callback }
-      timers.add(timer)
-      return { cancel: () => void timers.delete(timer) }
-    },
-    sleep: () => Promise.reject(new Error('not used')),
-    advance(ms) {
-      now += ms
-      for (const timer of timers) {
-        if (timer.at > now) continue
-        timers.delete(timer)
-        timer.callback()
-      }
-    },
-  }
-}
+import { manualClock, node, pod, world } from './testing/worlds.ts'
 
 function queue() {
   const clock = manualClock()
-  return { clock, queue: new SchedulingQueue(clock, defaultPlugins.map(({ plugin }) => plugin)), signal: new AbortController().signal }
+  const { framework } = world([])
+  return { clock, queue: new SchedulingQueue(clock, () => framework), signal: new AbortController().signal }
 }
 
 const nameOf = (queued: { info: { pod: Pod } } | undefined) => queued?.info.pod.metadata.name
@@ -50,7 +26,7 @@ describe('SchedulingQueue', () => {
     const wanted = pod('p')
     q.add(wanted)
     q.addUnschedulable((await q.pop(signal))!, wanted, new Set(['NodeResourcesFit']))
-    q.move({ resource: 'Pod/assigned', action: 'Add' })
+    q.move({ resource: 'AssignedPod', action: 'Add', object: pod('x', { on: 'a' }) })
     expect(q.sizes.unschedulable).toBe(1)
     q.move({ resource: 'Node', action: 'Add', object: node('a') })
     expect(q.sizes).toMatchObject({ unschedulable: 0, backoff: 1 })
@@ -83,7 +59,7 @@ describe('SchedulingQueue', () => {
     const wanted = pod('p')
     q.add(wanted)
     q.addUnschedulable((await q.pop(signal))!, wanted, new Set(['NodeName']))
-    clock.advance(5 * 60_000)
+    clock.advance(5 * 60_000 + 1)
     expect(nameOf(await q.pop(signal))).toBe('p')
   })
 
@@ -91,7 +67,7 @@ describe('SchedulingQueue', () => {
     const { queue: q, signal } = queue()
     const wanted = pod('p')
     q.add(wanted)
-    q.addUnschedulable((await q.pop(signal))!, wanted, new Set(['NodeAffinity']))
+    q.addUnschedulable((await q.pop(signal))!, wanted, new Set(['TaintToleration']))
     q.update({ ...wanted, status: { phase: 'Pending' } }, wanted)
     expect(q.sizes.unschedulable).toBe(1)
     q.update({ ...wanted, spec: { ...wanted.spec!, tolerations: [{ operator: 'Exists' }] } }, wanted)

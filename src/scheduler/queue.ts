@@ -5,94 +5,164 @@
 import type { Pod } from '../api/generated/types/core-v1.ts'
 import type { Clock } from '../base/env.ts'
 import { KeyedHeap } from '../base/heap.ts'
-import type { ClusterEvent, SchedulerPlugin } from './framework.ts'
+import { type ClusterEvent, type EventInterest, eventLabel, matchesInterest, podChanges, unschedulableTimeout } from './cluster-events.ts'
+import type { QueueOrder, SchedulerPlugin, Verdict } from './framework.ts'
 import { type PodInfo, podInfo } from './snapshot.ts'
 
-export interface QueuedPod {
+export interface QueuedPod extends QueueOrder {
   readonly uid: string
   info: PodInfo
+  readonly pod: Pod
+  readonly priority: number
   /** Milliseconds: when it came into the queue it is in, for order among equals. */
   timestamp: number
+  /** When it was first ready to be tried; undefined while gated. */
+  firstReady: number | undefined
   attempts: number
-  backoffUntil: number
+  unschedulableCount: number
+  consecutiveErrors: number
+  /** When its back-off ends; undefined: not reckoned since its last attempt. */
+  backoffUntil: number | undefined
   /** Plugins that refused it last; only their events can help. */
-  refusedBy: ReadonlySet<string>
+  unschedulablePlugins: ReadonlySet<string>
+  /** Plugins that wait for something and want the pod tried again without back-off. */
+  pendingPlugins: ReadonlySet<string>
+  gatedBy: string | undefined
+  flushed: boolean
 }
 
-const initialBackoffMs = 1_000
-const maxBackoffMs = 10_000
-/** A refused pod is tried again after this time even when nothing happened. */
-const maxTimeUnschedulableMs = 5 * 60_000
+/** What the queue asks of a pod's profile. */
+export interface QueueProfile {
+  readonly plugins: readonly SchedulerPlugin[]
+  preEnqueue(pod: Pod): { readonly plugin: string; readonly verdict: Verdict } | undefined
+}
+
+export interface QueueOptions {
+  readonly initialBackoffMs?: number
+  readonly maxBackoffMs?: number
+  /** A refused pod is tried again after this time even when nothing happened. */
+  readonly maxInUnschedulableMs?: number
+  readonly less?: (a: QueueOrder, b: QueueOrder) => boolean
+  /** Called for each pod that enters a queue, for metrics. */
+  readonly incoming?: (queue: 'active' | 'backoff' | 'unschedulable', event: string) => void
+}
+
+type Strategy = 'skip' | 'backoff' | 'now'
+
+/** Back-offs end together in steps of this, so that pods of one step keep the order of the active queue. */
+const windowMs = 1_000
+const byPriority = (a: QueueOrder, b: QueueOrder) => a.priority > b.priority || (a.priority === b.priority && a.timestamp < b.timestamp)
 
 export class SchedulingQueue {
   readonly #clock: Clock
-  readonly #plugins: ReadonlyMap<string, SchedulerPlugin>
-  readonly #active = new KeyedHeap<QueuedPod>((p) => p.uid, (a, b) => a.info.priority > b.info.priority || (a.info.priority === b.info.priority && a.timestamp < b.timestamp))
-  readonly #backoff = new KeyedHeap<QueuedPod>((p) => p.uid, (a, b) => a.backoffUntil < b.backoffUntil)
+  readonly #profile: (schedulerName: string) => QueueProfile | undefined
+  readonly #options: Required<Omit<QueueOptions, 'less' | 'incoming'>> & QueueOptions
+  readonly #active: KeyedHeap<QueuedPod>
+  readonly #backoff: KeyedHeap<QueuedPod>
+  /** Pods whose attempt ended in an error: they are never tried before their back-off is over. */
+  readonly #errorBackoff: KeyedHeap<QueuedPod>
   readonly #unschedulable = new Map<string, QueuedPod>()
-  readonly #gated = new Map<string, QueuedPod>()
-  /** Pods popped and not yet settled, with the events that came meanwhile. */
-  readonly #inFlight = new Map<string, ClusterEvent[]>()
+  /** Pods popped and not yet settled; for each the number of events that it has seen. */
+  readonly #inFlight = new Map<string, { from: number; own: ClusterEvent[] }>()
+  /** Events since the oldest pod in flight was popped. */
+  #events: ClusterEvent[] = []
+  #eventBase = 0
   readonly #nominatedNode = new Map<string, { node: string; info: PodInfo }>()
+  readonly #nominatedOn = new Map<string, Set<string>>()
   #wake: (() => void) | undefined
 
-  constructor(clock: Clock, plugins: readonly SchedulerPlugin[]) {
+  constructor(clock: Clock, profile: (schedulerName: string) => QueueProfile | undefined, options: QueueOptions = {}) {
     this.#clock = clock
-    this.#plugins = new Map(plugins.map((plugin) => [plugin.name, plugin]))
+    this.#profile = profile
+    this.#options = { initialBackoffMs: 1_000, maxBackoffMs: 10_000, maxInUnschedulableMs: 5 * 60_000, ...options }
+    const less = options.less ?? byPriority
+    const key = (p: QueuedPod) => p.uid
+    this.#active = new KeyedHeap(key, less)
+    this.#backoff = new KeyedHeap(key, (a, b) => {
+      const difference = this.#backoffEnd(a) - this.#backoffEnd(b)
+      return difference < 0 || (difference === 0 && less(a, b))
+    })
+    this.#errorBackoff = new KeyedHeap(key, (a, b) => this.#backoffEnd(a) < this.#backoffEnd(b))
   }
 
   get sizes(): { active: number; backoff: number; unschedulable: number; gated: number } {
-    return { active: this.#active.size, backoff: this.#backoff.size, unschedulable: this.#unschedulable.size, gated: this.#gated.size }
+    let gated = 0
+    for (const queued of this.#unschedulable.values()) if (queued.gatedBy !== undefined) gated++
+    return { active: this.#active.size, backoff: this.#backoff.size + this.#errorBackoff.size, unschedulable: this.#unschedulable.size - gated, gated }
+  }
+
+  /** How many refused pods each plugin keeps waiting; keys are "plugin\nprofile". */
+  refusedByPlugin(): Map<string, number> {
+    const counts = new Map<string, number>()
+    for (const { unschedulablePlugins, pendingPlugins, pod } of this.#unschedulable.values()) {
+      for (const plugin of unschedulablePlugins.union(pendingPlugins)) {
+        const key = `${plugin}\n${pod.spec!.schedulerName ?? ''}`
+        counts.set(key, (counts.get(key) ?? 0) + 1)
+      }
+    }
+    return counts
   }
 
   add(pod: Pod): void {
-    const now = this.#clock.now()
-    this.#enqueue({ uid: pod.metadata.uid!, info: podInfo(pod), timestamp: now, attempts: 0, backoffUntil: 0, refusedBy: new Set() })
-    this.nominate(pod)
+    this.#nominateFromStatus(pod)
+    this.#toActive(this.#queuedPod(pod), 'UnschedulablePodAdd')
   }
 
   update(pod: Pod, old: Pod): void {
     const uid = pod.metadata.uid!
-    if (this.#inFlight.has(uid)) {
-      this.#inFlight.get(uid)!.push({ resource: 'Pod/unscheduled', action: 'Update', object: pod, old })
+    const events = podChanges(pod, old)
+    const flight = this.#inFlight.get(uid)
+    if (flight !== undefined) {
+      flight.own.push(...events)
       return
     }
-    this.nominate(pod)
-    const waiting = this.#active.get(uid) ?? this.#backoff.get(uid)
-    if (waiting !== undefined) {
+    if ((pod.status?.nominatedNodeName ?? '') !== (old.status?.nominatedNodeName ?? '') || this.#nominatedNode.has(uid)) this.#nominateFromUpdate(pod, old)
+    for (const heap of [this.#active, this.#backoff, this.#errorBackoff]) {
+      const waiting = heap.get(uid)
+      if (waiting === undefined) continue
       waiting.info = podInfo(pod)
-      if (this.#active.has(uid)) this.#active.push(waiting)
+      heap.push(waiting)
       return
     }
-    const refused = this.#unschedulable.get(uid) ?? this.#gated.get(uid)
+    const refused = this.#unschedulable.get(uid)
     if (refused === undefined) return this.add(pod)
     refused.info = podInfo(pod)
-    // Status writes (its own refusal among them) cannot make it schedulable; a changed spec or labels can.
-    if (pod.spec === old.spec && sameLabels(pod, old)) return
-    if (!specChanged(pod, old) && sameLabels(pod, old)) return
-    this.#unschedulable.delete(uid)
-    this.#gated.delete(uid)
-    this.#enqueue(refused)
+    for (const event of events) {
+      if (this.#requeue(refused, this.#worth(refused, event), eventLabel(event)) !== 'unschedulable') break
+    }
+    this.#notify()
   }
 
   delete(uid: string): void {
     this.#active.delete(uid)
     this.#backoff.delete(uid)
+    this.#errorBackoff.delete(uid)
     this.#unschedulable.delete(uid)
-    this.#gated.delete(uid)
-    this.#nominatedNode.delete(uid)
+    this.#setNomination(uid, undefined)
+  }
+
+  has(uid: string): boolean {
+    return this.#active.has(uid) || this.#backoff.has(uid) || this.#errorBackoff.has(uid) || this.#unschedulable.has(uid)
+  }
+
+  /** The next pod to schedule, if there is one now. */
+  tryPop(): QueuedPod | undefined {
+    this.#flush()
+    let next = this.#active.pop()
+    // With nothing better to do, pods are tried before their back-off is over.
+    if (next === undefined && (next = this.#backoff.pop()) !== undefined) next.firstReady ??= this.#clock.now()
+    if (next === undefined) return undefined
+    next.attempts++
+    next.backoffUntil = undefined
+    this.#inFlight.set(next.uid, { from: this.#eventBase + this.#events.length, own: [] })
+    return next
   }
 
   /** The next pod to schedule; waits for one. Undefined when the signal is aborted. */
   async pop(signal: AbortSignal): Promise<QueuedPod | undefined> {
     while (!signal.aborted) {
-      this.#flush()
-      const next = this.#active.pop()
-      if (next !== undefined) {
-        next.attempts++
-        this.#inFlight.set(next.uid, [])
-        return next
-      }
+      const next = this.tryPop()
+      if (next !== undefined) return next
       await this.#nextChange(signal)
     }
     return undefined
@@ -100,98 +170,224 @@ export class SchedulingQueue {
 
   /** The pod's attempt is over and it needs no more: bound, deleted, or recreated. */
   done(uid: string): void {
-    this.#inFlight.delete(uid)
+    if (!this.#inFlight.delete(uid)) return
+    if (this.#inFlight.size === 0) {
+      this.#eventBase += this.#events.length
+      this.#events = []
+      return
+    }
+    // Pods are in flight in the order in which they were popped.
+    const first = this.#inFlight.values().next().value!
+    if (first.from - this.#eventBase < 1_000) return
+    this.#events.splice(0, first.from - this.#eventBase)
+    this.#eventBase = first.from
   }
 
   /** The pod's attempt was refused: wait for an event that helps, or back off when one came during the attempt. */
-  addUnschedulable(queued: QueuedPod, pod: Pod, refusedBy: ReadonlySet<string>): void {
-    const events = this.#inFlight.get(queued.uid) ?? []
-    this.#inFlight.delete(queued.uid)
+  addUnschedulable(queued: QueuedPod, pod: Pod, unschedulablePlugins: ReadonlySet<string>, pendingPlugins: ReadonlySet<string> = new Set()): void {
+    const flight = this.#inFlight.get(queued.uid)
     queued.info = podInfo(pod)
-    queued.refusedBy = refusedBy
+    queued.unschedulablePlugins = unschedulablePlugins
+    queued.pendingPlugins = pendingPlugins
     queued.timestamp = this.#clock.now()
-    queued.backoffUntil = queued.timestamp + backoffMs(queued.attempts)
-    // Refused by no plugin means an error: it is tried again after its back-off.
-    if (refusedBy.size === 0 || events.some((event) => this.#helps(queued, event))) this.#backoff.push(queued)
-    else this.#unschedulable.set(queued.uid, queued)
+    queued.backoffUntil = undefined
+    queued.flushed = false
+    if (unschedulablePlugins.size === 0 && pendingPlugins.size === 0) queued.consecutiveErrors++
+    else {
+      queued.unschedulableCount++
+      queued.consecutiveErrors = 0
+    }
+    let strategy: Strategy = unschedulablePlugins.size + pendingPlugins.size === 0 ? 'backoff' : 'skip'
+    if (strategy === 'skip' && flight !== undefined) {
+      const seen = [...this.#events.slice(flight.from - this.#eventBase), ...flight.own]
+      for (const event of seen) {
+        const worth = this.#worth(queued, event)
+        if (worth === 'skip') continue
+        strategy = worth
+        if (worth === 'now' || pendingPlugins.size === 0) break
+      }
+    }
+    this.#requeue(queued, strategy, 'ScheduleAttemptFailure')
+    this.done(queued.uid)
     this.#notify()
   }
 
-  /** Moves the refused pods that the event may help. */
-  move(event: ClusterEvent): void {
-    for (const events of this.#inFlight.values()) events.push(event)
+  /** Moves the refused pods that the event may help. `check` leaves pods out. */
+  move(event: ClusterEvent, check?: (pod: PodInfo) => boolean): void {
+    if (this.#inFlight.size > 0) this.#events.push(event)
+    if (this.#unschedulable.size === 0) return
     let moved = false
     for (const queued of this.#unschedulable.values()) {
-      if (!this.#helps(queued, event)) continue
-      this.#unschedulable.delete(queued.uid)
-      this.#enqueue(queued)
-      moved = true
+      if (check?.(queued.info) === false) continue
+      if (queued.gatedBy !== undefined && !this.#interests(queued, queued.gatedBy).some((interest) => matchesInterest(interest, event))) continue
+      const worth = this.#worth(queued, event)
+      if (worth !== 'skip' && this.#requeue(queued, worth, eventLabel(event)) !== 'unschedulable') moved = true
     }
     if (moved) this.#notify()
   }
 
+  /** Brings pods to the active queue whatever they wait for. */
+  activate(pods: readonly Pod[]): void {
+    for (const { metadata: { uid } } of pods) {
+      const queued = this.#unschedulable.get(uid!) ?? this.#backoff.delete(uid!) ?? this.#errorBackoff.delete(uid!)
+      if (queued === undefined) this.#inFlight.get(uid!)?.own.push({ resource: '*', action: 'Update', label: 'ForceActivate' })
+      else this.#toActive(queued, 'ForceActivate')
+    }
+  }
+
   /** Remembers the node that preemption cleared for the pod; '' forgets it. */
-  nominate(pod: Pod, node = pod.status?.nominatedNodeName ?? ''): void {
-    if (node === '') this.#nominatedNode.delete(pod.metadata.uid!)
-    else this.#nominatedNode.set(pod.metadata.uid!, { node, info: podInfo(pod) })
+  nominate(info: PodInfo, node: string): void {
+    this.#setNomination(info.uid, node === '' ? undefined : { node, info })
   }
 
   /** Pods nominated to the node. */
-  nominatedOn(node: string): PodInfo[] {
-    const out: PodInfo[] = []
-    for (const nominated of this.#nominatedNode.values()) if (nominated.node === node) out.push(nominated.info)
-    return out
+  nominatedOn(node: string): readonly PodInfo[] {
+    const uids = this.#nominatedOn.get(node)
+    if (uids === undefined) return none
+    return [...uids].map((uid) => this.#nominatedNode.get(uid)!.info)
   }
 
-  get hasNominated(): boolean {
-    return this.#nominatedNode.size > 0
+  #nominateFromStatus(pod: Pod): void {
+    const node = pod.status?.nominatedNodeName ?? ''
+    if (node !== '') this.nominate(podInfo(pod), node)
   }
 
-  #enqueue(queued: QueuedPod): void {
-    for (const plugin of this.#plugins.values()) {
-      if (plugin.preEnqueue?.(queued.info.pod) !== undefined) {
-        queued.refusedBy = new Set([plugin.name])
-        this.#gated.set(queued.uid, queued)
-        return
-      }
+  #nominateFromUpdate(pod: Pod, old: Pod): void {
+    const node = pod.status?.nominatedNodeName ?? ''
+    const before = old.status?.nominatedNodeName ?? ''
+    // An update that says nothing of a nomination keeps the one that is still being written.
+    const known = this.#nominatedNode.get(pod.metadata.uid!)
+    if (node === '' && before === '' && known !== undefined) this.nominate(podInfo(pod), known.node)
+    else this.nominate(podInfo(pod), node)
+  }
+
+  #setNomination(uid: string, nomination: { node: string; info: PodInfo } | undefined): void {
+    const known = this.#nominatedNode.get(uid)
+    if (known !== undefined) {
+      const on = this.#nominatedOn.get(known.node)
+      on?.delete(uid)
+      if (on?.size === 0) this.#nominatedOn.delete(known.node)
+      this.#nominatedNode.delete(uid)
     }
-    if (queued.backoffUntil > this.#clock.now()) this.#backoff.push(queued)
-    else this.#active.push(queued)
+    if (nomination === undefined) return
+    this.#nominatedNode.set(uid, nomination)
+    const on = this.#nominatedOn.get(nomination.node)
+    if (on === undefined) this.#nominatedOn.set(nomination.node, new Set([uid]))
+    else on.add(uid)
+  }
+
+  #queuedPod(pod: Pod): QueuedPod {
+    return {
+      uid: pod.metadata.uid!, info: podInfo(pod), timestamp: this.#clock.now(), firstReady: undefined, attempts: 0, unschedulableCount: 0,
+      consecutiveErrors: 0, backoffUntil: undefined, unschedulablePlugins: new Set(), pendingPlugins: new Set(), gatedBy: undefined, flushed: false,
+      get pod() {
+        return this.info.pod
+      },
+      get priority() {
+        return this.info.priority
+      },
+    }
+  }
+
+  #isGated(queued: QueuedPod): boolean {
+    const gate = this.#profile(queued.pod.spec?.schedulerName ?? '')?.preEnqueue(queued.pod)
+    queued.gatedBy = gate?.plugin
+    if (gate !== undefined) queued.unschedulablePlugins = new Set([...queued.unschedulablePlugins, gate.plugin])
+    return gate !== undefined
+  }
+
+  #toActive(queued: QueuedPod, event: string, fromBackoff = false): 'active' | 'unschedulable' {
+    if (!fromBackoff && this.#isGated(queued)) return this.#toUnschedulable(queued, event)
+    queued.firstReady ??= this.#clock.now()
+    this.#unschedulable.delete(queued.uid)
+    this.#active.push(queued)
+    this.#options.incoming?.('active', event)
     this.#notify()
+    return 'active'
   }
 
-  #helps(queued: QueuedPod, event: ClusterEvent): boolean {
-    if (event.resource === '*') return true
-    for (const name of queued.refusedBy) {
-      for (const interest of this.#plugins.get(name)?.events ?? [{ resource: '*', actions: [] }]) {
-        if (interest.resource === '*') return true
-        if (interest.resource !== event.resource || !interest.actions.includes(event.action)) continue
-        if (interest.hint === undefined || interest.hint(queued.info.pod, event)) return true
+  #toUnschedulable(queued: QueuedPod, event: string): 'unschedulable' {
+    if (!this.#unschedulable.has(queued.uid)) this.#options.incoming?.('unschedulable', event)
+    this.#unschedulable.set(queued.uid, queued)
+    return 'unschedulable'
+  }
+
+  #requeue(queued: QueuedPod, strategy: Strategy, event: string): 'active' | 'backoff' | 'unschedulable' {
+    if (strategy === 'skip') return this.#toUnschedulable(queued, event)
+    if (strategy === 'now' || !this.#isBackingOff(queued)) return this.#toActive(queued, event)
+    if (this.#isGated(queued)) return this.#toUnschedulable(queued, event)
+    this.#unschedulable.delete(queued.uid)
+    const failed = queued.unschedulablePlugins.size + queued.pendingPlugins.size === 0
+    ;(failed ? this.#errorBackoff : this.#backoff).push(queued)
+    this.#options.incoming?.('backoff', event)
+    return 'backoff'
+  }
+
+  /** What the event means for the refused pod. */
+  #worth(queued: QueuedPod, event: ClusterEvent): Strategy {
+    if (queued.unschedulablePlugins.size + queued.pendingPlugins.size === 0) return 'backoff'
+    if (event.resource === '*') {
+      const object = event.object as Pod | undefined
+      return object === undefined || object.metadata.uid === queued.uid ? 'backoff' : 'skip'
+    }
+    let strategy: Strategy = 'skip'
+    for (const [name, pending] of rejectors(queued)) {
+      for (const interest of this.#interests(queued, name)) {
+        if (!matchesInterest(interest, event) || !hinted(interest, queued.pod, event)) continue
+        if (pending) return 'now'
+        if (queued.pendingPlugins.size === 0) return 'backoff'
+        strategy = 'backoff'
       }
     }
-    return false
+    return strategy
+  }
+
+  /** Plugins that tell no events wait for any. */
+  #interests(queued: QueuedPod, plugin: string): readonly EventInterest[] {
+    const profile = this.#profile(queued.pod.spec?.schedulerName ?? '')
+    return profile?.plugins.find(({ name }) => name === plugin)?.events ?? anyEvent
+  }
+
+  #backoffEnd(queued: QueuedPod): number {
+    const { initialBackoffMs, maxBackoffMs } = this.#options
+    const count = queued.consecutiveErrors > 0 ? queued.consecutiveErrors : queued.unschedulableCount
+    if (maxBackoffMs === 0 || count === 0) return 0
+    if (queued.backoffUntil === undefined) {
+      const end = queued.timestamp + Math.min(maxBackoffMs, initialBackoffMs * 2 ** (count - 1))
+      queued.backoffUntil = end - (end % windowMs)
+    }
+    return queued.backoffUntil
+  }
+
+  #isBackingOff(queued: QueuedPod): boolean {
+    const now = this.#clock.now()
+    return this.#backoffEnd(queued) >= now - (now % windowMs)
   }
 
   #flush(): void {
-    const now = this.#clock.now()
-    for (let first = this.#backoff.peek(); first !== undefined && first.backoffUntil <= now; first = this.#backoff.peek()) {
-      this.#backoff.pop()
-      this.#active.push(first)
+    for (const heap of [this.#backoff, this.#errorBackoff]) {
+      for (let first = heap.peek(); first !== undefined && !this.#isBackingOff(first); first = heap.peek()) {
+        heap.pop()
+        this.#toActive(first, 'BackoffComplete', true)
+      }
     }
+    const now = this.#clock.now()
     for (const queued of this.#unschedulable.values()) {
-      if (queued.timestamp + maxTimeUnschedulableMs > now) continue
-      this.#unschedulable.delete(queued.uid)
-      this.#active.push(queued)
+      if (now - queued.timestamp <= this.#options.maxInUnschedulableMs || queued.gatedBy !== undefined) continue
+      queued.flushed = true
+      this.#requeue(queued, 'backoff', eventLabel(unschedulableTimeout))
     }
   }
 
   async #nextChange(signal: AbortSignal): Promise<void> {
-    const first = this.#backoff.peek()
-    const wait = Math.min(first === undefined ? 30_000 : Math.max(0, first.backoffUntil - this.#clock.now()), 30_000)
+    const now = this.#clock.now()
+    const first = this.#errorBackoff.peek()
+    const wait = first === undefined ? 30_000 : Math.min(30_000, Math.max(1, this.#backoffEnd(first) + windowMs - now))
     await new Promise<void>((resolve) => {
-      const timer = this.#clock.setTimeout(resolve, wait)
+      const timer = this.#clock.setTimeout(() => finish(), wait)
       const finish = () => {
         timer.cancel()
+        signal.removeEventListener('abort', finish)
         resolve()
       }
       this.#wake = finish
@@ -205,14 +401,20 @@ export class SchedulingQueue {
   }
 }
 
-function backoffMs(attempts: number): number {
-  return Math.min(maxBackoffMs, initialBackoffMs * 2 ** Math.max(0, attempts - 1))
+const none: readonly PodInfo[] = []
+const anyEvent: readonly EventInterest[] = [{ resource: '*', actions: [] }]
+
+function* rejectors({ unschedulablePlugins, pendingPlugins }: QueuedPod): Generator<[string, boolean]> {
+  for (const name of pendingPlugins) yield [name, true]
+  for (const name of unschedulablePlugins) if (!pendingPlugins.has(name)) yield [name, false]
 }
 
-function sameLabels(a: Pod, b: Pod): boolean {
-  return JSON.stringify(a.metadata.labels ?? {}) === JSON.stringify(b.metadata.labels ?? {})
-}
-
-function specChanged(a: Pod, b: Pod): boolean {
-  return JSON.stringify(a.spec) !== JSON.stringify(b.spec)
+/** A hint that fails counts as a yes: a try too many is better than a pod forgotten. */
+function hinted(interest: EventInterest, pod: Pod, event: ClusterEvent): boolean {
+  if (interest.hint === undefined) return true
+  try {
+    return interest.hint(pod, event)
+  } catch {
+    return true
+  }
 }

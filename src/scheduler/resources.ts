@@ -7,7 +7,6 @@ import { type QuantityLike, quantityMilliValue, quantityValue } from '../api/met
  * in whole units. The four standard ones have fixed places; extended ones are numbered as they are met.
  */
 export const cpu = 0
-export const memory = 1
 export const ephemeralStorage = 2
 export const podCount = 3
 
@@ -63,4 +62,9 @@ export function resourcesOf(pod: Pod): PodResources {
     requests: vectorOf(podRequests(pod, { useStatus: true })),
     nonZero: vectorOf(podRequests(pod, { useStatus: true, nonMissing: { cpu: `${defaultMilliCpu}m`, memory: String(defaultMemory) } })),
   }
+}
+
+/** Names with a domain that is not kubernetes.io and no quota prefix (upstream: v1helper.IsExtendedResourceName). */
+export function isExtendedResource(name: string): boolean {
+  return name.includes('/') && !name.includes('kubernetes.io/') && !name.startsWith('requests.')
 }

@@ -1,13 +1,12 @@
 import { describe, expect, test } from 'vitest'
 import type { Node, Pod } from '../api/generated/types/core-v1.ts'
-import { fitMessage } from './schedule-one.ts'
+import { fitMessage } from './fit-message.ts'
 import { podInfo } from './snapshot.ts'
 import { node, pod, world } from './testing/worlds.ts'
 
 /** Names of the node chosen, or the message that a user reads. */
 function place(nodes: Node[], placed: Pod[], wanted: Pod): string {
-  const { framework } = world(nodes, placed)
-  const result = framework.schedule(podInfo(wanted))
+  const result = world(nodes, placed).schedule(podInfo(wanted))
   return result.node === undefined ? fitMessage(nodes.length, result.diagnosis) : result.node.name
 }
 
@@ -91,7 +90,7 @@ describe('scores', () => {
 test('a pod leaves room for one of higher priority that is nominated to the node', () => {
   const nodes = [node('a', { cpu: '2' })]
   const nominated = podInfo(pod('high', { cpu: '2', priority: 10 }))
-  const { framework } = world(nodes, [], { nominated: [{ node: 'a', pod: nominated }] })
-  expect(framework.schedule(podInfo(pod('low', { cpu: '1', priority: 1 }))).node).toBeUndefined()
-  expect(framework.schedule(podInfo(pod('higher', { cpu: '1', priority: 11 }))).node?.name).toBe('a')
+  const small = world(nodes, [], { nominated: [{ node: 'a', pod: nominated }] })
+  expect(small.schedule(podInfo(pod('low', { cpu: '1', priority: 1 }))).node).toBeUndefined()
+  expect(small.schedule(podInfo(pod('higher', { cpu: '1', priority: 11 }))).node?.name).toBe('a')
 })

@@ -8,6 +8,10 @@ export interface AffinityTerm {
   readonly namespaces: ReadonlySet<string>
   /** Namespaces by their labels; undefined: only `namespaces` count. */
   readonly namespaceMatches: ((labels: Readonly<Record<string, string>>) => boolean) | undefined
+  /** Equal for terms that mean the same pods. */
+  readonly selection: string
+  /** Equal for terms that mean the same pods and topology. */
+  readonly signature: string
   matches(labels: Readonly<Record<string, string>>): boolean
 }
 
@@ -31,6 +35,10 @@ export interface PodInfo {
   readonly requests: ResourceVector
   readonly nonZero: ResourceVector
   readonly hostPorts: readonly HostPort[]
+  /** Being deleted. */
+  readonly terminating: boolean
+  /** Carries any affinity or anti-affinity to pods. */
+  readonly hasAffinity: boolean
   readonly requiredAffinity: readonly AffinityTerm[]
   readonly requiredAntiAffinity: readonly AffinityTerm[]
   readonly preferredAffinity: readonly WeightedAffinityTerm[]
@@ -52,6 +60,8 @@ export function podInfo(pod: Pod): PodInfo {
     priority: pod.spec?.priority ?? 0,
     ...resourcesOf(pod),
     hostPorts: hostPortsOf(pod),
+    terminating: pod.metadata.deletionTimestamp !== undefined,
+    hasAffinity: affinity?.podAffinity !== undefined || affinity?.podAntiAffinity !== undefined,
     requiredAffinity: terms(affinity?.podAffinity?.requiredDuringSchedulingIgnoredDuringExecution),
     requiredAntiAffinity: terms(affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution),
     preferredAffinity: weighted(affinity?.podAffinity?.preferredDuringSchedulingIgnoredDuringExecution),
@@ -59,15 +69,27 @@ export function podInfo(pod: Pod): PodInfo {
   }
 }
 
+/** Terms by their text: pods of one workload carry the same, so it is compiled once. */
+const knownTerms = new Map<string, AffinityTerm>()
+const maxKnownTerms = 10_000
+
 function affinityTerm(pod: Pod, term: PodAffinityTerm): AffinityTerm {
   // A term that names no namespaces in any way means the pod's own.
   const own = (term.namespaces?.length ?? 0) === 0 && term.namespaceSelector === undefined
-  return {
-    topologyKey: term.topologyKey,
-    namespaces: new Set(own ? [pod.metadata.namespace!] : term.namespaces),
-    namespaceMatches: term.namespaceSelector === undefined ? undefined : labelMatcher(term.namespaceSelector),
-    matches: labelMatcher(withLabelKeys(term, pod)),
+  const namespaces = own ? [pod.metadata.namespace!] : (term.namespaces ?? []).toSorted()
+  const selector = withLabelKeys(term, pod)
+  const selection = JSON.stringify({ namespaces, namespaceSelector: term.namespaceSelector, selector })
+  const signature = `${term.topologyKey} ${selection}`
+  let known = knownTerms.get(signature)
+  if (known === undefined) {
+    known = {
+      topologyKey: term.topologyKey, namespaces: new Set(namespaces), selection, signature, matches: labelMatcher(selector),
+      namespaceMatches: term.namespaceSelector === undefined ? undefined : labelMatcher(term.namespaceSelector),
+    }
+    if (knownTerms.size >= maxKnownTerms) knownTerms.clear()
+    knownTerms.set(signature, known)
   }
+  return known
 }
 
 /** matchLabelKeys and mismatchLabelKeys are merged into the selector by the API server; a pod made before that has them bare. */
@@ -99,7 +121,8 @@ export function termMatches(term: AffinityTerm, other: PodInfo, namespaceLabels:
   return inNamespace && term.matches(other.labels)
 }
 
-function hostPortsOf(pod: Pod): HostPort[] {
+/** Host ports of all containers that run as long as the pod does. */
+export function hostPortsOf(pod: Pod): HostPort[] {
   const ports: HostPort[] = []
   const restartable = (pod.spec?.initContainers ?? []).filter((c) => c.restartPolicy === 'Always')
   for (const container of [...(pod.spec?.containers ?? []), ...restartable]) {
@@ -115,28 +138,34 @@ export function hostPortsConflict(a: HostPort, b: HostPort): boolean {
   return a.port === b.port && a.protocol === b.protocol && (a.ip === b.ip || a.ip === '0.0.0.0' || b.ip === '0.0.0.0')
 }
 
+const noAmounts: ReadonlyMap<string, number> = new Map()
+
 /** A node with its pods and the sums over them. `node` is undefined while pods are known of a node that is not. */
 export class NodeInfo {
   readonly name: string
+  /** Its place in columns over all nodes. */
+  readonly slot: number
   node: Node | undefined
   labels: Readonly<Record<string, string>> = noLabels
   allocatable: ResourceVector = []
   requested: ResourceVector = []
   nonZeroRequested: ResourceVector = []
   readonly pods = new Map<string, PodInfo>()
-  readonly podsWithAffinity = new Map<string, PodInfo>()
-  readonly podsWithRequiredAntiAffinity = new Map<string, PodInfo>()
+  /** Host ports in use, each as often as it is taken. */
+  readonly usedPorts: HostPort[] = []
   /** Bytes by image name, for ImageLocality. */
-  images: ReadonlyMap<string, number> = new Map()
+  images: ReadonlyMap<string, number> = noAmounts
 
-  constructor(name: string) {
+  constructor(name: string, slot: number) {
     this.name = name
+    this.slot = slot
   }
 
   setNode(node: Node): void {
+    const before = this.node
     this.node = node
     this.labels = node.metadata.labels ?? noLabels
-    this.allocatable = vectorOf(node.status?.allocatable)
+    if (before?.status?.allocatable === undefined || before.status.allocatable !== node.status?.allocatable) this.allocatable = vectorOf(node.status?.allocatable)
     const images = new Map<string, number>()
     for (const image of node.status?.images ?? []) for (const name of image.names ?? []) images.set(name, image.sizeBytes ?? 0)
     this.images = images
@@ -144,8 +173,7 @@ export class NodeInfo {
 
   addPod(info: PodInfo): void {
     this.pods.set(info.uid, info)
-    if (info.requiredAffinity.length + info.requiredAntiAffinity.length + info.preferredAffinity.length + info.preferredAntiAffinity.length > 0) this.podsWithAffinity.set(info.uid, info)
-    if (info.requiredAntiAffinity.length > 0) this.podsWithRequiredAntiAffinity.set(info.uid, info)
+    for (const port of info.hostPorts) this.usedPorts.push(port)
     addTo(this.requested, info.requests, 1)
     addTo(this.nonZeroRequested, info.nonZero, 1)
   }
@@ -154,8 +182,7 @@ export class NodeInfo {
     const info = this.pods.get(uid)
     if (info === undefined) return undefined
     this.pods.delete(uid)
-    this.podsWithAffinity.delete(uid)
-    this.podsWithRequiredAntiAffinity.delete(uid)
+    for (const port of info.hostPorts) this.usedPorts.splice(this.usedPorts.indexOf(port), 1)
     addTo(this.requested, info.requests, -1)
     addTo(this.nonZeroRequested, info.nonZero, -1)
     return info
@@ -163,16 +190,15 @@ export class NodeInfo {
 
   /** A copy for a dry run (preemption) that may add and remove pods. */
   clone(): NodeInfo {
-    const copy = new NodeInfo(this.name)
+    const copy = new NodeInfo(this.name, this.slot)
     copy.node = this.node
     copy.labels = this.labels
     copy.allocatable = this.allocatable
     copy.images = this.images
     copy.requested = [...this.requested]
     copy.nonZeroRequested = [...this.nonZeroRequested]
+    copy.usedPorts.push(...this.usedPorts)
     for (const [uid, info] of this.pods) copy.pods.set(uid, info)
-    for (const [uid, info] of this.podsWithAffinity) copy.podsWithAffinity.set(uid, info)
-    for (const [uid, info] of this.podsWithRequiredAntiAffinity) copy.podsWithRequiredAntiAffinity.set(uid, info)
     return copy
   }
 }

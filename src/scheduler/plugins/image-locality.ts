@@ -1,37 +1,42 @@
-import { type SchedulerPlugin, maxNodeScore } from '../framework.ts'
+import { type PluginDefinition, maxNodeScore } from '../framework.ts'
 
 const mebibyte = 1024 * 1024
 const minimum = 23 * mebibyte
 const maximumPerContainer = 1000 * mebibyte
 const name = 'ImageLocality'
 
+interface Wanted {
+  readonly images: readonly { readonly name: string; readonly spread: number }[]
+  readonly maximum: number
+}
+
 /** Prefers nodes that have the pod's images already, weighed by how many nodes have them. */
-export const imageLocality: SchedulerPlugin = {
+export const imageLocality: PluginDefinition = {
   name,
-  preScore(state, { pod }, _feasible, handle) {
-    const wanted = [...(pod.spec?.initContainers ?? []), ...(pod.spec?.containers ?? [])].map((c) => c.image ?? '')
-    for (const volume of pod.spec?.volumes ?? []) if (volume.image?.reference !== undefined) wanted.push(volume.image.reference)
-    const containers = (pod.spec?.initContainers?.length ?? 0) + (pod.spec?.containers?.length ?? 0)
-    const images = wanted.map(normalizedName)
-    const spread = new Map<string, number>()
-    for (const image of images) {
-      let holders = 0
-      for (const node of handle.nodes) if (node.images.has(image)) holders++
-      spread.set(image, holders / handle.nodes.length)
-    }
-    state.data.set(name, { images, spread, maximum: maximumPerContainer * containers })
-    return false
-  },
-  score(state, _pod, node) {
-    const { images, spread, maximum } = state.read<{ images: string[]; spread: Map<string, number>; maximum: number }>(name)!
-    let sum = 0
-    for (const image of images) {
-      const size = node.images.get(image)
-      if (size !== undefined) sum += Math.trunc(size * spread.get(image)!)
-    }
-    const bounded = Math.min(Math.max(sum, minimum), maximum)
-    return Math.trunc((maxNodeScore * (bounded - minimum)) / (maximum - minimum))
-  },
+  create: (_args, handle) => ({
+    name,
+    preScore(state, { pod }) {
+      const names = [...(pod.spec?.initContainers ?? []), ...(pod.spec?.containers ?? [])].map((c) => c.image ?? '')
+      const containers = names.length
+      for (const volume of pod.spec?.volumes ?? []) if (volume.image !== undefined) names.push(volume.image.reference ?? '')
+      const images = names.map((image) => {
+        const normal = normalizedName(image)
+        return { name: normal, spread: handle.nodesWithImage(normal) / handle.nodes.length }
+      })
+      state.data.set(name, { images, maximum: maximumPerContainer * containers } satisfies Wanted)
+      return false
+    },
+    score(state, _pod, node) {
+      const { images, maximum } = state.read<Wanted>(name)!
+      let sum = 0
+      for (const image of images) {
+        const size = node.images.get(image.name)
+        if (size !== undefined) sum += Math.trunc(size * image.spread)
+      }
+      const bounded = sum < minimum ? minimum : Math.min(sum, maximum)
+      return Math.trunc((maxNodeScore * (bounded - minimum)) / (maximum - minimum))
+    },
+  }),
 }
 
 function normalizedName(image: string): string {

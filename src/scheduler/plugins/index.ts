@@ -1,33 +1,38 @@
-import type { SchedulerPlugin } from '../framework.ts'
+import type { PluginDefinition } from '../framework.ts'
+import { defaultBinder } from './default-binder.ts'
+import { defaultPreemption } from './default-preemption.ts'
 import { imageLocality } from './image-locality.ts'
 import { interPodAffinity } from './inter-pod-affinity.ts'
 import { nodeAffinity } from './node-affinity.ts'
+import { nodeDeclaredFeatures } from './node-declared-features.ts'
 import { nodeName } from './node-name.ts'
 import { nodePorts } from './node-ports.ts'
 import { nodeResourcesBalancedAllocation } from './node-resources-balanced-allocation.ts'
 import { nodeResourcesFit } from './node-resources-fit.ts'
 import { nodeUnschedulable } from './node-unschedulable.ts'
 import { podTopologySpread } from './pod-topology-spread.ts'
+import { prioritySort } from './priority-sort.ts'
 import { schedulingGates } from './scheduling-gates.ts'
 import { taintToleration } from './taint-toleration.ts'
 
-export interface WeightedPlugin {
-  readonly plugin: SchedulerPlugin
-  /** Factor of its score; 1 where upstream states none. */
-  readonly weight: number
-}
-
-/** The default profile in upstream's order (apis/config/v1/default_plugins.go); filters run in it and stop at the first refusal. */
-export const defaultPlugins: readonly WeightedPlugin[] = [
-  { plugin: schedulingGates, weight: 1 },
-  { plugin: nodeUnschedulable, weight: 1 },
-  { plugin: nodeName, weight: 1 },
-  { plugin: taintToleration, weight: 3 },
-  { plugin: nodeAffinity, weight: 2 },
-  { plugin: nodePorts, weight: 1 },
-  { plugin: nodeResourcesFit, weight: 1 },
-  { plugin: podTopologySpread, weight: 2 },
-  { plugin: interPodAffinity, weight: 2 },
-  { plugin: nodeResourcesBalancedAllocation, weight: 1 },
-  { plugin: imageLocality, weight: 1 },
+/**
+ * Every plugin that the scheduler knows, with its weight in the default profile, in upstream's order
+ * (apis/config/v1/default_plugins.go); filters run in it and stop at the first refusal.
+ */
+export const inTreePlugins: readonly { readonly definition: PluginDefinition; readonly weight: number }[] = [
+  { definition: schedulingGates, weight: 0 },
+  { definition: prioritySort, weight: 0 },
+  { definition: nodeUnschedulable, weight: 0 },
+  { definition: nodeName, weight: 0 },
+  { definition: taintToleration, weight: 3 },
+  { definition: nodeAffinity, weight: 2 },
+  { definition: nodePorts, weight: 0 },
+  { definition: nodeResourcesFit, weight: 1 },
+  { definition: podTopologySpread, weight: 2 },
+  { definition: interPodAffinity, weight: 2 },
+  { definition: defaultPreemption, weight: 0 },
+  { definition: nodeResourcesBalancedAllocation, weight: 1 },
+  { definition: imageLocality, weight: 1 },
+  { definition: defaultBinder, weight: 0 },
+  { definition: nodeDeclaredFeatures, weight: 0 },
 ]

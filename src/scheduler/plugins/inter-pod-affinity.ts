@@ -1,159 +1,229 @@
-import { type CycleState, type Handle, type SchedulerPlugin, maxNodeScore, unresolvable, unschedulable } from '../framework.ts'
-import { type AffinityTerm, type NodeInfo, type PodInfo, type WeightedAffinityTerm, termMatches } from '../snapshot.ts'
+import type { Node, Pod } from '../../api/generated/types/core-v1.ts'
+import type { ClusterEvent } from '../cluster-events.ts'
+import { type Handle, type PluginDefinition, maxNodeScore, unresolvable, unschedulable } from '../framework.ts'
+import { type CarriedTerm, type TermRole, type TopologyColumn, sumByTopology } from '../pod-counts.ts'
+import { type AffinityTerm, type NodeInfo, type PodInfo, podInfo, termMatches } from '../snapshot.ts'
 
 const name = 'InterPodAffinity'
 const affinityRefusal = unresolvable('node(s) didn\'t match pod affinity rules')
 const antiAffinityRefusal = unschedulable('node(s) didn\'t match pod anti-affinity rules')
 const existingRefusal = unschedulable('node(s) didn\'t satisfy existing pods anti-affinity rules')
-/** Default hardPodAffinityWeight. */
-const hardWeight = 1
 
-/** Matching pods per topology value: key -> value -> count. Zero counts are removed, so that emptiness means none. */
+type NamespaceLabels = Handle['namespaceLabels']
+
+/** Matching pods per value of one node label. */
 class TopologyCounts {
-  readonly counts: Map<string, Map<string, number>>
-  constructor(counts: Map<string, Map<string, number>> = new Map()) {
+  readonly column: TopologyColumn
+  counts: Int32Array
+  total = 0
+  constructor(column: TopologyColumn, counts: Int32Array) {
+    this.column = column
     this.counts = counts
   }
-  add(node: NodeInfo, key: string, by: number): void {
-    const value = node.labels[key]
-    if (value === undefined) return
-    let values = this.counts.get(key)
-    if (values === undefined) this.counts.set(key, (values = new Map()))
-    const sum = (values.get(value) ?? 0) + by
-    if (sum === 0) values.delete(value)
-    else values.set(value, sum)
-    if (values.size === 0) this.counts.delete(key)
+  add(node: NodeInfo, by: number): void {
+    const value = this.column.values[node.slot]!
+    if (value === 0) return
+    this.counts[value]! += by
+    this.total += by
   }
-  at(node: NodeInfo, key: string): number {
-    const value = node.labels[key]
-    return value === undefined ? 0 : (this.counts.get(key)?.get(value) ?? 0)
+  at(node: NodeInfo): number {
+    return this.counts[this.column.values[node.slot]!]!
   }
   clone(): TopologyCounts {
-    return new TopologyCounts(new Map([...this.counts].map(([key, values]) => [key, new Map(values)])))
+    const copy = new TopologyCounts(this.column, this.counts.slice())
+    copy.total = this.total
+    return copy
   }
 }
 
 class FilterState {
-  readonly existingAnti: TopologyCounts
-  readonly affinity: TopologyCounts
-  readonly antiAffinity: TopologyCounts
-  readonly namespaceLabels: Handle['namespaceLabels']
-  constructor(namespaceLabels: Handle['namespaceLabels'], from?: FilterState) {
-    this.namespaceLabels = namespaceLabels
-    this.existingAnti = from?.existingAnti.clone() ?? new TopologyCounts()
-    this.affinity = from?.affinity.clone() ?? new TopologyCounts()
-    this.antiAffinity = from?.antiAffinity.clone() ?? new TopologyCounts()
+  /** By topology key: pods that want no pod like this one near them. */
+  readonly existing: TopologyCounts[]
+  /** In the order of the pod's terms. */
+  readonly affinity: readonly TopologyCounts[]
+  readonly anti: readonly TopologyCounts[]
+  readonly handle: Handle
+  constructor(handle: Handle, existing: TopologyCounts[], affinity: readonly TopologyCounts[], anti: readonly TopologyCounts[]) {
+    this.handle = handle
+    this.existing = existing
+    this.affinity = affinity
+    this.anti = anti
   }
   clone(): FilterState {
-    return new FilterState(this.namespaceLabels, this)
+    const copies = (list: readonly TopologyCounts[]) => list.map((counts) => counts.clone())
+    return new FilterState(this.handle, copies(this.existing), copies(this.affinity), copies(this.anti))
   }
-  countExistingAnti(pod: PodInfo, other: PodInfo, node: NodeInfo, by: number): void {
-    for (const term of other.requiredAntiAffinity) {
-      if (termMatches(term, pod, this.namespaceLabels)) this.existingAnti.add(node, term.topologyKey, by)
-    }
+  change(pod: PodInfo, other: PodInfo, node: NodeInfo, by: 1 | -1): void {
+    const { namespaceLabels } = this.handle
+    for (const term of other.requiredAntiAffinity) if (termMatches(term, pod, namespaceLabels)) this.existingOf(term.topologyKey).add(node, by)
+    if (matchesAll(pod.requiredAffinity, other, namespaceLabels)) for (const counts of this.affinity) counts.add(node, by)
+    pod.requiredAntiAffinity.forEach((term, i) => {
+      if (termMatches(term, other, namespaceLabels)) this.anti[i]!.add(node, by)
+    })
   }
-  countIncoming(pod: PodInfo, other: PodInfo, node: NodeInfo, by: number): void {
-    if (matchesAll(pod.requiredAffinity, other, this.namespaceLabels)) {
-      for (const term of pod.requiredAffinity) this.affinity.add(node, term.topologyKey, by)
-    }
-    for (const term of pod.requiredAntiAffinity) {
-      if (termMatches(term, other, this.namespaceLabels)) this.antiAffinity.add(node, term.topologyKey, by)
-    }
+  existingOf(key: string): TopologyCounts {
+    let counts = this.existing.find(({ column }) => column.key === key)
+    if (counts === undefined) this.existing.push((counts = emptyCounts(this.handle, key)))
+    return counts
   }
 }
 
-function matchesAll(terms: readonly AffinityTerm[], other: PodInfo, namespaceLabels: Handle['namespaceLabels']): boolean {
-  return terms.length > 0 && terms.every((term) => termMatches(term, other, namespaceLabels))
+function emptyCounts(handle: Handle, key: string): TopologyCounts {
+  const column = handle.counts.column(key)
+  return new TopologyCounts(column, new Int32Array(column.size))
 }
 
 /** Pods near or away from other pods, by the labels of both and the topology of their nodes. */
-export const interPodAffinity: SchedulerPlugin = {
+export const interPodAffinity: PluginDefinition = {
   name,
-  events: [
-    { resource: 'Pod/assigned', actions: ['Add', 'Update', 'Delete'] },
-    { resource: 'Node', actions: ['Add', 'Update'] },
-  ],
-  preFilter(state, pod, handle) {
-    const counts = new FilterState(handle.namespaceLabels)
-    const own = pod.requiredAffinity.length + pod.requiredAntiAffinity.length > 0
-    for (const node of handle.nodes) {
-      for (const other of node.podsWithRequiredAntiAffinity.values()) counts.countExistingAnti(pod, other, node, 1)
-      if (own) for (const other of node.pods.values()) counts.countIncoming(pod, other, node, 1)
+  create(args, handle) {
+    const hardWeight = (args['hardPodAffinityWeight'] as number | undefined) ?? 1
+    const ignoreExistingPreferred = args['ignorePreferredTermsOfExistingPods'] === true
+    const { namespaceLabels } = handle
+    return {
+      name,
+      events: [
+        { resource: 'Pod', actions: ['Add', 'UpdatePodLabel', 'Delete'], hint: (pod, event) => podChangeHelps(podInfo(pod), event, namespaceLabels) },
+        { resource: 'Node', actions: ['Add', 'UpdateNodeLabel'], hint: nodeChangeHelps },
+      ],
+      preFilter(state, pod) {
+        const counts = new FilterState(handle, [], pod.requiredAffinity.map((t) => emptyCounts(handle, t.topologyKey)),
+          pod.requiredAntiAffinity.map((t) => emptyCounts(handle, t.topologyKey)))
+        for (const carried of handle.counts.carried('requiredAntiAffinity')) {
+          if (!termMatches(carried.term, pod, namespaceLabels)) continue
+          sum(counts.existingOf(carried.term.topologyKey), carried.values, handle)
+        }
+        counts.existing.splice(0, counts.existing.length, ...counts.existing.filter(({ total }) => total > 0))
+        if (pod.requiredAffinity.length + pod.requiredAntiAffinity.length === 0 && counts.existing.length === 0) return { skip: true }
+        if (pod.requiredAffinity.length > 0) {
+          const terms = pod.requiredAffinity
+          const signature = `affinity ${terms.map((t) => t.selection).join(' ')}`
+          const { values } = handle.counts.counter(signature, (other) => matchesAll(terms, other, namespaceLabels))
+          for (const entry of counts.affinity) sum(entry, values, handle)
+        }
+        pod.requiredAntiAffinity.forEach((term, i) => sum(counts.anti[i]!, matching(handle, term), handle))
+        state.data.set(name, counts)
+        return undefined
+      },
+      addPod: (state, pod, other, node) => state.read<FilterState>(name)?.change(pod, other, node, 1),
+      removePod: (state, pod, other, node) => state.read<FilterState>(name)?.change(pod, other, node, -1),
+      filter(state, pod, node) {
+        const counts = state.read<FilterState>(name)!
+        if (!affinityHolds(counts, pod, node)) return affinityRefusal
+        for (const entry of counts.anti) if (entry.at(node) > 0) return antiAffinityRefusal
+        for (const entry of counts.existing) if (entry.at(node) > 0) return existingRefusal
+        return undefined
+      },
+      preScore(state, pod) {
+        const wishes = pod.preferredAffinity.length + pod.preferredAntiAffinity.length > 0
+        if (ignoreExistingPreferred && !wishes) return true
+        const scores = new TopologyScores(handle)
+        for (const term of pod.preferredAffinity) scores.add(term.topologyKey, matching(handle, term), term.weight)
+        for (const term of pod.preferredAntiAffinity) scores.add(term.topologyKey, matching(handle, term), -term.weight)
+        const carried = (role: TermRole, factor: (entry: CarriedTerm) => number) => {
+          for (const entry of handle.counts.carried(role)) {
+            if (termMatches(entry.term, pod, namespaceLabels)) scores.add(entry.term.topologyKey, entry.values, factor(entry))
+          }
+        }
+        if (hardWeight > 0) carried('requiredAffinity', () => hardWeight)
+        carried('preferredAffinity', ({ weight }) => weight)
+        carried('preferredAntiAffinity', ({ weight }) => -weight)
+        if (!scores.any) return true
+        state.data.set(`${name}/score`, scores)
+        return false
+      },
+      score: (state, _pod, node) => state.read<TopologyScores>(`${name}/score`)!.at(node),
+      normalize(_state, _pod, _feasible, scores) {
+        let lowest = Infinity
+        let highest = -Infinity
+        for (const score of scores) {
+          if (score < lowest) lowest = score
+          if (score > highest) highest = score
+        }
+        const range = highest - lowest
+        for (let i = 0; i < scores.length; i++) scores[i] = range > 0 ? Math.trunc(maxNodeScore * ((scores[i]! - lowest) / range)) : 0
+      },
     }
-    if (!own && counts.existingAnti.counts.size === 0) return { skip: true }
-    state.data.set(name, counts)
-    return undefined
-  },
-  addPod: (state, pod, other, node) => changeCounts(state, pod, other, node, 1),
-  removePod: (state, pod, other, node) => changeCounts(state, pod, other, node, -1),
-  filter(state, pod, node) {
-    const counts = state.read<FilterState>(name)!
-    if (!affinityHolds(counts, pod, node)) return affinityRefusal
-    for (const term of pod.requiredAntiAffinity) if (counts.antiAffinity.at(node, term.topologyKey) > 0) return antiAffinityRefusal
-    for (const [key] of counts.existingAnti.counts) if (counts.existingAnti.at(node, key) > 0) return existingRefusal
-    return undefined
-  },
-  preScore(state, pod, _feasible, handle) {
-    const scores = scoreByTopology(pod, handle)
-    if (scores.size === 0) return true
-    state.data.set(`${name}/score`, scores)
-    return false
-  },
-  score(state, _pod, node) {
-    let sum = 0
-    for (const [key, values] of state.read<Map<string, Map<string, number>>>(`${name}/score`)!) sum += values.get(node.labels[key] ?? '') ?? 0
-    return sum
-  },
-  normalize(_state, _pod, _feasible, scores) {
-    let lowest = Infinity
-    let highest = -Infinity
-    for (const score of scores) {
-      if (score < lowest) lowest = score
-      if (score > highest) highest = score
-    }
-    const range = highest - lowest
-    for (let i = 0; i < scores.length; i++) scores[i] = range > 0 ? Math.trunc(maxNodeScore * ((scores[i]! - lowest) / range)) : 0
   },
 }
 
-function changeCounts(state: CycleState, pod: PodInfo, other: PodInfo, node: NodeInfo, by: number): void {
-  const counts = state.read<FilterState>(name)
-  if (counts === undefined) return
-  counts.countExistingAnti(pod, other, node, by)
-  counts.countIncoming(pod, other, node, by)
+/** Weights summed by topology value, for each key. */
+class TopologyScores {
+  readonly #handle: Handle
+  readonly #keys: { readonly column: TopologyColumn; readonly sums: Float64Array }[] = []
+  any = false
+  constructor(handle: Handle) {
+    this.#handle = handle
+  }
+  add(key: string, counts: Int32Array, weight: number): void {
+    if (weight === 0) return
+    let entry = this.#keys.find(({ column }) => column.key === key)
+    if (entry === undefined) {
+      const column = this.#handle.counts.column(key)
+      this.#keys.push((entry = { column, sums: new Float64Array(column.size) }))
+    }
+    const { column, sums } = entry
+    for (const { slot } of this.#handle.nodes) {
+      if (slot >= counts.length || counts[slot] === 0 || column.values[slot] === 0) continue
+      sums[column.values[slot]!]! += weight * counts[slot]!
+      this.any = true
+    }
+  }
+  at(node: NodeInfo): number {
+    let score = 0
+    for (const { column, sums } of this.#keys) score += sums[column.values[node.slot]!]!
+    return score
+  }
 }
 
-function affinityHolds(counts: FilterState, pod: PodInfo, node: NodeInfo): boolean {
+function sum(into: TopologyCounts, counts: Int32Array, handle: Handle): void {
+  sumByTopology(into.column, counts, handle.nodes, 1, into.counts)
+  into.total = 0
+  for (const count of into.counts) into.total += count
+}
+
+function matching(handle: Handle, term: AffinityTerm): Int32Array {
+  return handle.counts.counter(`term ${term.selection}`, (other) => termMatches(term, other, handle.namespaceLabels)).values
+}
+
+function matchesAll(terms: readonly AffinityTerm[], other: PodInfo, namespaceLabels: NamespaceLabels): boolean {
+  if (terms.length === 0) return false
+  for (const term of terms) if (!termMatches(term, other, namespaceLabels)) return false
+  return true
+}
+
+function affinityHolds({ affinity, handle }: FilterState, pod: PodInfo, node: NodeInfo): boolean {
+  if (affinity.length === 0) return true
   let podsExist = true
-  for (const term of pod.requiredAffinity) {
-    if (node.labels[term.topologyKey] === undefined) return false
-    if (counts.affinity.at(node, term.topologyKey) <= 0) podsExist = false
+  let none = true
+  for (const counts of affinity) {
+    if (counts.column.values[node.slot] === 0) return false
+    if (counts.at(node) <= 0) podsExist = false
+    if (counts.total !== 0) none = false
   }
   // The first of a group that is near itself finds nobody there yet and may start it anywhere.
-  return podsExist || (counts.affinity.counts.size === 0 && matchesAll(pod.requiredAffinity, pod, counts.namespaceLabels))
+  return podsExist || (none && matchesAll(pod.requiredAffinity, pod, handle.namespaceLabels))
 }
 
-function scoreByTopology(pod: PodInfo, handle: Handle): Map<string, Map<string, number>> {
-  const preferences = pod.preferredAffinity.length + pod.preferredAntiAffinity.length > 0
-  const scores = new Map<string, Map<string, number>>()
-  const add = (term: AffinityTerm, weight: number, node: NodeInfo) => {
-    const value = node.labels[term.topologyKey]
-    if (value === undefined || weight === 0) return
-    let values = scores.get(term.topologyKey)
-    if (values === undefined) scores.set(term.topologyKey, (values = new Map()))
-    values.set(value, (values.get(value) ?? 0) + weight)
-  }
-  const addAll = (terms: readonly WeightedAffinityTerm[], target: PodInfo, node: NodeInfo, sign: 1 | -1) => {
-    for (const term of terms) if (termMatches(term, target, handle.namespaceLabels)) add(term, sign * term.weight, node)
-  }
-  for (const node of handle.nodes) {
-    for (const other of (preferences ? node.pods : node.podsWithAffinity).values()) {
-      addAll(pod.preferredAffinity, other, node, 1)
-      addAll(pod.preferredAntiAffinity, other, node, -1)
-      for (const term of other.requiredAffinity) if (termMatches(term, pod, handle.namespaceLabels)) add(term, hardWeight, node)
-      addAll(other.preferredAffinity, pod, node, 1)
-      addAll(other.preferredAntiAffinity, pod, node, -1)
-    }
-  }
-  return scores
+/** Whether a change of another pod may make this one fit (upstream: isSchedulableAfterPodChange). */
+function podChangeHelps(pod: PodInfo, { object, old }: ClusterEvent, namespaceLabels: NamespaceLabels): boolean {
+  const now = object as Pod | undefined
+  const before = old as Pod | undefined
+  if (now !== undefined && before !== undefined && pod.uid === now.metadata.uid) return true
+  const idle = (p: Pod | undefined) => p !== undefined && (p.spec?.nodeName ?? '') === '' && (p.status?.nominatedNodeName ?? '') === ''
+  if (idle(now) || idle(before)) return false
+  const wanted = (p: Pod) => matchesAll(pod.requiredAffinity, podInfo(p), namespaceLabels)
+  const unwanted = (p: Pod) => matchesAll(pod.requiredAntiAffinity, podInfo(p), namespaceLabels)
+  if (now !== undefined && before !== undefined) return (!wanted(before) && wanted(now)) || (unwanted(before) && !unwanted(now))
+  if (now !== undefined) return wanted(now)
+  return unwanted(before!) || matchesAll(podInfo(before!).requiredAntiAffinity, pod, namespaceLabels)
+}
+
+function nodeChangeHelps(pod: Pod, { object, old }: ClusterEvent): boolean {
+  const { requiredAffinity, requiredAntiAffinity } = podInfo(pod)
+  const now = (object as Node).metadata.labels ?? {}
+  if (old === undefined) return requiredAntiAffinity.length > 0 || requiredAffinity.some(({ topologyKey }) => now[topologyKey] !== undefined)
+  const before = (old as Node).metadata.labels ?? {}
+  return requiredAffinity.some(({ topologyKey: key }) => now[key] !== undefined && now[key] !== before[key])
+    || requiredAntiAffinity.some(({ topologyKey: key }) => before[key] !== undefined && now[key] !== before[key])
 }

@@ -1,13 +1,17 @@
-import { type SchedulerPlugin, unresolvable } from '../framework.ts'
+import { type PluginDefinition, unresolvable } from '../framework.ts'
 
+const name = 'NodeName'
 const refusal = unresolvable('node(s) didn\'t match the requested node name')
 
 /** A pod that names its node goes there or nowhere. */
-export const nodeName: SchedulerPlugin = {
-  name: 'NodeName',
-  events: [{ resource: 'Node', actions: ['Add'] }],
-  filter(_state, pod, node) {
-    const wanted = pod.pod.spec?.nodeName
-    return wanted === undefined || wanted === '' || wanted === node.name ? undefined : refusal
-  },
+export const nodeName: PluginDefinition = {
+  name,
+  create: () => ({
+    name,
+    events: [{ resource: 'Node', actions: ['Add'] }],
+    filter(_state, pod, node) {
+      const wanted = pod.pod.spec?.nodeName
+      return wanted === undefined || wanted === '' || wanted === node.name ? undefined : refusal
+    },
+  }),
 }

@@ -1,17 +1,32 @@
-import { type SchedulerPlugin, unschedulable } from '../framework.ts'
-import { hostPortsConflict } from '../snapshot.ts'
+import type { Pod } from '../../api/generated/types/core-v1.ts'
+import { type PluginDefinition, unschedulable } from '../framework.ts'
+import { type HostPort, hostPortsConflict, hostPortsOf } from '../snapshot.ts'
 
+const name = 'NodePorts'
 const refusal = unschedulable('node(s) didn\'t have free ports for the requested pod ports')
 
 /** Host ports are taken once per node, address and protocol. */
-export const nodePorts: SchedulerPlugin = {
-  name: 'NodePorts',
-  events: [{ resource: 'Pod/assigned', actions: ['Delete'] }, { resource: 'Node', actions: ['Add', 'Update'] }],
-  preFilter: (_state, pod) => (pod.hostPorts.length === 0 ? { skip: true } : undefined),
-  filter(_state, pod, node) {
-    for (const other of node.pods.values()) {
-      for (const taken of other.hostPorts) for (const wanted of pod.hostPorts) if (hostPortsConflict(taken, wanted)) return refusal
-    }
-    return undefined
-  },
+export const nodePorts: PluginDefinition = {
+  name,
+  create: () => ({
+    name,
+    events: [
+      {
+        resource: 'Pod', actions: ['Delete'],
+        hint(pod, { old }) {
+          const deleted = old as Pod
+          const placed = (deleted.spec?.nodeName ?? '') !== '' || (deleted.status?.nominatedNodeName ?? '') !== ''
+          return placed && conflict(hostPortsOf(deleted), hostPortsOf(pod))
+        },
+      },
+      { resource: 'Node', actions: ['Add'] },
+    ],
+    preFilter: (_state, pod) => (pod.hostPorts.length === 0 ? { skip: true } : undefined),
+    filter: (_state, pod, node) => (conflict(node.usedPorts, pod.hostPorts) ? refusal : undefined),
+  }),
+}
+
+function conflict(taken: readonly HostPort[], wanted: readonly HostPort[]): boolean {
+  for (let i = 0; i < taken.length; i++) for (const port of wanted) if (hostPortsConflict(taken[i]!, port)) return true
+  return false
 }

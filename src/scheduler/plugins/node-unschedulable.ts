@@ -1,23 +1,34 @@
-import type { Node } from '../../api/generated/types/core-v1.ts'
+import type { Node, Pod } from '../../api/generated/types/core-v1.ts'
 import { toleratesTaint } from '../../api/helpers/taints.ts'
-import { type SchedulerPlugin, unresolvable } from '../framework.ts'
+import { type PluginDefinition, unresolvable } from '../framework.ts'
+import { taintOptions } from './taint-toleration.ts'
 
+const name = 'NodeUnschedulable'
 const refusal = unresolvable('node(s) were unschedulable')
 const unschedulableTaint = { key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' } as const
 
 /** Cordoned nodes take only pods that tolerate it. */
-export const nodeUnschedulable: SchedulerPlugin = {
-  name: 'NodeUnschedulable',
-  events: [{
-    resource: 'Node', actions: ['Add', 'Update'],
-    hint: (pod, { object }) => (object as Node).spec?.unschedulable !== true || tolerates(pod.spec?.tolerations),
-  }],
-  filter(_state, pod, node) {
-    if (node.node!.spec?.unschedulable !== true || tolerates(pod.pod.spec?.tolerations)) return undefined
-    return refusal
-  },
+export const nodeUnschedulable: PluginDefinition = {
+  name,
+  create: () => ({
+    name,
+    events: [
+      {
+        resource: 'Node', actions: ['Add', 'UpdateNodeTaint'],
+        hint(_pod, { object, old }) {
+          const open = (object as Node).spec?.unschedulable !== true
+          return open && (old === undefined || (old as Node).spec?.unschedulable === true)
+        },
+      },
+      {
+        resource: 'Pod', actions: ['UpdatePodToleration'],
+        hint: (pod, { object }) => pod.metadata.uid === (object as Pod).metadata.uid && tolerates(object as Pod),
+      },
+    ],
+    filter: (_state, pod, node) => (node.node!.spec?.unschedulable !== true || tolerates(pod.pod) ? undefined : refusal),
+  }),
 }
 
-function tolerates(tolerations: Parameters<typeof toleratesTaint>[0]): boolean {
-  return toleratesTaint(tolerations, unschedulableTaint)
+function tolerates(pod: Pod): boolean {
+  return toleratesTaint(pod.spec?.tolerations, unschedulableTaint, taintOptions)
 }

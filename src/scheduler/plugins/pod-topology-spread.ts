@@ -1,8 +1,13 @@
-import type { Pod, TopologySpreadConstraint } from '../../api/generated/types/core-v1.ts'
+import type { Node, Pod, TopologySpreadConstraint } from '../../api/generated/types/core-v1.ts'
 import { compileRequiredNodeAffinity } from '../../api/helpers/node-affinity.ts'
 import { findUntoleratedTaint } from '../../api/helpers/taints.ts'
-import { type CycleState, type Handle, type SchedulerPlugin, maxNodeScore, unresolvable, unschedulable } from '../framework.ts'
-import { type NodeInfo, type PodInfo, labelMatcher } from '../snapshot.ts'
+import { jsonEqual } from '../../api/meta/json-equal.ts'
+import type { ClusterEvent } from '../cluster-events.ts'
+import { type DefaultSelector, defaultSelectors } from '../default-selector.ts'
+import { type CycleState, type Handle, type PluginDefinition, maxNodeScore, unresolvable, unschedulable } from '../framework.ts'
+import type { TopologyColumn } from '../pod-counts.ts'
+import { type LabelMatcher, type NodeInfo, type PodInfo, labelMatcher } from '../snapshot.ts'
+import { hardEffects, taintOptions } from './taint-toleration.ts'
 
 const name = 'PodTopologySpread'
 const hostnameLabel = 'kubernetes.io/hostname'
@@ -13,9 +18,12 @@ interface Constraint {
   readonly maxSkew: number
   readonly topologyKey: string
   readonly minDomains: number
-  matches(labels: Readonly<Record<string, string>>): boolean
-  /** Whether the node's pods count for it (node affinity and taints honoured or not). */
-  includes(node: NodeInfo): boolean
+  readonly honorsTaints: boolean
+  readonly matches: LabelMatcher
+  /** Names what it matches. */
+  readonly signature: string
+  /** Whether the node's pods count for it (node affinity and taints honoured or not); undefined: all nodes' do. */
+  readonly includes: ((node: NodeInfo) => boolean) | undefined
 }
 
 /** Spread for pods that state no constraints of their own: upstream's system defaults. */
@@ -24,170 +32,265 @@ const systemDefaults: readonly TopologySpreadConstraint[] = [
   { topologyKey: 'topology.kubernetes.io/zone', whenUnsatisfiable: 'ScheduleAnyway', maxSkew: 5 },
 ]
 
-class FilterState {
-  readonly constraints: readonly Constraint[]
-  /** Per constraint: matching pods by topology value. */
-  readonly counts: readonly Map<string, number>[]
-  constructor(constraints: readonly Constraint[], counts: readonly Map<string, number>[]) {
-    this.constraints = constraints
+/** Matching pods by topology value for one constraint; -1 where no node of the value counts. */
+class Domains {
+  readonly constraint: Constraint
+  readonly column: TopologyColumn
+  readonly counts: Int32Array
+  #least: number | undefined
+  constructor(constraint: Constraint, column: TopologyColumn, counts: Int32Array) {
+    this.constraint = constraint
+    this.column = column
     this.counts = counts
   }
-  clone(): FilterState {
-    return new FilterState(this.constraints, this.counts.map((map) => new Map(map)))
+  clone(): Domains {
+    return new Domains(this.constraint, this.column, this.counts.slice())
   }
-  minimum(index: number): number {
-    const counts = this.counts[index]!
-    if (counts.size < this.constraints[index]!.minDomains) return 0
-    let least = Infinity
-    for (const count of counts.values()) if (count < least) least = count
-    return least
+  add(value: number, by: number): void {
+    this.counts[value] = Math.max(this.counts[value]!, 0) + by
+    this.#least = undefined
+  }
+  at(value: number): number {
+    return Math.max(this.counts[value]!, 0)
+  }
+  /** The fewest of any domain; 0 when there are fewer domains than there must be. */
+  least(): number {
+    if (this.#least !== undefined) return this.#least
+    let least = 2 ** 31 - 1
+    let domains = 0
+    for (const count of this.counts) {
+      if (count < 0) continue
+      domains++
+      if (count < least) least = count
+    }
+    return (this.#least = domains < this.constraint.minDomains ? 0 : least)
+  }
+}
+
+class FilterState {
+  readonly domains: readonly Domains[]
+  constructor(domains: readonly Domains[]) {
+    this.domains = domains
+  }
+  clone(): FilterState {
+    return new FilterState(this.domains.map((d) => d.clone()))
   }
 }
 
 interface ScoreState {
-  readonly constraints: readonly Constraint[]
-  readonly counts: readonly Map<string, number>[]
-  readonly weights: readonly number[]
+  readonly entries: readonly { readonly constraint: Constraint; readonly column: TopologyColumn; readonly sums: Int32Array | undefined; readonly perNode: Int32Array; readonly weight: number }[]
   readonly ignored: ReadonlySet<NodeInfo>
 }
 
 /** Pods of a kind spread over the values of a node label, as a rule or as a wish. */
-export const podTopologySpread: SchedulerPlugin = {
+export const podTopologySpread: PluginDefinition = {
   name,
-  events: [
-    { resource: 'Pod/assigned', actions: ['Add', 'Update', 'Delete'] },
-    { resource: 'Node', actions: ['Add', 'Update', 'Delete'] },
-  ],
-  preFilter(state, pod, handle) {
-    const constraints = compile(pod.pod, pod.pod.spec?.topologySpreadConstraints ?? [], 'DoNotSchedule')
-    if (constraints.length === 0) return { skip: true }
-    const counts = constraints.map(() => new Map<string, number>())
-    for (const node of handle.nodes) {
-      if (!hasAllKeys(node, constraints)) continue
-      constraints.forEach((constraint, i) => {
-        if (!constraint.includes(node)) return
-        const value = node.labels[constraint.topologyKey]!
-        counts[i]!.set(value, (counts[i]!.get(value) ?? 0) + countMatching(node, constraint, pod.namespace))
-      })
+  create(args, handle) {
+    const system = (args['defaultingType'] ?? 'System') === 'System'
+    const defaults = system ? systemDefaults : ((args['defaultConstraints'] as readonly TopologySpreadConstraint[] | undefined) ?? [])
+    const selectorOf = defaults.length === 0 ? () => undefined : defaultSelectors(handle)
+    const constraintsOf = (pod: Pod, action: string): Constraint[] => {
+      const own = pod.spec?.topologySpreadConstraints ?? []
+      return own.length > 0 ? compile(pod, own, action, undefined) : byDefault(pod, defaults, action, selectorOf)
     }
-    state.data.set(name, new FilterState(constraints, counts))
-    return undefined
-  },
-  addPod: (state, pod, other, node) => changeCounts(state, pod, other, node, 1),
-  removePod: (state, pod, other, node) => changeCounts(state, pod, other, node, -1),
-  filter(state, pod, node) {
-    const spread = state.read<FilterState>(name)!
-    for (let i = 0; i < spread.constraints.length; i++) {
-      const constraint = spread.constraints[i]!
-      const value = node.labels[constraint.topologyKey]
-      if (value === undefined) return labelRefusal
-      const self = constraint.matches(pod.labels) ? 1 : 0
-      if ((spread.counts[i]!.get(value) ?? 0) + self - spread.minimum(i) > constraint.maxSkew) return skewRefusal
+    return {
+      name,
+      events: [
+        {
+          resource: 'Pod', actions: ['Add', 'UpdatePodLabel', 'UpdatePodToleration', 'Delete'],
+          hint: (pod, event) => podChangeHelps(pod, event, () => constraintsOf(pod, 'DoNotSchedule')),
+        },
+        {
+          resource: 'Node', actions: ['Add', 'Delete', 'UpdateNodeLabel', 'UpdateNodeTaint'],
+          hint: (pod, event) => nodeChangeHelps(event, constraintsOf(pod, 'DoNotSchedule')),
+        },
+      ],
+      preFilter(state, { pod, namespace }) {
+        const constraints = constraintsOf(pod, 'DoNotSchedule')
+        if (constraints.length === 0) return { skip: true }
+        state.data.set(name, new FilterState(domainsOf(constraints, namespace, handle)))
+        return undefined
+      },
+      addPod: (state, pod, other, node) => change(state, pod, other, node, 1),
+      removePod: (state, pod, other, node) => change(state, pod, other, node, -1),
+      filter(state, pod, node) {
+        for (const domains of state.read<FilterState>(name)!.domains) {
+          const value = domains.column.values[node.slot]!
+          if (value === 0) return labelRefusal
+          const self = domains.constraint.matches(pod.labels) ? 1 : 0
+          if (domains.at(value) + self - domains.least() > domains.constraint.maxSkew) return skewRefusal
+        }
+        return undefined
+      },
+      preScore(state, pod, feasible) {
+        const constraints = constraintsOf(pod.pod, 'ScheduleAnyway')
+        if (constraints.length === 0) return true
+        const requireAll = (pod.pod.spec?.topologySpreadConstraints ?? []).length > 0 || !system
+        state.data.set(`${name}/score`, scoreState(constraints, pod.namespace, feasible, handle, requireAll))
+        return false
+      },
+      score(state, _pod, node) {
+        const { entries, ignored } = state.read<ScoreState>(`${name}/score`)!
+        if (ignored.has(node)) return 0
+        let score = 0
+        for (const { constraint, column, sums, perNode, weight } of entries) {
+          const value = column.values[node.slot]!
+          if (value === 0) continue
+          const count = sums === undefined ? (perNode[node.slot] ?? 0) : sums[value]!
+          score += count * weight + (constraint.maxSkew - 1)
+        }
+        return Math.round(score)
+      },
+      normalize(state, _pod, feasible, scores) {
+        const { ignored } = state.read<ScoreState>(`${name}/score`)!
+        let lowest = Infinity
+        let highest = 0
+        for (let i = 0; i < scores.length; i++) {
+          if (ignored.has(feasible[i]!)) continue
+          if (scores[i]! < lowest) lowest = scores[i]!
+          if (scores[i]! > highest) highest = scores[i]!
+        }
+        for (let i = 0; i < scores.length; i++) {
+          if (ignored.has(feasible[i]!)) scores[i] = 0
+          else scores[i] = highest === 0 ? maxNodeScore : Math.trunc((maxNodeScore * (highest + lowest - scores[i]!)) / highest)
+        }
+      },
     }
-    return undefined
-  },
-  preScore(state, pod, feasible, handle) {
-    const own = pod.pod.spec?.topologySpreadConstraints ?? []
-    const constraints = own.length > 0 ? compile(pod.pod, own, 'ScheduleAnyway') : defaults(pod, handle)
-    if (constraints.length === 0) return true
-    state.data.set(`${name}/score`, scoreState(constraints, pod, feasible, handle, own.length > 0))
-    return false
-  },
-  score(state, pod, node) {
-    const { constraints, counts, weights, ignored } = state.read<ScoreState>(`${name}/score`)!
-    if (ignored.has(node)) return 0
-    let sum = 0
-    constraints.forEach((constraint, i) => {
-      const value = node.labels[constraint.topologyKey]
-      if (value === undefined) return
-      const count = constraint.topologyKey === hostnameLabel ? countMatching(node, constraint, pod.namespace) : counts[i]!.get(value)!
-      sum += count * weights[i]! + (constraint.maxSkew - 1)
-    })
-    return Math.round(sum)
-  },
-  normalize(state, _pod, feasible, scores) {
-    const { ignored } = state.read<ScoreState>(`${name}/score`)!
-    let lowest = Infinity
-    let highest = 0
-    feasible.forEach((node, i) => {
-      if (ignored.has(node)) return
-      lowest = Math.min(lowest, scores[i]!)
-      highest = Math.max(highest, scores[i]!)
-    })
-    feasible.forEach((node, i) => {
-      if (ignored.has(node)) scores[i] = 0
-      else scores[i] = highest === 0 ? maxNodeScore : Math.trunc((maxNodeScore * (highest + lowest - scores[i]!)) / highest)
-    })
   },
 }
 
-function changeCounts(state: CycleState, pod: PodInfo, other: PodInfo, node: NodeInfo, by: number): void {
-  const spread = state.read<FilterState>(name)
-  if (spread === undefined || other.namespace !== pod.namespace || !hasAllKeys(node, spread.constraints)) return
-  spread.constraints.forEach((constraint, i) => {
-    if (!constraint.matches(other.labels) || !constraint.includes(node)) return
-    const value = node.labels[constraint.topologyKey]!
-    spread.counts[i]!.set(value, (spread.counts[i]!.get(value) ?? 0) + by)
-  })
-}
-
-function compile(pod: Pod, constraints: readonly TopologySpreadConstraint[], action: string): Constraint[] {
+function compile(pod: Pod, constraints: readonly TopologySpreadConstraint[], action: string, selector: DefaultSelector | undefined): Constraint[] {
   const chosen = constraints.filter((c) => c.whenUnsatisfiable === action)
   if (chosen.length === 0) return []
-  const affinity = compileRequiredNodeAffinity(pod)
+  const demands = pod.spec?.nodeSelector !== undefined || pod.spec?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution !== undefined
+  const affinity = demands ? compileRequiredNodeAffinity(pod) : undefined
   return chosen.map((c) => {
-    const selector = c.labelSelector
-    const byKeys = (c.matchLabelKeys ?? []).filter((key) => pod.metadata.labels?.[key] !== undefined)
-      .map((key) => ({ key, operator: 'In', values: [pod.metadata.labels![key]!] }))
-    const matches = labelMatcher(byKeys.length === 0 || selector === undefined ? selector : { ...selector, matchExpressions: [...(selector.matchExpressions ?? []), ...byKeys] })
+    const honorsAffinity = c.nodeAffinityPolicy !== 'Ignore' && affinity !== undefined
+    const honorsTaints = c.nodeTaintsPolicy === 'Honor'
+    const tolerated = (node: Node) => findUntoleratedTaint(node.spec?.taints, pod.spec?.tolerations, hardEffects, taintOptions) === undefined
     return {
-      maxSkew: c.maxSkew, topologyKey: c.topologyKey, minDomains: c.minDomains ?? 1, matches,
-      includes: (node) => (c.nodeAffinityPolicy === 'Ignore' || affinity(node.node!))
-        && (c.nodeTaintsPolicy !== 'Honor' || findUntoleratedTaint(node.node!.spec?.taints ?? [], pod.spec?.tolerations, ['NoSchedule', 'NoExecute']) === undefined),
+      maxSkew: c.maxSkew, topologyKey: c.topologyKey, minDomains: c.minDomains ?? 1, honorsTaints,
+      ...(selector ?? ownSelector(pod, c)),
+      includes: honorsAffinity || honorsTaints
+        ? ({ node }) => (!honorsAffinity || affinity(node!)) && (!honorsTaints || tolerated(node!))
+        : undefined,
     }
   })
 }
 
-/** The system's wishes, with the selector of the services and the workload that the pod belongs to. */
-function defaults(pod: PodInfo, handle: Handle): Constraint[] {
-  const matches = handle.defaultSelector(pod.pod)
-  if (matches === undefined) return []
-  return compile(pod.pod, systemDefaults, 'ScheduleAnyway').map((constraint) => ({ ...constraint, matches }))
+function ownSelector(pod: Pod, { labelSelector, matchLabelKeys }: TopologySpreadConstraint): DefaultSelector {
+  if (labelSelector === undefined) return { matches: () => false, signature: 'none' }
+  const byKeys = (matchLabelKeys ?? []).filter((key) => pod.metadata.labels?.[key] !== undefined)
+    .map((key) => ({ key, operator: 'In', values: [pod.metadata.labels![key]!] }))
+  const selector = byKeys.length === 0 ? labelSelector : { ...labelSelector, matchExpressions: [...(labelSelector.matchExpressions ?? []), ...byKeys] }
+  return { matches: labelMatcher(selector), signature: isEmpty(selector) ? '' : JSON.stringify(selector) }
 }
 
-function scoreState(constraints: readonly Constraint[], pod: PodInfo, feasible: readonly NodeInfo[], handle: Handle, requireAll: boolean): ScoreState {
-  const ignored = new Set<NodeInfo>()
-  const counts = constraints.map(() => new Map<string, number>())
-  for (const node of feasible) {
-    if (requireAll && !hasAllKeys(node, constraints)) {
-      ignored.add(node)
-      continue
+function isEmpty({ matchLabels, matchExpressions }: NonNullable<TopologySpreadConstraint['labelSelector']>): boolean {
+  return Object.keys(matchLabels ?? {}).length === 0 && (matchExpressions ?? []).length === 0
+}
+
+/** Constraints of the configuration, with the selector of the services and the workload that the pod belongs to. */
+function byDefault(pod: Pod, defaults: readonly TopologySpreadConstraint[], action: string, selectorOf: (pod: Pod) => DefaultSelector | undefined): Constraint[] {
+  if (!defaults.some((c) => c.whenUnsatisfiable === action)) return []
+  const selector = selectorOf(pod)
+  return selector === undefined ? [] : compile(pod, defaults, action, selector)
+}
+
+/** Per node: pods of the namespace that match. An empty selector counts nobody, as upstream has it. */
+function perNode(constraint: Constraint, namespace: string, handle: Handle): Int32Array {
+  const { signature, matches } = constraint
+  if (signature === '') return new Int32Array(0)
+  return handle.counts.counter(`spread ${namespace} ${signature}`, (other) => other.namespace === namespace && !other.terminating && matches(other.labels)).values
+}
+
+function domainsOf(constraints: readonly Constraint[], namespace: string, handle: Handle): Domains[] {
+  const columns = constraints.map(({ topologyKey }) => handle.counts.column(topologyKey))
+  return constraints.map((constraint, i) => {
+    const column = columns[i]!
+    const counts = perNode(constraint, namespace, handle)
+    const sums = new Int32Array(column.size).fill(-1)
+    for (const node of handle.nodes) {
+      const { slot } = node
+      if (!hasAll(columns, slot) || constraint.includes?.(node) === false) continue
+      const value = column.values[slot]!
+      sums[value] = Math.max(sums[value]!, 0) + (slot < counts.length ? counts[slot]! : 0)
     }
-    constraints.forEach(({ topologyKey }, i) => {
-      const value = node.labels[topologyKey]
-      if (topologyKey !== hostnameLabel && value !== undefined) counts[i]!.set(value, 0)
-    })
-  }
-  for (const node of handle.nodes) {
-    if (requireAll && !hasAllKeys(node, constraints)) continue
-    constraints.forEach((constraint, i) => {
-      const value = node.labels[constraint.topologyKey]
-      const before = value === undefined ? undefined : counts[i]!.get(value)
-      if (before !== undefined && constraint.includes(node)) counts[i]!.set(value!, before + countMatching(node, constraint, pod.namespace))
-    })
-  }
-  const weights = constraints.map(({ topologyKey }, i) => Math.log((topologyKey === hostnameLabel ? feasible.length - ignored.size : counts[i]!.size) + 2))
-  return { constraints, counts, weights, ignored }
+    return new Domains(constraint, column, sums)
+  })
 }
 
-function hasAllKeys(node: NodeInfo, constraints: readonly Constraint[]): boolean {
-  return constraints.every(({ topologyKey }) => node.labels[topologyKey] !== undefined)
+function hasAll(columns: readonly TopologyColumn[], slot: number): boolean {
+  for (const column of columns) if (column.values[slot] === 0) return false
+  return true
 }
 
-function countMatching(node: NodeInfo, constraint: Constraint, namespace: string): number {
-  let count = 0
-  for (const other of node.pods.values()) {
-    if (other.namespace === namespace && other.pod.metadata.deletionTimestamp === undefined && constraint.matches(other.labels)) count++
+function change(state: CycleState, pod: PodInfo, other: PodInfo, node: NodeInfo, by: number): void {
+  const domains = state.read<FilterState>(name)?.domains
+  if (domains === undefined || other.namespace !== pod.namespace) return
+  for (const { column } of domains) if (column.values[node.slot] === 0) return
+  for (const entry of domains) {
+    if (entry.constraint.matches(other.labels) && entry.constraint.includes?.(node) !== false) entry.add(entry.column.values[node.slot]!, by)
   }
-  return count
+}
+
+function scoreState(constraints: readonly Constraint[], namespace: string, feasible: readonly NodeInfo[], handle: Handle, requireAll: boolean): ScoreState {
+  const ignored = new Set<NodeInfo>()
+  const columns = constraints.map(({ topologyKey }) => handle.counts.column(topologyKey))
+  if (requireAll) for (const node of feasible) if (!hasAll(columns, node.slot)) ignored.add(node)
+  const entries = constraints.map((constraint, i) => {
+    const column = columns[i]!
+    const counts = perNode(constraint, namespace, handle)
+    if (constraint.topologyKey === hostnameLabel) {
+      return { constraint, column, sums: undefined, perNode: counts, weight: Math.log(feasible.length - ignored.size + 2) }
+    }
+    const sums = new Int32Array(column.size).fill(-1)
+    let domains = 0
+    for (const node of feasible) {
+      const value = column.values[node.slot]!
+      // Nodes without the label are one domain where the label is not demanded.
+      if (ignored.has(node) || sums[value] === 0) continue
+      sums[value] = 0
+      domains++
+    }
+    for (const node of handle.nodes) {
+      const { slot } = node
+      const value = column.values[slot]!
+      if (slot >= counts.length || counts[slot] === 0 || sums[value]! < 0) continue
+      if ((requireAll && !hasAll(columns, slot)) || constraint.includes?.(node) === false) continue
+      sums[value]! += counts[slot]!
+    }
+    return { constraint, column, sums, perNode: counts, weight: Math.log(domains + 2) }
+  })
+  return { entries, ignored }
+}
+
+/** Whether a change of a pod may make this one fit (upstream: isSchedulableAfterPodChange). */
+function podChangeHelps(pod: Pod, { object, old }: ClusterEvent, constraintsOf: () => Constraint[]): boolean {
+  const now = object as Pod | undefined
+  const before = old as Pod | undefined
+  if ((now !== undefined && !involved(now, pod)) || (before !== undefined && !involved(before, pod))) return false
+  const constraints = constraintsOf()
+  if (now !== undefined && before !== undefined) {
+    if (pod.metadata.uid === now.metadata.uid && !jsonEqual(now.spec?.tolerations, before.spec?.tolerations) && constraints.some((c) => c.honorsTaints)) return true
+    if (jsonEqual(now.metadata.labels, before.metadata.labels)) return false
+    return constraints.some((c) => c.matches(before.metadata.labels ?? {}) !== c.matches(now.metadata.labels ?? {}))
+  }
+  return constraints.some((c) => c.matches((now ?? before)!.metadata.labels ?? {}))
+}
+
+function involved(changed: Pod, pod: Pod): boolean {
+  if (changed.metadata.uid === pod.metadata.uid) return true
+  if ((changed.spec?.nodeName ?? '') === '' && (changed.status?.nominatedNodeName ?? '') === '') return false
+  return changed.metadata.namespace === pod.metadata.namespace
+}
+
+function nodeChangeHelps({ object, old }: ClusterEvent, constraints: readonly Constraint[]): boolean {
+  const now = object as Node | undefined
+  const before = old as Node | undefined
+  const matches = (node: Node) => constraints.every((c) => node.metadata.labels?.[c.topologyKey] !== undefined)
+  if (now === undefined || before === undefined) return matches((now ?? before)!)
+  if (matches(now) !== matches(before)) return true
+  return matches(now) && (constraints.some((c) => now.metadata.labels?.[c.topologyKey] !== before.metadata.labels?.[c.topologyKey])
+    || !jsonEqual(now.spec?.taints, before.spec?.taints))
 }

@@ -1,10 +1,18 @@
 /** Small worlds for tests: nodes and pods in a few words, and a framework over them. */
 import type { Node, Pod, PodSpec } from '../../api/generated/types/core-v1.ts'
-import type { PodDisruptionBudget } from '../../api/generated/types/policy-v1.ts'
-import type { Random } from '../../base/env.ts'
+import type { KubeObject, Resource } from '../../api/meta/object.ts'
+import type { Clock, Logger, Random } from '../../base/env.ts'
+import { createMetrics } from '../../base/metrics.ts'
+import { createTasks } from '../../base/tasks.ts'
+import { type Lister, ObjectCache, keyOf } from '../../client/lister.ts'
 import { SchedulerCache } from '../cache.ts'
-import { defaultPlugins } from '../plugins/index.ts'
-import { Framework } from '../schedule-one.ts'
+import { createPlugins } from '../config/profile.ts'
+import type { SchedulerProfile } from '../config/types.ts'
+import type { Handle, Preemptor } from '../framework.ts'
+import { inTreePlugins } from '../plugins/index.ts'
+import { Framework } from '../runtime.ts'
+import { type CycleResult, NodeRotation, schedule } from '../schedule-one.ts'
+import type { PodInfo } from '../snapshot.ts'
 
 let serial = 0
 
@@ -33,18 +41,72 @@ export function pod(name: string, options: { labels?: Record<string, string>; cp
 /** Ties go to the first, so that tests are the same every time. */
 export const firstChoice: Random = { next: () => 0, int: (below) => below - 1, uuid: () => '', bytes: (length) => new Uint8Array(length) }
 
-export function world(nodes: readonly Node[], placed: readonly Pod[] = [], options: { budgets?: PodDisruptionBudget[]; nominated?: { node: string; pod: Parameters<Framework['schedule']>[0] }[] } = {}): { cache: SchedulerCache; framework: Framework } {
+export interface WorldOptions {
+  /** Objects that plugins look up, of any kind. */
+  readonly objects?: readonly KubeObject[]
+  readonly nominated?: readonly { readonly node: string; readonly pod: PodInfo }[]
+  readonly profile?: SchedulerProfile
+  readonly preemptor?: Preemptor
+  readonly random?: Random
+}
+
+export interface World {
+  readonly cache: SchedulerCache
+  readonly framework: Framework
+  schedule(pod: PodInfo): CycleResult
+}
+
+/** A framework over nodes and pods that are there, without an API server. */
+export function world(nodes: readonly Node[], placed: readonly Pod[] = [], options: WorldOptions = {}): World {
   const cache = new SchedulerCache()
   for (const each of nodes) cache.setNode(each)
   for (const each of placed) cache.setPod(each)
-  const framework = new Framework(defaultPlugins, {
+  const random = options.random ?? firstChoice
+  const handle: Handle = {
+    env: { clock: manualClock(), random, log: silent, metrics: createMetrics(), tasks: createTasks(silent) },
+    client: undefined, counts: cache.counts, preemptor: options.preemptor,
     get nodes() {
       return cache.nodes
     },
     node: (name) => cache.node(name),
-    namespaceLabels: () => ({}),
-    budgets: () => options.budgets ?? [],
-    defaultSelector: () => undefined,
-  }, (name) => (options.nominated ?? []).filter((n) => n.node === name).map((n) => n.pod), firstChoice)
-  return { cache, framework }
+    nodesWithImage: (name) => cache.nodesWithImage(name),
+    lister: (resource) => listerOf(resource, options.objects ?? []),
+    namespaceLabels: (name) => options.objects?.find((o) => o.kind === 'Namespace' && o.metadata.name === name)?.metadata.labels ?? {},
+    activate: () => undefined,
+    waiting: () => [],
+  }
+  const lists = createPlugins({ schedulerName: 'default-scheduler', ...options.profile }, inTreePlugins, handle)
+  const framework = new Framework('default-scheduler', lists, handle, (name) => (options.nominated ?? []).filter((n) => n.node === name).map((n) => n.pod))
+  return { cache, framework, schedule: (pod) => schedule(framework, pod, { random, rotation: new NodeRotation(), percentageOfNodesToScore: 0 }) }
+}
+
+function listerOf<T>(resource: Resource<T>, objects: readonly KubeObject[]): Lister<T> {
+  const cache = new ObjectCache<KubeObject>()
+  for (const object of objects) if (object.kind === resource.kind) cache.set(keyOf(object), object)
+  return cache as unknown as Lister<T>
+}
+
+const silent: Logger = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined, child: () => silent }
+
+/** A clock that a test moves; timers fire when time passes them. */
+export function manualClock(): Clock & { advance(ms: number): void } {
+  let now = 1_000_000
+  const timers = new Set<{ at: number; callback: () => void }>()
+  return {
+    now: () => now, monotonic: () => now,
+    setTimeout(callback, delayMs) {
+      const timer = { at: now + delayMs, callback }
+      timers.add(timer)
+      return { cancel: () => void timers.delete(timer) }
+    },
+    sleep: () => Promise.reject(new Error('not used')),
+    advance(ms) {
+      now += ms
+      for (const timer of timers) {
+        if (timer.at > now) continue
+        timers.delete(timer)
+        timer.callback()
+      }
+    },
+  }
 }

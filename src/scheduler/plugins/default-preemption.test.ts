@@ -1,17 +1,23 @@
 import { describe, expect, test } from 'vitest'
-import type { Node, Pod } from '../api/generated/types/core-v1.ts'
-import type { PodDisruptionBudget } from '../api/generated/types/policy-v1.ts'
-import { preempt } from './preemption.ts'
-import { podInfo } from './snapshot.ts'
-import { node, pod, world } from './testing/worlds.ts'
+import type { Node, Pod } from '../../api/generated/types/core-v1.ts'
+import type { PodDisruptionBudget } from '../../api/generated/types/policy-v1.ts'
+import { podInfo } from '../snapshot.ts'
+import { firstChoice, node, pod, world } from '../testing/worlds.ts'
 
 function run(nodes: Node[], placed: Pod[], wanted: Pod, budgets?: PodDisruptionBudget[]): string {
-  const { framework } = world(nodes, placed, { budgets })
+  const evicted: string[] = []
+  const small = world(nodes, placed, {
+    objects: budgets, random: { ...firstChoice, int: () => 0 },
+    preemptor: {
+      evict: (_preemptor, on, victims) => void evicted.push(`${on}: ${victims.map((v) => v.pod.metadata.name).join(' ')}`),
+      nominatedOn: () => [], isPreempting: () => false,
+    },
+  })
   const info = podInfo(wanted)
-  const result = framework.schedule(info)
+  const result = small.schedule(info)
   if (result.node !== undefined) return `fits ${result.node.name}`
-  const outcome = preempt(framework, result.state, info, result.diagnosis, () => 0)
-  return outcome.candidate === undefined ? outcome.message : `${outcome.candidate.node}: ${outcome.candidate.victims.map((v) => v.pod.metadata.name).join(' ')}`
+  const outcome = small.framework.postFilter(result.state, info, result.diagnosis)!
+  return evicted[0] ?? outcome.message
 }
 
 describe('preemption', () => {
@@ -27,7 +33,7 @@ describe('preemption', () => {
   })
 
   test('keeps budgets when another node does', () => {
-    const budget: PodDisruptionBudget = { metadata: { name: 'b', namespace: 'default' }, spec: { selector: { matchLabels: { app: 'db' } } }, status: { disruptionsAllowed: 0, currentHealthy: 1, desiredHealthy: 1, expectedPods: 1 } }
+    const budget: PodDisruptionBudget = { apiVersion: 'policy/v1', kind: 'PodDisruptionBudget', metadata: { name: 'b', namespace: 'default' }, spec: { selector: { matchLabels: { app: 'db' } } }, status: { disruptionsAllowed: 0, currentHealthy: 1, desiredHealthy: 1, expectedPods: 1 } }
     const guarded = pod('x', { on: 'a', priority: 1, cpu: '2', labels: { app: 'db' } })
     expect(run([node('a', { cpu: '2' }), node('b', { cpu: '2' })], [guarded, big('y', 'b', 5)], pod('p', { cpu: '2', priority: 10 }), [budget])).toBe('b: y')
   })

@@ -1,45 +1,74 @@
-/** DefaultPreemption's decision (upstream: plugins/defaultpreemption, framework/preemption): which pods to evict where. Pure. */
-import type { PodDisruptionBudget } from '../api/generated/types/policy-v1.ts'
-import type { CycleState, Handle, Verdict } from './framework.ts'
-import { type Diagnosis, type Framework, fitMessage } from './schedule-one.ts'
-import { type NodeInfo, type PodInfo, labelMatcher } from './snapshot.ts'
+/** DefaultPreemption (upstream: plugins/defaultpreemption, framework/preemption): which pods to evict where. */
+import { podDisruptionBudgets } from '../../api/generated/resources.ts'
+import type { PodDisruptionBudget } from '../../api/generated/types/policy-v1.ts'
+import { type CycleState, type Diagnosis, type FilterRunner, type Handle, type PluginDefinition, type PostFilterResult, type Verdict, unresolvable } from '../framework.ts'
+import { fitMessage } from '../fit-message.ts'
+import { type NodeInfo, type PodInfo, labelMatcher } from '../snapshot.ts'
 
-export interface Candidate {
+const name = 'DefaultPreemption'
+const noVictims = unresolvable('No preemption victims found for incoming pod')
+const notHelpful = unresolvable('Preemption is not helpful for scheduling')
+
+/** A node that takes the pod when the victims are gone. */
+interface Candidate {
   readonly node: string
   /** Most important first. */
   readonly victims: readonly PodInfo[]
   readonly budgetViolations: number
 }
 
-export type PreemptionResult =
-  | { readonly candidate: Candidate }
-  /** `clearNomination`: the pod's nominated node is no longer worth waiting for. */
-  | { readonly candidate: undefined; readonly message: string; readonly clearNomination: boolean }
-
-const minCandidatePercentage = 10
-const minCandidates = 100
-
-export function preempt(framework: Framework, state: CycleState, pod: PodInfo, diagnosis: Diagnosis, offset: (below: number) => number): PreemptionResult {
-  const refused = notEligible(framework.handle, pod, diagnosis)
-  if (refused !== undefined) return { candidate: undefined, message: `preemption: ${refused}`, clearNomination: false }
-  const verdicts = new Map<string, Verdict>()
-  const potential: NodeInfo[] = []
-  for (const node of framework.handle.nodes) {
-    if (diagnosis.verdicts.get(node.name)?.code === 'Unschedulable') potential.push(node)
-    else verdicts.set(node.name, { code: 'UnschedulableAndUnresolvable', reasons: ['Preemption is not helpful for scheduling'] })
-  }
-  const candidates = findCandidates(framework, state, pod, potential, verdicts, offset)
-  if (candidates.length === 0) {
-    const message = fitMessage(framework.handle.nodes.length, { verdicts, refusedBy: new Set(), preFilterMessage: '' })
-    return { candidate: undefined, message: `preemption: ${message}`, clearNomination: true }
-  }
-  return { candidate: best(candidates) }
+/** Evicts less important pods for a pod that fits nowhere; the eviction goes on in the background. */
+export const defaultPreemption: PluginDefinition = {
+  name,
+  create(args, handle) {
+    const percentage = (args['minCandidateNodesPercentage'] as number | undefined) ?? 10
+    const absolute = (args['minCandidateNodesAbsolute'] as number | undefined) ?? 100
+    const budgets = handle.lister(podDisruptionBudgets)
+    const search: Search = {
+      handle,
+      budgets: () => budgets.list(),
+      count: (nodes) => Math.min(Math.max(Math.trunc((nodes * percentage) / 100), absolute), nodes),
+    }
+    return {
+      name,
+      // Victims' deletions help through the plugins that refused the pod, not through this one.
+      events: [{ resource: 'Pod', actions: ['Delete'], hint: () => false }],
+      preEnqueue: (pod) =>
+        (handle.preemptor?.isPreempting(pod.metadata.uid!) === true ? unresolvable('waiting for the preemption for this pod to be finished') : undefined),
+      postFilter(state, pod, diagnosis, runner) {
+        const result = preempt(search, state, pod, diagnosis, runner)
+        if ('message' in result) return result
+        handle.preemptor?.evict(pod, result.node, result.victims)
+        return { success: true, nominate: result.node, message: '' }
+      },
+    }
+  },
 }
 
-function notEligible(handle: Handle, pod: PodInfo, diagnosis: Diagnosis): string | undefined {
+interface Search {
+  readonly handle: Handle
+  budgets(): readonly PodDisruptionBudget[]
+  /** How many candidates are enough. */
+  count(nodes: number): number
+}
+
+function preempt(search: Search, state: CycleState, pod: PodInfo, diagnosis: Diagnosis, runner: FilterRunner): Candidate | PostFilterResult {
+  const { handle } = search
+  const verdictOf = (node: string) => diagnosis.verdicts.get(node) ?? diagnosis.absent
+  const refused = notEligible(handle, pod, verdictOf)
+  if (refused !== undefined) return { success: false, message: `preemption: ${refused}` }
+  const potential = handle.nodes.filter((node) => verdictOf(node.name)?.code === 'Unschedulable')
+  const verdicts = new Map<string, Verdict>()
+  const candidates = findCandidates(search, state, pod, potential, verdicts, runner)
+  if (candidates.length > 0) return best(candidates)
+  const message = fitMessage(handle.nodes.length, { verdicts, absent: notHelpful, preFilterMessage: '', postFilterMessage: '' })
+  return { success: false, nominate: '', message: `preemption: ${message}` }
+}
+
+function notEligible(handle: Handle, pod: PodInfo, verdictOf: (node: string) => Verdict | undefined): string | undefined {
   if (pod.pod.spec?.preemptionPolicy === 'Never') return 'not eligible due to preemptionPolicy=Never.'
   const nominated = pod.pod.status?.nominatedNodeName ?? ''
-  if (nominated === '' || diagnosis.verdicts.get(nominated)?.code === 'UnschedulableAndUnresolvable') return undefined
+  if (nominated === '' || verdictOf(nominated)?.code === 'UnschedulableAndUnresolvable') return undefined
   for (const other of handle.node(nominated)?.pods.values() ?? []) {
     if (other.priority < pod.priority && terminatingByPreemption(other)) return 'not eligible due to a terminating pod on the nominated node.'
   }
@@ -51,16 +80,16 @@ function terminatingByPreemption({ pod }: PodInfo): boolean {
   return pod.status?.conditions?.some((c) => c.type === 'DisruptionTarget' && c.status === 'True' && c.reason === 'PreemptionByScheduler') ?? false
 }
 
-function findCandidates(framework: Framework, state: CycleState, pod: PodInfo, potential: readonly NodeInfo[], verdicts: Map<string, Verdict>, offset: (below: number) => number): Candidate[] {
+function findCandidates(search: Search, state: CycleState, pod: PodInfo, potential: readonly NodeInfo[], verdicts: Map<string, Verdict>, runner: FilterRunner): Candidate[] {
   if (potential.length === 0) return []
-  const wanted = Math.min(Math.max(Math.trunc((potential.length * minCandidatePercentage) / 100), minCandidates), potential.length)
-  const start = offset(potential.length)
+  const wanted = search.count(potential.length)
+  const start = search.handle.env.random.int(potential.length)
   const clean: Candidate[] = []
   const violating: Candidate[] = []
-  const budgets = framework.handle.budgets()
+  const budgets = search.budgets()
   for (let i = 0; i < potential.length && (clean.length === 0 || clean.length + violating.length < wanted); i++) {
     const node = potential[(start + i) % potential.length]!
-    const result = selectVictims(framework, state.clone(), pod, node.clone(), budgets)
+    const result = selectVictims(runner, state.clone(), pod, node.clone(), budgets)
     if ('code' in result) verdicts.set(node.name, result)
     else (result.budgetViolations === 0 ? clean : violating).push(result)
   }
@@ -68,9 +97,9 @@ function findCandidates(framework: Framework, state: CycleState, pod: PodInfo, p
 }
 
 /** Takes all lower-priority pods off the node, then gives back as many as fit, the important and the protected first. */
-function selectVictims(framework: Framework, state: CycleState, pod: PodInfo, node: NodeInfo, budgets: readonly PodDisruptionBudget[]): Candidate | Verdict {
+function selectVictims(framework: FilterRunner, state: CycleState, pod: PodInfo, node: NodeInfo, budgets: readonly PodDisruptionBudget[]): Candidate | Verdict {
   const lower = [...node.pods.values()].filter((other) => other.priority < pod.priority)
-  if (lower.length === 0) return { code: 'UnschedulableAndUnresolvable', reasons: ['No preemption victims found for incoming pod'] }
+  if (lower.length === 0) return noVictims
   const remove = (other: PodInfo) => {
     node.removePod(other.uid)
     framework.removePod(state, pod, other, node)

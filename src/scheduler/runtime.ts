@@ -1,0 +1,264 @@
+/** A profile's plugins by extension point and how they are run (upstream: framework/runtime). */
+import type { Pod } from '../api/generated/types/core-v1.ts'
+import type {
+  CycleState, Diagnosis, FilterRunner, Handle, PermitResult, PostFilterResult, SchedulerPlugin, Verdict,
+} from './framework.ts'
+import type { SchedulerMetrics } from './metrics.ts'
+import type { NodeInfo, PodInfo } from './snapshot.ts'
+
+export interface WeightedPlugin {
+  readonly plugin: SchedulerPlugin
+  /** Factor of its score. */
+  readonly weight: number
+}
+
+/** Plugins of each extension point, in the order in which they run. */
+export interface PluginLists {
+  readonly preEnqueue: readonly SchedulerPlugin[]
+  readonly queueSort: readonly SchedulerPlugin[]
+  readonly preFilter: readonly SchedulerPlugin[]
+  readonly filter: readonly SchedulerPlugin[]
+  readonly postFilter: readonly SchedulerPlugin[]
+  readonly preScore: readonly SchedulerPlugin[]
+  readonly score: readonly WeightedPlugin[]
+  readonly reserve: readonly SchedulerPlugin[]
+  readonly permit: readonly SchedulerPlugin[]
+  readonly preBind: readonly SchedulerPlugin[]
+  readonly bind: readonly SchedulerPlugin[]
+  readonly postBind: readonly SchedulerPlugin[]
+}
+
+/** Pods nominated to a node by preemption, which lower-priority pods must leave room for. */
+export type Nominations = (node: string) => readonly PodInfo[]
+
+export interface PluginScore {
+  readonly plugin: string
+  readonly weight: number
+  /** Normalized and weighted, by node in the order of the feasible nodes. */
+  readonly scores: Float64Array
+}
+
+export class Framework implements FilterRunner {
+  readonly profile: string
+  readonly lists: PluginLists
+  readonly handle: Handle
+  readonly percentageOfNodesToScore: number | undefined
+  readonly metrics: SchedulerMetrics | undefined
+  readonly #nominations: Nominations
+  readonly #withAddPod: readonly SchedulerPlugin[]
+
+  constructor(profile: string, lists: PluginLists, handle: Handle, nominations: Nominations, options: { percentageOfNodesToScore?: number; metrics?: SchedulerMetrics } = {}) {
+    this.profile = profile
+    this.lists = lists
+    this.handle = handle
+    this.percentageOfNodesToScore = options.percentageOfNodesToScore
+    this.metrics = options.metrics
+    this.#nominations = nominations
+    this.#withAddPod = lists.preFilter.filter((plugin) => plugin.addPod !== undefined)
+  }
+
+  /** Every plugin once. */
+  get plugins(): readonly SchedulerPlugin[] {
+    const { score, ...others } = this.lists
+    return [...new Set([...Object.values(others).flat(), ...score.map(({ plugin }) => plugin)])]
+  }
+
+  preFilter(state: CycleState, pod: PodInfo): { refused?: Verdict; nodeNames?: ReadonlySet<string>; by: string[] } {
+    let nodeNames: ReadonlySet<string> | undefined
+    let refused: Verdict | undefined
+    const by: string[] = []
+    for (const plugin of this.lists.preFilter) {
+      const result = this.#timed('PreFilter', plugin, () => plugin.preFilter!(state, pod))
+      if (result === undefined) continue
+      if (result.skip === true) state.skipFilter.add(plugin.name)
+      if (result.refused !== undefined) {
+        refused = { ...result.refused, plugin: plugin.name }
+        // Where preemption may help, the other plugins still prepare for it.
+        if (refused.code !== 'Unschedulable') return { refused, by }
+        continue
+      }
+      if (result.nodeNames === undefined) continue
+      nodeNames = nodeNames === undefined ? result.nodeNames : nodeNames.intersection(result.nodeNames)
+      by.push(plugin.name)
+      by.sort()
+      if (nodeNames.size === 0) {
+        const reason = by.length === 1 ? `node(s) didn't satisfy plugin ${by[0]}` : `node(s) didn't satisfy plugin(s) [${by.join(' ')}] simultaneously`
+        return { refused: { code: 'UnschedulableAndUnresolvable', reasons: [reason] }, by }
+      }
+    }
+    return { refused, nodeNames, by }
+  }
+
+  /** Filters that have something to do in this cycle. */
+  activeFilters(state: CycleState): readonly SchedulerPlugin[] {
+    return state.skipFilter.size === 0 ? this.lists.filter : this.lists.filter.filter((plugin) => !state.skipFilter.has(plugin.name))
+  }
+
+  /** All filters on one node; with pods of equal or higher priority nominated there, it must fit with and without them. */
+  filterWithNominated(state: CycleState, pod: PodInfo, node: NodeInfo, filters = this.activeFilters(state)): Verdict | undefined {
+    const nominated = this.#nominations(node.name)
+    if (nominated.length > 0) {
+      const others = nominated.filter((other) => other.uid !== pod.uid && other.priority >= pod.priority && !node.pods.has(other.uid))
+      if (others.length > 0) {
+        const withOthers = node.clone()
+        const stateWithOthers = state.clone()
+        for (const other of others) {
+          withOthers.addPod(other)
+          this.addPod(stateWithOthers, pod, other, withOthers)
+        }
+        const verdict = this.#filter(stateWithOthers, pod, withOthers, filters)
+        if (verdict !== undefined) return verdict
+      }
+    }
+    return this.#filter(state, pod, node, filters)
+  }
+
+  #filter(state: CycleState, pod: PodInfo, node: NodeInfo, filters: readonly SchedulerPlugin[]): Verdict | undefined {
+    for (let i = 0; i < filters.length; i++) {
+      const verdict = filters[i]!.filter!(state, pod, node)
+      if (verdict !== undefined) return { code: verdict.code, reasons: verdict.reasons, plugin: filters[i]!.name }
+    }
+    return undefined
+  }
+
+  addPod(state: CycleState, pod: PodInfo, other: PodInfo, node: NodeInfo): void {
+    for (const plugin of this.#withAddPod) if (!state.skipFilter.has(plugin.name)) plugin.addPod!(state, pod, other, node)
+  }
+
+  removePod(state: CycleState, pod: PodInfo, other: PodInfo, node: NodeInfo): void {
+    for (const plugin of this.#withAddPod) if (!state.skipFilter.has(plugin.name)) plugin.removePod?.(state, pod, other, node)
+  }
+
+  /** Upstream's rule: the first success ends it; otherwise the reasons of all are told. */
+  postFilter(state: CycleState, pod: PodInfo, diagnosis: Diagnosis): PostFilterResult | undefined {
+    let nominate: string | undefined
+    const messages: string[] = []
+    for (const plugin of this.lists.postFilter) {
+      const result = this.#timed('PostFilter', plugin, () => plugin.postFilter!(state, pod, diagnosis, this))
+      if (result.success) return result
+      if (result.nominate !== undefined) nominate = result.nominate
+      if (result.message !== '') messages.push(result.message)
+    }
+    return this.lists.postFilter.length === 0 ? undefined : { success: false, nominate, message: messages.join(', ') }
+  }
+
+  /** Each plugin's normalized, weighted scores. */
+  scoresByPlugin(state: CycleState, pod: PodInfo, feasible: readonly NodeInfo[]): PluginScore[] {
+    const skipped = this.#preScore(state, pod, feasible)
+    const all: PluginScore[] = []
+    for (const entry of this.lists.score) {
+      if (skipped.has(entry.plugin.name)) continue
+      const scores = new Float64Array(feasible.length)
+      this.#score(entry, state, pod, feasible, scores)
+      for (let i = 0; i < scores.length; i++) scores[i]! *= entry.weight
+      all.push({ plugin: entry.plugin.name, weight: entry.weight, scores })
+    }
+    return all
+  }
+
+  /** Weighted sum of every plugin's normalized score, by node in the order of `feasible`. */
+  scores(state: CycleState, pod: PodInfo, feasible: readonly NodeInfo[]): Float64Array {
+    const totals = new Float64Array(feasible.length)
+    if (this.lists.score.length === 0) return totals.fill(1)
+    const skipped = this.#preScore(state, pod, feasible)
+    const scores = new Float64Array(feasible.length)
+    for (const entry of this.lists.score) {
+      if (skipped.has(entry.plugin.name)) continue
+      this.#score(entry, state, pod, feasible, scores)
+      for (let i = 0; i < totals.length; i++) totals[i]! += entry.weight * scores[i]!
+    }
+    return totals
+  }
+
+  #preScore(state: CycleState, pod: PodInfo, feasible: readonly NodeInfo[]): ReadonlySet<string> {
+    const skipped = new Set<string>()
+    for (const plugin of this.lists.preScore) {
+      if (this.#timed('PreScore', plugin, () => plugin.preScore!(state, pod, feasible))) skipped.add(plugin.name)
+    }
+    return skipped
+  }
+
+  #score({ plugin }: WeightedPlugin, state: CycleState, pod: PodInfo, feasible: readonly NodeInfo[], scores: Float64Array): void {
+    this.#timed('Score', plugin, () => {
+      for (let i = 0; i < feasible.length; i++) scores[i] = plugin.score!(state, pod, feasible[i]!)
+      plugin.normalize?.(state, pod, feasible, scores)
+    })
+  }
+
+  reserve(state: CycleState, pod: PodInfo, node: NodeInfo): Verdict | undefined {
+    for (const plugin of this.lists.reserve) {
+      const verdict = plugin.reserve?.(state, pod, node)
+      if (verdict !== undefined) return { ...verdict, plugin: plugin.name }
+    }
+    return undefined
+  }
+
+  /** In the opposite order, so that each finds what it left. */
+  unreserve(state: CycleState, pod: PodInfo, nodeName: string): void {
+    for (const plugin of this.lists.reserve.toReversed()) plugin.unreserve?.(state, pod, nodeName)
+  }
+
+  /** A refusal, or the plugins that make the pod wait with how long each does. */
+  permit(state: CycleState, pod: PodInfo, node: NodeInfo): Verdict | ReadonlyMap<string, number> | undefined {
+    const waits = new Map<string, number>()
+    for (const plugin of this.lists.permit) {
+      const result: PermitResult | undefined = plugin.permit!(state, pod, node)
+      if (result === undefined) continue
+      if (result.code !== 'Wait') return { ...result, plugin: plugin.name }
+      waits.set(plugin.name, Math.min(result.timeoutMs, maxPermitMs))
+    }
+    return waits.size === 0 ? undefined : waits
+  }
+
+  /** Whether any PreBind will have work. */
+  willPreBind(state: CycleState, pod: PodInfo, nodeName: string): boolean {
+    return this.lists.preBind.some((plugin) => plugin.preBindPreFlight?.(state, pod, nodeName) ?? true)
+  }
+
+  async preBind(state: CycleState, pod: PodInfo, nodeName: string, signal: AbortSignal): Promise<Verdict | undefined> {
+    for (const plugin of this.lists.preBind) {
+      if (plugin.preBindPreFlight?.(state, pod, nodeName) === false) continue
+      const verdict = await named('PreBind', plugin, () => plugin.preBind!(state, pod, nodeName, signal))
+      if (verdict !== undefined) return { ...verdict, plugin: plugin.name }
+    }
+    return undefined
+  }
+
+  /** True when a plugin bound the pod. */
+  async bind(state: CycleState, pod: PodInfo, nodeName: string, signal: AbortSignal): Promise<boolean> {
+    for (const plugin of this.lists.bind) if (await named('Bind', plugin, () => plugin.bind!(state, pod, nodeName, signal))) return true
+    return false
+  }
+
+  postBind(state: CycleState, pod: PodInfo, nodeName: string): void {
+    for (const plugin of this.lists.postBind) plugin.postBind!(state, pod, nodeName)
+  }
+
+  /** The first gate that holds the pod back. */
+  preEnqueue(pod: Pod): { readonly plugin: string; readonly verdict: Verdict } | undefined {
+    for (const plugin of this.lists.preEnqueue) {
+      const verdict = plugin.preEnqueue!(pod)
+      if (verdict !== undefined) return { plugin: plugin.name, verdict }
+    }
+    return undefined
+  }
+
+  #timed<T>(point: string, plugin: SchedulerPlugin, run: () => T): T {
+    if (this.metrics === undefined || !this.metrics.sampling) return run()
+    const started = this.handle.env.clock.monotonic()
+    const result = run()
+    this.metrics.pluginDuration(point, plugin.name, (this.handle.env.clock.monotonic() - started) / 1000)
+    return result
+  }
+}
+
+const maxPermitMs = 15 * 60_000
+
+/** Errors say which plugin failed. */
+async function named<T>(point: string, plugin: SchedulerPlugin, run: () => Promise<T>): Promise<T> {
+  try {
+    return await run()
+  } catch (error) {
+    throw new Error(`running ${point} plugin "${plugin.name}": ${error instanceof Error ? error.message : String(error)}`, { cause: error })
+  }
+}
