@@ -20,13 +20,16 @@ const pod = (name: string, nodeName: string): Pod => ({
 })
 const uniqueName = 'kubernetes.io/csi/example.com^h1'
 
+const driver = (attachRequired: boolean) =>
+  ({ apiVersion: 'storage.k8s.io/v1', kind: 'CSIDriver', metadata: { name: 'example.com' }, spec: { attachRequired } }) as const
+
 async function start(attachRequired = true): Promise<void> {
   cluster = await createTestCluster({
     controllers: ['persistentvolume-binder-controller', 'persistentvolume-attach-detach-controller', 'ephemeral-volume-controller', 'persistentvolume-expander-controller'],
     kubelet: false,
   })
   const { client } = cluster
-  await client.create(csiDrivers, { apiVersion: 'storage.k8s.io/v1', kind: 'CSIDriver', metadata: { name: 'example.com' }, spec: { attachRequired } })
+  await client.create(csiDrivers, driver(attachRequired))
   for (const one of [node('a'), node('b'), node('c', {})]) {
     const made = await client.create(nodes, one)
     await client.update(nodes, { ...made, status: one.status }, { subresource: 'status' })
@@ -92,7 +95,8 @@ describe('volumes of drivers', () => {
     await cluster.client.create(pods, pod('p', 'a'))
     await cluster.advance(2000)
     expect(await cluster.list(volumeAttachments)).toEqual([])
-    await cluster.client.patch(csiDrivers, { name: 'example.com' }, 'merge', { spec: { attachRequired: true } })
+    await cluster.client.delete(csiDrivers, { name: 'example.com' })
+    await cluster.client.create(csiDrivers, driver(true))
     await deletePod('p')
     await cluster.client.create(pods, pod('q', 'c'))
     await cluster.advance(2000)

@@ -1,6 +1,7 @@
 import type { EndpointSlice } from '../../../api/generated/types/discovery-v1.ts'
 import { builtin } from '../builtin.ts'
 import { ageColumn, listWithMore, nameColumn, text } from '../columns.ts'
+import { endpointSliceWarnings, validateEndpointSlice, validateEndpointSliceUpdate } from './validation.ts'
 
 function setDefaults({ ports }: EndpointSlice): void {
   for (const port of ports ?? []) {
@@ -21,6 +22,9 @@ export const endpointSlices = builtin<EndpointSlice>({
   default: setDefaults,
   prepareForCreate: dropTopology,
   prepareForUpdate: dropTopology,
+  validate: validateEndpointSlice,
+  validateUpdate: validateEndpointSliceUpdate,
+  warnings: endpointSliceWarnings,
   columns: [
     nameColumn(),
     text('AddressType', (o) => o.addressType),

@@ -1,6 +1,7 @@
 import type { CSIDriver } from '../../../api/generated/types/storage-v1.ts'
 import { builtin } from '../builtin.ts'
 import { ageColumn, boolean, nameColumn, text } from '../columns.ts'
+import { csiDriverWarnings, validateCSIDriver, validateCSIDriverUpdate } from './validation.ts'
 
 function setDefaults({ spec }: CSIDriver): void {
   if (spec === undefined) return
@@ -17,6 +18,9 @@ export const csiDrivers = builtin<CSIDriver>({
   group: 'storage.k8s.io', version: 'v1', resource: 'csidrivers',
   returnDeletedObject: true,
   default: setDefaults,
+  validate: validateCSIDriver,
+  validateUpdate: validateCSIDriverUpdate,
+  warnings: csiDriverWarnings,
   columns: [
     nameColumn(),
     boolean('AttachRequired', (o) => o.spec?.attachRequired ?? true),

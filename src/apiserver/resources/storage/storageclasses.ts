@@ -1,6 +1,7 @@
 import type { StorageClass } from '../../../api/generated/types/storage-v1.ts'
 import { builtin } from '../builtin.ts'
 import { ageColumn, nameColumn, text } from '../columns.ts'
+import { validateStorageClass, validateStorageClassUpdate } from './validation.ts'
 
 const defaultAnnotations = ['storageclass.kubernetes.io/is-default-class', 'storageclass.beta.kubernetes.io/is-default-class'] as const
 
@@ -14,6 +15,8 @@ export const storageClasses = builtin<StorageClass>({
   returnDeletedObject: true,
   unconditionalUpdate: true,
   generationFields: [],
+  validate: validateStorageClass,
+  validateUpdate: validateStorageClassUpdate,
   default(o) {
     o.reclaimPolicy ??= 'Delete'
     o.volumeBindingMode ??= 'Immediate'

@@ -2,13 +2,16 @@ import type { VolumeAttachment } from '../../../api/generated/types/storage-v1.t
 import { builtin, statusSubresource } from '../builtin.ts'
 import { ageColumn, boolean, nameColumn, text } from '../columns.ts'
 import { freshStatus } from '../status.ts'
+import { validateAttachment, validateAttachmentUpdate } from './validation.ts'
 
 export const volumeAttachments = builtin<VolumeAttachment>({
   group: 'storage.k8s.io', version: 'v1', resource: 'volumeattachments',
   returnDeletedObject: true,
   generationFields: [],
   prepareForCreate: freshStatus(() => ({ attached: false })),
-  subresources: { status: statusSubresource() },
+  validate: validateAttachment,
+  validateUpdate: validateAttachmentUpdate,
+  subresources: { status: statusSubresource({ validateUpdate: validateAttachmentUpdate }) },
   columns: [
     nameColumn(),
     { ...text('Attacher', (o: VolumeAttachment) => o.spec.attacher), format: 'name' },
