@@ -57,8 +57,8 @@ export function untilSignalled(): Promise<NodeJS.Signals> {
   })
 }
 
-/** The client that the kubeconfig file describes. */
-export async function clientFromKubeconfig(file: string, env: Env, userAgent: string): Promise<Client & { close(): Promise<void> }> {
+/** The client that the kubeconfig file describes; another server when one is given. */
+export async function clientFromKubeconfig(file: string, env: Env, userAgent: string, server = ''): Promise<Client & { close(): Promise<void> }> {
   let text: string
   try {
     text = readFileSync(file, 'utf8')
@@ -66,14 +66,35 @@ export async function clientFromKubeconfig(file: string, env: Env, userAgent: st
     throw new UsageError(`cannot read the kubeconfig ${file}: ${error instanceof Error ? error.message : String(error)}`)
   }
   const config = parseKubeconfig(parseYaml(text), { resolveFile: (name) => resolve(dirname(file), name) })
+  return createHttpClient(server === '' ? config : { ...config, server: server.replace(/\/+$/, '') }, { clock: env.clock, userAgent })
+}
+
+/** Where the API server is: a kubeconfig file, a URL that wins over it, or the service account of this pod when neither is given. */
+export interface ClientSource {
+  readonly kubeconfig: string
+  readonly server: string
+}
+
+async function clientFrom({ kubeconfig, server }: ClientSource, env: Env, userAgent: string): Promise<Client & { close(): Promise<void> }> {
+  if (kubeconfig !== '') return clientFromKubeconfig(kubeconfig, env, userAgent, server)
+  if (server !== '') return createHttpClient({ server: server.replace(/\/+$/, '') }, { clock: env.clock, userAgent })
+  const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port } = process.env
+  if (host === undefined || port === undefined) {
+    throw new UsageError('unable to load in-cluster configuration, KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT must be defined; give --kubeconfig outside of a cluster')
+  }
+  const folder = '/var/run/secrets/kubernetes.io/serviceaccount'
+  const config = { server: `https://${host.includes(':') ? `[${host}]` : host}:${port}`, tokenFile: `${folder}/token`, ca: { file: `${folder}/ca.crt` } }
   return createHttpClient(config, { clock: env.clock, userAgent })
 }
 
 /** Runs a component against the API server of --kubeconfig until it is told to end; under election when the flags say so. */
-export async function runWithClient(invocation: Invocation, name: string, create: (env: Env, client: Client) => Component): Promise<number> {
+export async function runWithClient(
+  invocation: Invocation, name: string, create: (env: Env, client: Client) => Component,
+  source: ClientSource = { kubeconfig: invocation.flags.string('kubeconfig')!, server: '' },
+): Promise<number> {
   const { flags } = invocation
   const env = systemEnv(invocation, name)
-  const client = await clientFromKubeconfig(flags.string('kubeconfig')!, env, name)
+  const client = await clientFrom(source, env, name)
   const controller = new AbortController()
   const run = async (signal: AbortSignal): Promise<void> => {
     const component = create(env, client)

@@ -10,6 +10,7 @@ import { renderCniConfig } from '../cluster/hosts/render.ts'
 import { createKubelet } from '../kubelet/kubelet.ts'
 import { createConntrack } from '../proxy/conntrack/exec/conntrack.ts'
 import { createDns } from '../proxy/dns/dns.ts'
+import { createNftablesBackend } from '../proxy/nftables/backend.ts'
 import { createNft } from '../proxy/nftables/exec/nft.ts'
 import { createProxy } from '../proxy/proxy.ts'
 import type { Command, FlagValues, Invocation } from './command.ts'
@@ -35,7 +36,8 @@ async function run(invocation: Invocation): Promise<number> {
   const components: Component[] = [
     ...(without.includes('kubelet') ? [] : [createKubelet(env, kubeletClient, kubeletOptions(flags))]),
     ...(without.includes('kube-proxy') ? [] : [createProxy(env, proxyClient, {
-      nodeName, nodeIP, filter: createNft(), tracking: createConntrack(), informers, clusterCidrs: [flags.string('cluster-cidr')!],
+      nodeName, nodeIPs: { IPv4: nodeIP }, backends: [createNftablesBackend('IPv4', createNft())], tracking: createConntrack(), informers,
+      detectLocal: { cidrs: [flags.string('cluster-cidr')!] }, nodePortAddresses: 'primary',
     })]),
     createDns(env, { informers, domain: flags.string('cluster-domain')!, address: nodeIP, port: flags.number('dns-port')!, upstreams: upstreamResolvers() }),
   ]

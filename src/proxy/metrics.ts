@@ -20,15 +20,21 @@ export interface ProxyMetrics {
   readonly servicesPending: Gauge
   readonly syncFailures: Counter
   readonly cleanupFailures: Counter
-  readonly healthz: Counter
-  readonly livez: Counter
   readonly noLocalEndpoints: Gauge
   readonly conntrack: Histogram
   readonly conntrackDeleted: Counter
   readonly labels: { readonly ip_family: Family }
 }
 
-export function proxyMetrics(metrics: Metrics, family: Family): ProxyMetrics {
+/** Answers of the health server, by code. */
+export function healthMetrics(metrics: Metrics): { healthz: Counter; livez: Counter } {
+  return {
+    healthz: metrics.counter('kubeproxy_proxy_healthz_total', 'Answers of /healthz', ['code']),
+    livez: metrics.counter('kubeproxy_proxy_livez_total', 'Answers of /livez', ['code']),
+  }
+}
+
+export function proxyMetrics(metrics: Metrics, family: Family, mode: 'nftables' | 'iptables'): ProxyMetrics {
   const name = (text: string) => `kubeproxy_${text}`
   const byFamily = ['ip_family']
   return {
@@ -42,10 +48,8 @@ export function proxyMetrics(metrics: Metrics, family: Family): ProxyMetrics {
     serviceChanges: metrics.counter(name('sync_proxy_rules_service_changes_total'), 'Changes of Services'),
     endpointsPending: metrics.gauge(name('sync_proxy_rules_endpoint_changes_pending'), 'Changes of endpoints not yet written'),
     servicesPending: metrics.gauge(name('sync_proxy_rules_service_changes_pending'), 'Changes of Services not yet written'),
-    syncFailures: metrics.counter(name('sync_proxy_rules_nftables_sync_failures_total'), 'Syncs that failed', byFamily),
-    cleanupFailures: metrics.counter(name('sync_proxy_rules_nftables_cleanup_failures_total'), 'Removals of unused chains that failed', byFamily),
-    healthz: metrics.counter(name('proxy_healthz_total'), 'Answers of /healthz', ['code']),
-    livez: metrics.counter(name('proxy_livez_total'), 'Answers of /livez', ['code']),
+    syncFailures: metrics.counter(name(mode === 'nftables' ? 'sync_proxy_rules_nftables_sync_failures_total' : 'sync_proxy_rules_iptables_restore_failures_total'), 'Syncs that failed', byFamily),
+    cleanupFailures: metrics.counter(name(mode === 'nftables' ? 'sync_proxy_rules_nftables_cleanup_failures_total' : 'sync_proxy_rules_iptables_partial_restore_failures_total'), 'Removals of unused chains that failed', byFamily),
     noLocalEndpoints: metrics.gauge(name('sync_proxy_rules_no_local_endpoints_total'), 'Services with a Local policy and no endpoint here', ['traffic_policy', 'ip_family']),
     conntrack: metrics.histogram(name('conntrack_reconciler_sync_duration_seconds'), 'Seconds that cleaning tracked flows took', doubling, byFamily),
     conntrackDeleted: metrics.counter(name('conntrack_reconciler_deleted_entries_total'), 'Tracked flows deleted', byFamily),

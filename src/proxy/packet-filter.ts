@@ -7,6 +7,8 @@ export interface PacketFilter {
   apply(transaction: string): Promise<void>
   /** What the family's table holds; undefined when there is no table. */
   existing(family: Family): Promise<Existing | undefined>
+  /** Whether the chain of the family's table is there and holds rules. */
+  hasRules(family: Family, chain: string): Promise<boolean>
 }
 
 /** One translated UDP connection: where its sender sent to, and who answers. */

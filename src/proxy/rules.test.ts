@@ -3,7 +3,7 @@ import { renderBase } from './rules.ts'
 import type { Ruleset } from './ruleset.ts'
 import { Table } from './nftables/table.ts'
 import { type Flow, addresses, flows, nodeIP, podPort, ruleOptions, services, slices } from './testing/flows.ts'
-import { service, slice } from './testing/objects.ts'
+import { renderChanges, service, slice } from './testing/objects.ts'
 import { type Outcome, trace } from './trace.ts'
 import { ServiceTracker } from './tracker.ts'
 
@@ -16,7 +16,7 @@ function tracked(): ServiceTracker {
 
 function render(tracker: ServiceTracker): Table {
   const table = new Table('IPv4')
-  table.update(new Map([['', renderBase(ruleOptions)], ...tracker.takeChanges(ruleOptions).parts]))
+  table.update(new Map([['', renderBase(ruleOptions)], ...renderChanges(tracker, ruleOptions)]))
   return table
 }
 
@@ -62,7 +62,7 @@ describe('changes', () => {
     const tracker = tracked()
     const table = render(tracker)
     expect(tracker.setSlice(slice('web', [{ port: podPort }], [{ ip: addresses.pod3, node: 'b' }]), false)).toBe(true)
-    const text = table.update(tracker.takeChanges(ruleOptions).parts)
+    const text = table.update(renderChanges(tracker, ruleOptions))
     expect(text).toContain('add rule ip kube-proxy service-')
     expect(text.match(/flush chain/g)).toHaveLength(2)
     expect(text).not.toMatch(/ns\/(?!web)/)
@@ -74,14 +74,14 @@ describe('changes', () => {
     expect(tracker.setSlice(slices[0]!, false)).toBe(false)
     expect(tracker.setService('ns/web', services[0])).toBe(false)
     tracker.touchAll()
-    expect(table.update(tracker.takeChanges(ruleOptions).parts)).toBe('')
+    expect(table.update(renderChanges(tracker, ruleOptions))).toBe('')
   })
 
   it('keep what another Service still needs', () => {
     const tracker = tracked()
     const table = render(tracker)
     tracker.setService('ns/alone', undefined)
-    const text = table.update(tracker.takeChanges(ruleOptions).parts)
+    const text = table.update(renderChanges(tracker, ruleOptions))
     expect(text).toContain('delete element ip kube-proxy cluster-ips { 10.96.0.11 }')
     // pod1 also backs web, ports, local...: its hairpin element stays.
     expect(text).not.toContain('hairpin-connections')
@@ -94,10 +94,10 @@ describe('changes', () => {
     const table = render(tracker)
     tracker.setService('ns/web', undefined)
     tracker.setSlice(slices[1]!, true)
-    table.update(tracker.takeChanges(ruleOptions).parts)
+    table.update(renderChanges(tracker, ruleOptions))
     tracker.setService('ns/web', services[0])
     tracker.setSlice(slices[1]!, false)
-    table.update(tracker.takeChanges(ruleOptions).parts)
+    table.update(renderChanges(tracker, ruleOptions))
     const fresh = render(tracked()).ruleset
     const sorted = (rules: Ruleset) => ({
       chains: [...rules.chains].sort(([a], [b]) => (a < b ? -1 : 1)),
@@ -113,7 +113,7 @@ describe('changes', () => {
     tracker.setSlice(slice('s', [{ port: 8080 }], [{ ip: '10.77.0.11', node: 'a' }]), false)
     const table = render(tracker)
     tracker.setService('ns/s', sticky(30))
-    const lines = table.update(tracker.takeChanges(ruleOptions).parts).split('\n')
+    const lines = table.update(renderChanges(tracker, ruleOptions)).split('\n')
     const at = (start: string) => lines.findIndex((line) => line.startsWith(start))
     expect(at('flush chain')).toBeLessThan(at('delete set'))
     expect(at('delete set')).toBeLessThan(at('add set'))
@@ -128,7 +128,7 @@ describe('topology', () => {
     tracker.setSlice(slice('s', [{ port: podPort }], ends), false)
     const table = new Table('IPv4')
     const options = { ...ruleOptions, node }
-    table.update(new Map([['', renderBase(options)], ...tracker.takeChanges(options).parts]))
+    table.update(new Map([['', renderBase(options)], ...renderChanges(tracker, options)]))
     return follow(table.ruleset, { from: 'pod2', ip: '10.96.0.1', port: 80 }).map(({ destination }) => destination.split(':')[0])
   }
   it('keeps traffic in the zone, or on the node, that the hints name', () => {

@@ -14,11 +14,20 @@ export interface RuleOptions {
   readonly nodeIP: string
   /** Addresses that take NodePort traffic; 'all': every address of the node but the loopback's. */
   readonly nodePortAddresses: 'all' | readonly string[]
-  /** Sources from these are inside the cluster; empty: not known, so nothing is treated by where it comes from. */
-  readonly clusterCidrs: readonly string[]
+  /** How traffic of pods is known; undefined: it is not, so nothing is treated by where it comes from. */
+  readonly local?: LocalTraffic
   /** Ranges from which Service addresses come; unused addresses in them are dropped. */
   readonly serviceCidrs: readonly string[]
   readonly masqueradeAll: boolean
+  /** Node ports by the loopback's address too; iptables and IPv4 only. */
+  readonly localhostNodePorts?: boolean
+}
+
+/** What comes from pods: by source ranges, or by the interface it comes in ("cali*": all that begin so). */
+export type LocalTraffic = { readonly cidrs: readonly string[] } | { readonly interface: string }
+
+function fromPods(local: LocalTraffic, not = false): Statement {
+  return 'cidrs' in local ? { do: 'among', field: 'saddr', values: local.cidrs, ...(not ? { not } : {}) } : { do: 'fromInterface', name: local.interface, ...(not ? { not } : {}) }
 }
 
 const addressAndPort: SetSpec['keys'] = ['address', 'protocol', 'port']
@@ -84,9 +93,8 @@ function nodePortMatch(options: RuleOptions, local: boolean): Statement[] {
 function masqueradeOutsiders(options: RuleOptions): Rule[] {
   const toService: Statement = { do: 'in', fields: ['daddr'], set: 'cluster-ips' }
   if (options.masqueradeAll) return [{ statements: [toService, { do: 'mark' }], comment: 'masquerade all clusterIP traffic' }]
-  if (options.clusterCidrs.length === 0) return []
-  const fromOutside: Statement = { do: 'among', field: 'saddr', not: true, values: options.clusterCidrs }
-  return [{ statements: [toService, fromOutside, { do: 'mark' }], comment: 'masquerade clusterIP traffic from outside cluster' }]
+  if (options.local === undefined) return []
+  return [{ statements: [toService, fromPods(options.local, true), { do: 'mark' }], comment: 'masquerade clusterIP traffic from outside cluster' }]
 }
 
 function clusterIPsCheck(options: RuleOptions): Rule[] {
@@ -141,8 +149,8 @@ function externalRules(info: PortInfo, options: RuleOptions, names: { cluster: s
     // The endpoint may be on another node, and its answer must come back through here.
     rules.push({ statements: [{ do: 'mark' }], comment: 'masquerade' })
   } else {
-    if (options.clusterCidrs.length > 0) {
-      rules.push({ statements: [{ do: 'among', field: 'saddr', values: options.clusterCidrs }, { do: 'goto', chain: names.cluster }], comment: 'short-circuit pod traffic' })
+    if (options.local !== undefined) {
+      rules.push({ statements: [fromPods(options.local), { do: 'goto', chain: names.cluster }], comment: 'short-circuit pod traffic' })
     }
     rules.push(
       { statements: [{ do: 'isLocal', field: 'saddr' }, { do: 'mark' }], comment: 'masquerade local traffic' },

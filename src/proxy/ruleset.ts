@@ -12,6 +12,8 @@ export type Statement =
   | { readonly do: 'among'; readonly field: 'saddr' | 'daddr'; readonly values: readonly string[]; readonly not?: boolean }
   /** Goes on only when the address is one of the node's own. */
   | { readonly do: 'isLocal'; readonly field: 'saddr' | 'daddr' }
+  /** Goes on only for packets that came in by an interface; a name that ends in "*" stands for all that begin so. */
+  | { readonly do: 'fromInterface'; readonly name: string; readonly not?: boolean }
   | { readonly do: 'isNew' }
   /** Goes on only when the destination was translated. */
   | { readonly do: 'isTranslated' }

@@ -2,7 +2,7 @@
  * Follows a packet through the rules as the kernel would, for tests and for the question "where does this go?". Where
  * the rules choose by chance, every choice is followed. Pure.
  */
-import { contains } from './addresses.ts'
+import { contains, hostPort } from './addresses.ts'
 import { type Field, type Hook, type Ruleset, type Statement, type Verdict, elementKey } from './ruleset.ts'
 
 export interface Packet {
@@ -12,6 +12,8 @@ export interface Packet {
   readonly port: number
   /** Sent by a process on the node itself, not by a pod or from outside. */
   readonly fromNode?: boolean
+  /** Where it comes in. */
+  readonly interface?: string
 }
 
 export interface TraceOptions {
@@ -50,8 +52,12 @@ export function trace(rules: Ruleset, packet: Packet, options: TraceOptions): Ou
     return tracer.through(forwarded, 'postrouting')
   })
   return states.map((state) => ({
-    verdict: state.verdict, destination: `${state.packet.destination}:${state.packet.port}`, translated: state.translated, masqueraded: state.masqueraded,
+    verdict: state.verdict, destination: hostPort(state.packet.destination, state.packet.port), translated: state.translated, masqueraded: state.masqueraded,
   }))
+}
+
+function isInterface(name: string, actual: string): boolean {
+  return name.endsWith('*') ? actual.startsWith(name.slice(0, -1)) : actual === name
 }
 
 /** What happened to a packet: it goes on in this chain, is done with this chain, or has its verdict in this hook. */
@@ -109,6 +115,7 @@ class Tracer {
         const address = this.#field(statement.field, state)
         return statement.values.some((range) => contains(range, address)) !== (statement.not === true) ? goOn(state) : stop()
       }
+      case 'fromInterface': return isInterface(statement.name, state.packet.interface ?? '') !== (statement.not === true) ? goOn(state) : stop()
       case 'isLocal': return this.#options.localAddresses.includes(this.#field(statement.field, state)) ? goOn(state) : stop()
       case 'isTranslated': return state.translated ? goOn(state) : stop()
       case 'isProtocol': return state.packet.protocol === statement.protocol ? goOn(state) : stop()

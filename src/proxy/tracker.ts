@@ -4,9 +4,8 @@
  */
 import type { EndpointSlice } from '../api/generated/types/discovery-v1.ts'
 import type { Service } from '../api/generated/types/core-v1.ts'
-import { type Family, familyOf } from './addresses.ts'
-import { type RuleOptions, renderPort } from './rules.ts'
-import type { Rules } from './ruleset.ts'
+import type { Family } from './addresses.ts'
+import type { PortState } from './backend.ts'
 import { type EndpointInfo, type PortInfo, endpointsOf, portsOf } from './service-map.ts'
 
 const proxyNameLabel = 'service.kubernetes.io/service-proxy-name'
@@ -73,9 +72,9 @@ export class ServiceTracker {
     return this.#dirty.size > 0
   }
 
-  /** The parts that changed since the last call, and whether a UDP port is among them. */
-  takeChanges(options: RuleOptions): { parts: Map<string, Rules | undefined>; services: readonly string[]; udp: boolean } {
-    const parts = new Map<string, Rules | undefined>()
+  /** The Service ports that changed since the last call, and whether a UDP port is among them. */
+  takeChanges(): { changed: Map<string, PortState | undefined>; services: readonly string[]; udp: boolean } {
+    const changed = new Map<string, PortState | undefined>()
     const services = [...this.#dirty]
     let udp = false
     for (const key of services) {
@@ -84,14 +83,14 @@ export class ServiceTracker {
         const owner = `${key}/${port}`
         owners.add(owner)
         udp ||= info.protocol === 'UDP'
-        parts.set(owner, renderPort(info, this.#endpoints.get(key)?.get(port) ?? [], options))
+        changed.set(owner, { info, endpoints: this.#endpoints.get(key)?.get(port) ?? [] })
       }
-      for (const owner of this.#owners.get(key) ?? []) if (!owners.has(owner)) parts.set(owner, undefined)
+      for (const owner of this.#owners.get(key) ?? []) if (!owners.has(owner)) changed.set(owner, undefined)
       if (owners.size === 0) this.#owners.delete(key)
       else this.#owners.set(key, owners)
     }
     this.#dirty.clear()
-    return { parts, services, udp }
+    return { changed, services, udp }
   }
 
   /** Every Service port with its endpoints. */
@@ -99,6 +98,18 @@ export class ServiceTracker {
     for (const [key, ports] of this.#services) {
       for (const [port, info] of ports) yield { key, info, endpoints: this.#endpoints.get(key)?.get(port) ?? [] }
     }
+  }
+
+  /** How many Service ports have a Local policy and endpoints, but none on this node. */
+  withoutLocalEndpoints(): { internal: number; external: number } {
+    const out = { internal: 0, external: 0 }
+    for (const { info, endpoints } of this.view()) {
+      if (!info.internalLocal && !info.externalLocal) continue
+      if (endpoints.length === 0 || endpoints.some(({ isLocal, ready }) => isLocal && ready)) continue
+      if (info.internalLocal) out.internal++
+      if (info.externalLocal) out.external++
+    }
+    return out
   }
 
   /** Health check node ports by Service, with the number of ready endpoints on this node. */
@@ -114,9 +125,4 @@ export class ServiceTracker {
     }
     return out
   }
-}
-
-/** The family of the Services that a node with this address can serve. */
-export function familyOfNode(nodeIP: string): Family {
-  return familyOf(nodeIP) ?? 'IPv4'
 }

@@ -6,17 +6,18 @@ import { type PageServer, servePages } from './server/http.ts'
 interface Check {
   port: number
   localEndpoints: number
-  server: PageServer | undefined
+  servers: PageServer[]
 }
 
 export class ServiceHealthChecks {
-  readonly #address: string
+  readonly #addresses: readonly string[]
   readonly #log: Logger
   readonly #healthy: () => boolean
   readonly #checks = new Map<string, Check>()
 
-  constructor(address: string, log: Logger, healthy: () => boolean) {
-    this.#address = address
+  /** Listens on each of the addresses, the node-port addresses of one family. */
+  constructor(addresses: readonly string[], log: Logger, healthy: () => boolean) {
+    this.#addresses = addresses
     this.#log = log
     this.#healthy = healthy
   }
@@ -24,26 +25,28 @@ export class ServiceHealthChecks {
   /** Opens, closes and updates until what is served is what is wanted. A port that is in use is logged, and tried again next time. */
   async sync(wanted: ReadonlyMap<string, { port: number; localEndpoints: number }>): Promise<void> {
     for (const [key, check] of this.#checks) {
-      if (wanted.get(key)?.port === check.port && check.server !== undefined) continue
+      if (wanted.get(key)?.port === check.port && check.servers.length > 0) continue
       this.#checks.delete(key)
-      await check.server?.close()
+      await Promise.all(check.servers.map((server) => server.close()))
     }
     for (const [key, { port, localEndpoints }] of wanted) {
       const known = this.#checks.get(key)
       if (known !== undefined) known.localEndpoints = localEndpoints
-      else await this.#open(key, { port, localEndpoints, server: undefined })
+      else await this.#open(key, { port, localEndpoints, servers: [] })
     }
   }
 
   async #open(key: string, check: Check): Promise<void> {
     this.#checks.set(key, check)
-    try {
-      check.server = await servePages(this.#address, check.port, () => {
-        const { code, body } = serviceHealth(key, check.localEndpoints, this.#healthy())
-        return { code, body, headers: { 'x-load-balancing-endpoint-weight': String(check.localEndpoints) } }
-      })
-    } catch (error) {
-      this.#log.error('could not open the health check port of a Service', { service: key, port: check.port, error })
+    for (const address of this.#addresses) {
+      try {
+        check.servers.push(await servePages(address, check.port, () => {
+          const { code, body } = serviceHealth(key, check.localEndpoints, this.#healthy())
+          return { code, body, headers: { 'x-load-balancing-endpoint-weight': String(check.localEndpoints) } }
+        }, { onlyIPv6: true }))
+      } catch (error) {
+        this.#log.error('could not open the health check port of a Service', { service: key, address, port: check.port, error })
+      }
     }
   }
 

@@ -14,29 +14,31 @@ export interface HealthAnswer {
 /** Unhealthy is a proxy with a change that has waited longer than `timeoutMs` for the kernel. */
 export class ProxyHealth {
   readonly #clock: Clock
-  readonly #family: Family
   readonly #timeoutMs: number
   readonly #node: () => Node | undefined
-  #updated: number
-  #queued: number | undefined
+  readonly #updated = new Map<Family, number>()
+  readonly #queued = new Map<Family, number>()
 
-  constructor(clock: Clock, family: Family, timeoutMs: number, node: () => Node | undefined) {
+  constructor(clock: Clock, families: readonly Family[], timeoutMs: number, node: () => Node | undefined) {
     this.#clock = clock
-    this.#family = family
     this.#timeoutMs = timeoutMs
     this.#node = node
-    this.#updated = clock.now()
+    for (const family of families) this.#updated.set(family, clock.now())
   }
 
-  queued(): void {
-    this.#queued ??= this.#clock.now()
+  queued(family: Family): void {
+    if (!this.#queued.has(family)) this.#queued.set(family, this.#clock.now())
   }
-  updated(): void {
-    this.#queued = undefined
-    this.#updated = this.#clock.now()
+  updated(family: Family): void {
+    this.#queued.delete(family)
+    this.#updated.set(family, this.#clock.now())
   }
   get healthy(): boolean {
-    return this.#queued === undefined || this.#clock.now() - this.#queued < this.#timeoutMs
+    return [...this.#updated.keys()].every((family) => this.#isHealthy(family))
+  }
+  #isHealthy(family: Family): boolean {
+    const queued = this.#queued.get(family)
+    return queued === undefined || this.#clock.now() - queued < this.#timeoutMs
   }
 
   /** For load balancers: also whether new connections should come to this node at all. */
@@ -57,8 +59,8 @@ export class ProxyHealth {
     return {
       code: ok ? 200 : 503,
       body: JSON.stringify({
-        lastUpdated: time(ok ? now : this.#updated), currentTime: time(now), ...more, healthy: this.healthy,
-        status: { [this.#family]: { lastUpdated: time(this.#updated), healthy: this.healthy } },
+        lastUpdated: time(ok ? now : Math.max(...this.#updated.values())), currentTime: time(now), ...more, healthy: this.healthy,
+        status: Object.fromEntries([...this.#updated].map(([family, at]) => [family, { lastUpdated: time(at), healthy: this.#isHealthy(family) }])),
       }),
     }
   }

@@ -4,7 +4,7 @@ import { staleFlows } from '../conntrack/stale.ts'
 import { renderBase } from '../rules.ts'
 import { type Flow, addresses, flows, nodeIP, podPort, ruleOptions, services, slices } from '../testing/flows.ts'
 import { type World, startWorld, whyNoKernel } from '../testing/kernel.ts'
-import { service, slice } from '../testing/objects.ts'
+import { renderChanges, service, slice } from '../testing/objects.ts'
 import { ServiceTracker } from '../tracker.ts'
 import { parseListing } from './exec/nft.ts'
 import { Table, deleteTable } from './table.ts'
@@ -16,14 +16,14 @@ describe.skipIf(reason !== undefined)(`rules in the kernel${reason === undefined
   const tracker = new ServiceTracker('IPv4', 'a')
   const table = new Table('IPv4')
   const nft = (text: string) => world.onNode('nft', ['-f', '-'], text)
-  const update = () => nft(table.update(tracker.takeChanges(ruleOptions).parts))
+  const update = () => nft(table.update(renderChanges(tracker, ruleOptions)))
   const existing = () => parseListing(world.onNode('nft', ['--terse', '--json', 'list', 'table', 'ip', 'kube-proxy']))
 
   beforeAll(async () => {
     world = await startWorld()
     for (const s of services) tracker.setService(`ns/${s.metadata.name}`, s)
     for (const s of slices) tracker.setSlice(s, false)
-    table.update(new Map([['', renderBase(ruleOptions)], ...tracker.takeChanges(ruleOptions).parts]))
+    table.update(new Map([['', renderBase(ruleOptions)], ...renderChanges(tracker, ruleOptions)]))
     nft(table.full({ chains: [], sets: [] }, true))
   })
   afterAll(() => world.stop())

@@ -37,9 +37,9 @@ export class Table {
   /** Chains that nothing points to any more. Kernels before 6.2 free them only a moment after the last reference. */
   readonly #stale = new Set<string>()
 
-  constructor(family: Family) {
+  constructor(family: Family, masqueradeBit = 14) {
     this.family = family
-    this.#writer = createWriter(family)
+    this.#writer = createWriter(family, masqueradeBit)
   }
 
   /** All parts as one ruleset, for the tracer. */
@@ -52,13 +52,14 @@ export class Table {
     }
   }
 
-  /** Takes the new parts (undefined: the part is gone) and answers the transaction for them; '' when nothing changes. */
-  update(parts: ReadonlyMap<string, Rules | undefined>): string {
+  /** Takes the new parts (undefined: the part is gone) and answers the transaction for them; '' when nothing changes, or when `silent`. */
+  update(parts: ReadonlyMap<string, Rules | undefined>, silent = false): string {
     const delta: Delta = {
       deleteElements: new Map(), flushChains: new Set(), deleteSets: new Set(), addSets: new Set(), writeChains: new Set(), addElements: new Map(),
     }
     const before = new Map<string, Map<string, Verdict | 'absent'>>()
     for (const [owner, rules] of parts) this.#replacePart(owner, rules, delta, before)
+    if (silent) return ''
     for (const [container, keys] of before) this.#elementChanges(container, keys, delta)
     return this.#text(delta)
   }

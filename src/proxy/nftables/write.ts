@@ -4,9 +4,6 @@ import type { Chain, Field, Rule, SetSpec, Statement, Verdict } from '../ruleset
 
 export const tableName = 'kube-proxy'
 
-/** The bit of the packet mark that asks for masquerading (upstream's default, bit 14). */
-export const masqueradeMark = '0x4000'
-
 export interface Writer {
   /** "ip kube-proxy": what every command names. */
   readonly table: string
@@ -16,15 +13,16 @@ export interface Writer {
   element(key: string, verdict: Verdict): string
 }
 
-/** A writer for the table of one family. */
-export function createWriter(family: Family): Writer {
+/** A writer for the table of one family; one bit of the packet mark asks for masquerading. */
+export function createWriter(family: Family, masqueradeBit = 14): Writer {
+  const context: Context = { family, ip: family === 'IPv4' ? 'ip' : 'ip6', mark: `0x${(2 ** masqueradeBit).toString(16)}` }
   const table = `${family === 'IPv4' ? 'ip' : 'ip6'} ${tableName}`
   return {
     table,
     chain(name, { base, rules }) {
       const hook = base === undefined ? '' : ` { type ${base.type} hook ${base.hook} priority ${base.priority}; }`
       const lines = [`add chain ${table} ${name}${hook}`, `flush chain ${table} ${name}`]
-      for (const rule of rules) lines.push(`add rule ${table} ${name} ${ruleText(rule, family)}`)
+      for (const rule of rules) lines.push(`add rule ${table} ${name} ${ruleText(rule, context)}`)
       return `${lines.join('\n')}\n`
     },
     set(name, spec) {
@@ -42,24 +40,26 @@ function keyType(key: 'address' | 'protocol' | 'port', family: Family): string {
   return key === 'protocol' ? 'inet_proto' : 'inet_service'
 }
 
-function ruleText(rule: Rule, family: Family): string {
-  const text = rule.statements.map((statement) => statementText(statement, family)).join(' ')
+interface Context { readonly family: Family; readonly ip: 'ip' | 'ip6'; readonly mark: string }
+
+function ruleText(rule: Rule, context: Context): string {
+  const text = rule.statements.map((statement) => statementText(statement, context)).join(' ')
   return rule.comment === undefined ? text : `${text} comment ${JSON.stringify(rule.comment.slice(0, 120))}`
 }
 
-function statementText(statement: Statement, family: Family): string {
-  const ip = family === 'IPv4' ? 'ip' : 'ip6'
+function statementText(statement: Statement, { ip, mark }: Context): string {
   const field = (name: Field) => ({ saddr: `${ip} saddr`, daddr: `${ip} daddr`, protocol: 'meta l4proto', dport: 'th dport' })[name]
   switch (statement.do) {
     case 'in': return `${statement.fields.map(field).join(' . ')} @${statement.set}`
     case 'among': return `${field(statement.field)} ${statement.not === true ? '!= ' : ''}{ ${statement.values.join(', ')} }`
     case 'isLocal': return `fib ${statement.field} type local`
+    case 'fromInterface': return `iifname ${statement.not === true ? '!= ' : ''}${JSON.stringify(statement.name)}`
     case 'isNew': return 'ct state new'
     case 'isTranslated': return 'ct status dnat'
     case 'isProtocol': return `meta l4proto ${statement.protocol}`
-    case 'isMarked': return `mark and ${masqueradeMark} != 0`
-    case 'mark': return `mark set mark or ${masqueradeMark}`
-    case 'unmark': return `mark set mark xor ${masqueradeMark}`
+    case 'isMarked': return `mark and ${mark} != 0`
+    case 'mark': return `mark set mark or ${mark}`
+    case 'unmark': return `mark set mark xor ${mark}`
     case 'lookup': return `${statement.fields.map(field).join(' . ')} vmap @${statement.map}`
     case 'jump': return `jump ${statement.chain}`
     case 'goto': return `goto ${statement.chain}`

@@ -10,7 +10,7 @@ export type Place = keyof typeof addresses
 export const podPort = 8080
 
 export const ruleOptions: RuleOptions = {
-  family: 'IPv4', node: { nodeName: 'a' }, nodeIP, nodePortAddresses: [nodeIP], clusterCidrs: ['10.77.0.0/16'], serviceCidrs: ['10.96.0.0/16'], masqueradeAll: false,
+  family: 'IPv4', node: { nodeName: 'a' }, nodeIP, nodePortAddresses: [nodeIP], local: { cidrs: ['10.77.0.0/16'] }, serviceCidrs: ['10.96.0.0/16'], masqueradeAll: false,
 }
 
 const pod1: End = { ip: addresses.pod1, node: 'a' }

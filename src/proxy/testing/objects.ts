@@ -1,6 +1,14 @@
 /** Services and slices for tests, in few words. */
 import type { EndpointSlice } from '../../api/generated/types/discovery-v1.ts'
 import type { Service, ServiceSpec, ServicePort } from '../../api/generated/types/core-v1.ts'
+import { type RuleOptions, renderPort } from '../rules.ts'
+import type { Rules } from '../ruleset.ts'
+import type { ServiceTracker } from '../tracker.ts'
+
+/** What changed since the last call, as parts of a table. */
+export function renderChanges(tracker: ServiceTracker, options: RuleOptions): Map<string, Rules | undefined> {
+  return new Map([...tracker.takeChanges().changed].map(([owner, state]) => [owner, state === undefined ? undefined : renderPort(state.info, state.endpoints, options)]))
+}
 
 export function service(name: string, clusterIP: string, ports: ServicePort[], more: Partial<ServiceSpec> & { ingress?: string[] } = {}): Service {
   const { ingress, ...spec } = more

@@ -14,8 +14,10 @@ export interface PageServer {
   close(): Promise<void>
 }
 
-/** Serves pages by path; undefined from `page` is 404. Fails when the port is in use. */
-export function servePages(address: string, port: number, page: (path: string) => Page | undefined): Promise<PageServer> {
+/** Serves pages by path; undefined from `page` is 404. Fails when the port is in use. `onlyIPv6`: "::" does not take IPv4 too. */
+export function servePages(
+  address: string, port: number, page: (path: string) => Page | undefined, { onlyIPv6 = false }: { onlyIPv6?: boolean } = {},
+): Promise<PageServer> {
   const server = createServer((request, response) => {
     const found = page(new URL(request.url ?? '/', 'http://localhost').pathname) ?? { code: 404, body: '404 page not found\n', contentType: 'text/plain; charset=utf-8' }
     response.writeHead(found.code, { 'content-type': found.contentType ?? 'application/json', 'x-content-type-options': 'nosniff', ...found.headers })
@@ -23,7 +25,7 @@ export function servePages(address: string, port: number, page: (path: string) =
   })
   return new Promise((resolve, reject) => {
     server.once('error', reject)
-    server.listen(port, address, () => {
+    server.listen({ port, host: address, ipv6Only: onlyIPv6 && address === '::' }, () => {
       server.off('error', reject)
       const bound = server.address()
       resolve({ port: typeof bound === 'object' && bound !== null ? bound.port : port, close: () => close(server) })

@@ -19,6 +19,12 @@ export function createNft(program = 'nft'): PacketFilter {
       }
       return parseListing(stdout)
     },
+    async hasRules(family, chain) {
+      const { code, stdout, stderr } = await runNft(program, ['--terse', 'list', 'chain', family === 'IPv4' ? 'ip' : 'ip6', tableName, chain])
+      if (code === 0) return stdout.trim().split('\n').length > 4
+      if (stderr.includes('No such file or directory')) return false
+      throw new Error(`nft could not list a chain: ${stderr.trim()}`)
+    },
   }
 }
 
