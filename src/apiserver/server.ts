@@ -53,6 +53,7 @@ export interface ApiServer extends Component {
   /** A client with the server's own rights. */
   readonly client: Client
   readonly registry: ResourceRegistry
+  readonly store: KVStore
   /** "https://host:port"; '' before start and for a server without a socket. */
   readonly url: string
   readonly port: number
@@ -130,7 +131,7 @@ function assemble({ env, options, store, registry, services }: Parts): ApiServer
   let resolveReady!: () => void
   const ready = new Promise<void>((resolve) => (resolveReady = resolve))
   return {
-    name: 'kube-apiserver', handler: (request) => inner(request), client, registry, ready,
+    name: 'kube-apiserver', handler: (request) => inner(request), client, registry, store, ready,
     caCertificate: options.caCertificate ?? '',
     get url() {
       return http === undefined ? '' : `https://${urlHost(options)}:${http.port}`
@@ -149,10 +150,11 @@ function assemble({ env, options, store, registry, services }: Parts): ApiServer
             return definition?.versions?.[info.apiVersion]?.columns ?? definition?.columns
           },
         })
+        const release = env.clock.hold?.()
         http = await startHttpServer(env, {
           bindAddress: options.bindAddress ?? '0.0.0.0', port: options.securePort ?? 6443, ...options.tls,
           ...(options.clientCA === undefined ? {} : { clientCAs: parseBundle(options.clientCA).map((c) => c.toString()) }),
-        }, listener)
+        }, listener).finally(() => release?.())
       }
       access.start()
       const run = runHooks(state.hooks, { env, client, signal: stopping.signal })

@@ -11,6 +11,8 @@ export interface Clock {
   setTimeout(callback: () => void, delayMs: number): Timer
   /** Resolves after `delayMs`; rejects with the signal's reason when it is aborted first. */
   sleep(delayMs: number, signal?: AbortSignal): Promise<void>
+  /** A clock that is moved by hand stands still until what is returned is called: work outside this process is under way. */
+  hold?(): () => void
 }
 
 export interface Timer {

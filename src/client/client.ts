@@ -46,6 +46,8 @@ export interface DeleteOptions {
 
 /** Objects that come back are shared and frozen in-process: copy before changing. */
 export interface Client {
+  /** The server is in this process. */
+  readonly local?: boolean
   get<T>(resource: Resource<T>, key: ObjectKey, options?: { subresource?: string; resourceVersion?: string; signal?: AbortSignal }): Promise<T>
   list<T>(resource: Resource<T>, options?: ListOptions): Promise<KubeList<T>>
   /** Ends cleanly when the server's timeout is over; throws StatusError for an ERROR event (410 when too old). */

@@ -19,6 +19,7 @@ export function createClient(transport: Transport): Client {
   const send = (request: TransportRequest): Promise<unknown> => transport.send(request)
 
   return {
+    ...(transport.local === true ? { local: true } : {}),
     async get<T>(resource: Resource<T>, key: ResourceTarget, options: { subresource?: string; resourceVersion?: string; signal?: AbortSignal } = {}) {
       const query = new URLSearchParams()
       setQuery(query, 'resourceVersion', options.resourceVersion)

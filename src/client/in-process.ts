@@ -38,6 +38,7 @@ export function createInProcessTransport(handler: ApiHandler, user: UserInfo, op
   }
 
   return {
+    local: true,
     async send(request) {
       const signal = request.signal ?? neverAborted
       signal.throwIfAborted()

@@ -38,6 +38,8 @@ export interface ReflectorOptions<T> {
 
 /** A watch ends by itself after 5 to 10 minutes, so that load spreads again after a server restart. */
 const minWatchSeconds = 300
+/** Within a process there is nothing to spread, and nobody to tell that all is well. */
+const localWatchSeconds = 30 * 86_400
 const initialEventsEnd = 'k8s.io/initial-events-end'
 
 /** Runs until the signal is aborted. Never throws for what the server does. */
@@ -108,7 +110,7 @@ async function streamInitial<T extends KubeObject>(options: ReflectorOptions<T>,
   const initial: T[] = []
   let synced = false
   const events = options.client.watch(options.resource, {
-    ...selection(options), ...watchOptions(options), signal, sendInitialEvents: true, resourceVersionMatch: 'NotOlderThan',
+    ...selection(options), ...watchOptions(options), allowWatchBookmarks: true, signal, sendInitialEvents: true, resourceVersionMatch: 'NotOlderThan',
     resourceVersion: state.lastListed === '0' ? '' : state.lastListed,
   })
   for await (const { type, object } of events) {
@@ -153,7 +155,8 @@ function selection<T>(options: ReflectorOptions<T>): { namespace?: string; label
   return { namespace, labelSelector, fieldSelector }
 }
 
-function watchOptions<T>({ random }: ReflectorOptions<T>): { allowWatchBookmarks: boolean; timeoutSeconds: number } {
+function watchOptions<T>({ random, client }: ReflectorOptions<T>): { allowWatchBookmarks: boolean; timeoutSeconds: number } {
+  if (client.local === true) return { allowWatchBookmarks: false, timeoutSeconds: localWatchSeconds }
   return { allowWatchBookmarks: true, timeoutSeconds: Math.floor(minWatchSeconds * (1 + random.next())) }
 }
 

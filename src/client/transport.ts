@@ -20,6 +20,8 @@ export interface TransportRequest {
 }
 
 export interface Transport {
+  /** The server is in this process: no road between that load could be spread on or that could break. */
+  readonly local?: boolean
   /** The decoded answer: an object, or text when the answer is no JSON. Throws StatusError for every refusal. */
   send(request: TransportRequest): Promise<unknown>
   /** Batches of events, ERROR events included. Ends when the server ends the watch or the signal is aborted. */

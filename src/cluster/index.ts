@@ -1,4 +1,6 @@
 /** What a test or a tool imports: `import { startCluster } from 'coxswain'`. */
-export { type Cluster, type ClusterOptions, startCluster } from './start-cluster.ts'
+export { type Cluster, startCluster } from './start-cluster.ts'
+export type { ClusterOptions } from './options.ts'
 export type { Client } from '../client/client.ts'
+export type { VirtualClock } from '../base/virtual/clock.ts'
 export type { HollowNodeSpec } from '../sim/nodes/node-object.ts'

@@ -1,29 +1,23 @@
 /** A whole cluster in this process, for tests and tools: control plane and simulated nodes. */
 import type { Env } from '../base/env.ts'
 import { createLogger, createSystemEnv } from '../base/real/env.ts'
-import type { KVStore } from '../apiserver/storage/store.ts'
+import { createVirtualEnv } from '../base/real/virtual.ts'
+import { VirtualClock } from '../base/virtual/clock.ts'
+import { seededRandom } from '../base/virtual/random.ts'
+import { preload } from '../apiserver/preload.ts'
 import type { Client } from '../client/client.ts'
 import { createHollowNodes, hollowNodeSpecs } from '../sim/nodes/hollow-nodes.ts'
-import type { HollowNodeSpec } from '../sim/nodes/node-object.ts'
 import { type ControlPlane, startControlPlane } from './control-plane.ts'
+import { type ClusterOptions, apiServerOptions, controllerOptions } from './options.ts'
 import { kubeconfigText } from './pki/kubeconfig.ts'
-import { type Authorities, clientCertificate, createAuthorities, serverCertificate } from './pki/memory.ts'
+import { type Authorities, clientCertificate, createAuthorities, seededAuthorities } from './pki/memory.ts'
 
-export interface ClusterOptions {
-  /** Simulated nodes: how many (node-0, node-1, …), or what they are. Default 1. */
-  readonly nodes?: number | readonly HollowNodeSpec[]
-  /** A folder where state is kept on disk; default: memory. */
-  readonly dataDir?: string
-  readonly store?: KVStore
-  /** Serves HTTPS on 127.0.0.1, at `port` or any free one. Default: no socket, the client works in-process. */
-  readonly listen?: boolean | { readonly port?: number; readonly address?: string }
-  /** Names of controllers as --controllers takes them; false: none. */
-  readonly controllers?: readonly string[] | false
-  readonly scheduler?: boolean
-  readonly serviceCIDR?: string
-  readonly podCIDR?: string
-  /** Clock, chance and log; default: the system's, silent below warnings. */
-  readonly env?: Env
+export interface StoreWrite {
+  readonly revision: number
+  /** "/registry/pods/default/web". */
+  readonly key: string
+  /** The stored bytes; undefined for a deletion. */
+  readonly value: Uint8Array | undefined
 }
 
 export interface Cluster {
@@ -35,36 +29,46 @@ export interface Cluster {
   readonly url: string
   /** Text of a kubeconfig with an administrator's certificate. Throws without a socket. */
   kubeconfig(): string
+  /** Moves a virtual cluster's time. Throws for a cluster with real time. */
+  readonly time: VirtualClock
+  /** Calls back with every write of the store from now on; answers how to stop that. */
+  onWrite(callback: (write: StoreWrite) => void): () => void
   readonly env: Env
   readonly controlPlane: ControlPlane
   stop(): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
 }
 
 /** Starts a cluster and resolves when its nodes are registered and its controllers work. */
 export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
-  const env = options.env ?? createSystemEnv({ log: createLogger({ level: 'warn', name: 'cluster' }) })
-  const now = new Date(env.clock.now())
-  const authorities = createAuthorities(now)
-  const serviceCIDR = options.serviceCIDR ?? '10.96.0.0/16'
-  const listen = options.listen === undefined || options.listen === false ? undefined : options.listen === true ? {} : options.listen
-  const address = listen?.address ?? '127.0.0.1'
+  const env = options.env ?? await envOf(options)
+  const { clock } = env
+  if (options.env !== undefined || !(clock instanceof VirtualClock)) return start(env, options)
+  return clock.until(start(env, options))
+}
+
+/** Time that is moved by hand must not wait for files: what the start would load on its way is loaded before. */
+async function envOf({ time = 'real', seed }: ClusterOptions): Promise<Env> {
+  const log = createLogger({ level: 'warn', name: 'cluster' })
+  if (time === 'real') return createSystemEnv({ log })
+  await preload()
+  const from = time === 'virtual' || time.start === undefined ? undefined : new Date(time.start).getTime()
+  return createVirtualEnv({ log, ...(from === undefined ? {} : { start: from }), ...(seed === undefined ? {} : { seed }) })
+}
+
+async function start(env: Env, options: ClusterOptions): Promise<Cluster> {
+  const virtual = env.clock instanceof VirtualClock
+  const authorities = virtual ? seededAuthorities(seededRandom(`keys of ${options.seed ?? 1}`)) : createAuthorities(new Date(env.clock.now()))
   const plane = await startControlPlane(env, {
-    apiserver: {
-      ...(options.store === undefined ? {} : { store: options.store }), ...(options.dataDir === undefined ? {} : { dataDir: options.dataDir }),
-      ...(listen === undefined ? {} : { tls: serverCertificate(authorities, [address], serviceCIDR, now), bindAddress: address, securePort: listen.port ?? 0 }),
-      advertiseAddress: address, caCertificate: authorities.ca.cert, clientCA: authorities.ca.cert, serviceClusterIPRanges: [serviceCIDR],
-      serviceAccount: { issuers: ['https://kubernetes.default.svc.cluster.local'], signingKey: authorities.serviceAccount.privateKey, keys: [authorities.serviceAccount.publicKey] },
-      authorizationModes: ['Node', 'RBAC'],
-    },
-    scheduler: options.scheduler,
-    controllers: options.controllers === false ? false : {
-      ...(options.controllers === undefined ? {} : { controllers: options.controllers }), rootCA: authorities.ca.cert,
-      clusterCIDRs: [options.podCIDR ?? '10.244.0.0/16'], serviceCIDRs: [serviceCIDR],
-    },
+    apiserver: apiServerOptions(options, authorities), scheduler: options.scheduler, controllers: controllerOptions(options, authorities),
   })
   const specs = typeof options.nodes === 'object' ? options.nodes : hollowNodeSpecs(options.nodes ?? 1)
   const masters = ['system:masters']
-  if (specs.length > 0) await plane.add(createHollowNodes(env, plane.client('system:kubelet', masters), { nodes: specs, informers: plane.informers }))
+  if (specs.length > 0) {
+    // A month of virtual time is mostly heartbeats: as few as the node controller's patience allows.
+    const heartbeat = virtual ? { leaseDurationSeconds: 160 } : {}
+    await plane.add(createHollowNodes(env, plane.client('system:kubelet', masters), { nodes: specs, informers: plane.informers, ...heartbeat }))
+  }
   return {
     client: plane.client('kubernetes-admin', masters), clientAs: (user, groups) => plane.client(user, groups),
     get url() {
@@ -72,13 +76,28 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     },
     kubeconfig() {
       if (plane.server.url === '') throw new Error('this cluster has no socket: start it with { listen: true }')
-      return adminKubeconfig(authorities, plane.server.url, new Date(env.clock.now()))
+      return adminKubeconfig(authorities, plane.server.url)
     },
-    env, controlPlane: plane, stop: () => plane.stop(),
+    get time() {
+      if (!(env.clock instanceof VirtualClock)) throw new Error('this cluster has real time: start it with { time: \'virtual\' }')
+      return env.clock
+    },
+    onWrite(callback) {
+      const { local } = plane.server.store
+      if (local === undefined) throw new Error('writes of an etcd are seen by a watch')
+      return local.subscribe('', ({ key, value }, revision) => callback({ revision, key, value }))
+    },
+    env, controlPlane: plane, stop: () => stop(env, plane), [Symbol.asyncDispose]: () => stop(env, plane),
   }
 }
 
-function adminKubeconfig(authorities: Authorities, server: string, now: Date): string {
-  const credentials = clientCertificate(authorities, { commonName: 'kubernetes-admin', organizations: ['system:masters'] }, now)
+async function stop({ clock }: Env, plane: ControlPlane): Promise<void> {
+  if (!(clock instanceof VirtualClock)) return plane.stop()
+  clock.pause()
+  await clock.until(plane.stop())
+}
+
+function adminKubeconfig(authorities: Authorities, server: string): string {
+  const credentials = clientCertificate(authorities, { commonName: 'kubernetes-admin', organizations: ['system:masters'] })
   return kubeconfigText({ clusterName: 'coxswain', server, caCert: authorities.ca.cert, user: 'kubernetes-admin', credentials })
 }

@@ -6,6 +6,7 @@ import {
   type KeyObject, X509Certificate, createHash, createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes, sign,
 } from 'node:crypto'
 import * as der from '../../base/der.ts'
+import { isSeeded, signEcdsa } from '../../base/ecdsa.ts'
 
 export interface CertificatePair {
   /** PEM. */
@@ -26,6 +27,12 @@ export interface CertificateRequest {
 
 export type KeyType = 'ec' | 'rsa'
 
+/** A key pair as PEM. */
+export interface Keys {
+  readonly privateKey: string
+  readonly publicKey: string
+}
+
 const dayMs = 86_400_000
 /** Clocks of joining machines may be behind. */
 const backdateMs = 300_000
@@ -36,8 +43,7 @@ const leafKeyUsage = der.bits(Buffer.from([0b1010_0000]), 5)
 const authorityKeyUsage = der.bits(Buffer.from([0b1010_0100]), 2)
 
 /** A self-signed certificate authority with an EC P-256 key. */
-export function createAuthority(commonName: string, now: Date, days = 3650): CertificatePair {
-  const keys = generateKeys('ec')
+export function createAuthority(commonName: string, now: Date, days = 3650, keys: Keys = generateKeys('ec')): CertificatePair {
   const name = distinguishedName(commonName, [])
   const publicKey = createPublicKey(keys.publicKey)
   const extensions = [
@@ -51,8 +57,7 @@ export function createAuthority(commonName: string, now: Date, days = 3650): Cer
 }
 
 /** A certificate with a new key, signed by the authority. */
-export function issueCertificate(authority: CertificatePair, request: CertificateRequest): CertificatePair {
-  const keys = generateKeys('ec')
+export function issueCertificate(authority: CertificatePair, request: CertificateRequest, keys: Keys = generateKeys('ec')): CertificatePair {
   return { cert: certify(authority, request, createPublicKey(keys.publicKey)), key: keys.privateKey }
 }
 
@@ -93,12 +98,12 @@ function signed(parts: ToSign, key: KeyObject): string {
   const end = new Date(parts.now.getTime() + parts.days * dayMs)
   const body = der.sequence(
     der.explicit(0, der.integer(Buffer.from([2]))),
-    der.integer(serialNumber()), algorithm, parts.issuer,
+    der.integer(serialNumber(parts, key)), algorithm, parts.issuer,
     der.sequence(der.time(start), der.time(end)), parts.subject,
     parts.publicKey.export({ type: 'spki', format: 'der' }),
     der.explicit(3, der.sequence(...parts.extensions)),
   )
-  return toPem('CERTIFICATE', der.sequence(body, algorithm, der.bits(sign('sha256', body, key))))
+  return toPem('CERTIFICATE', der.sequence(body, algorithm, der.bits(rsa ? sign('sha256', body, key) : signEcdsa(body, key))))
 }
 
 function extension(id: string, value: Buffer, critical = false): Buffer {
@@ -125,9 +130,11 @@ function keyIdentifier(publicKey: KeyObject): Buffer {
   return createHash('sha1').update(key!.content.subarray(1)).digest()
 }
 
-/** 127 random bits: unique without a counter to keep. */
-function serialNumber(): Buffer {
-  const bytes = randomBytes(16)
+/** 127 random bits: unique without a counter to keep. A seeded authority's follow from what is certified. */
+function serialNumber({ subject, publicKey, now }: ToSign, key: KeyObject): Buffer {
+  const bytes = isSeeded(key)
+    ? createHash('sha256').update(subject).update(publicKey.export({ type: 'spki', format: 'der' })).update(now.toISOString()).digest().subarray(0, 16)
+    : randomBytes(16)
   bytes[0] = (bytes[0]! & 0x3f) | 0x40
   return bytes
 }
@@ -138,7 +145,7 @@ export function toPem(label: string, bytes: Buffer): string {
 }
 
 /** A new key pair as PEM. EC keys are made in a millisecond, RSA keys in a few hundred. */
-export function generateKeys(type: KeyType): { privateKey: string; publicKey: string } {
+export function generateKeys(type: KeyType): Keys {
   const keys = type === 'ec' ? generateKeyPairSync('ec', { namedCurve: 'prime256v1' }) : generateKeyPairSync('rsa', { modulusLength: 2048 })
   return {
     privateKey: keys.privateKey.export({ type: 'pkcs8', format: 'pem' }) as string,

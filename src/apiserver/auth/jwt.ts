@@ -1,5 +1,6 @@
 /** Signed tokens: compact JWS with RS256 and ES256, by node:crypto (a library would cost four times as much a request). */
 import { type KeyObject, constants, createHash, createPrivateKey, createPublicKey, sign, verify } from 'node:crypto'
+import { signEcdsa } from '../../base/ecdsa.ts'
 
 export interface Claims {
   iss?: string
@@ -59,7 +60,9 @@ export function verifyingKeys(pem: string): VerifyingKey[] {
 export function signToken(key: SigningKey, claims: Claims): string {
   const head = Buffer.from(JSON.stringify({ alg: key.algorithm, kid: key.id })).toString('base64url')
   const text = `${head}.${Buffer.from(JSON.stringify(claims)).toString('base64url')}`
-  const signature = sign(digests[key.algorithm], Buffer.from(text), signatureOptions(key.key))
+  const signature = key.algorithm === 'ES256'
+    ? signEcdsa(Buffer.from(text), key.key, 'ieee-p1363')
+    : sign(digests[key.algorithm], Buffer.from(text), signatureOptions(key.key))
   return `${text}.${signature.toString('base64url')}`
 }
 

@@ -89,6 +89,7 @@ async function withDeadline<T>({ clock, timeoutMs, signal: outer }: CallOptions,
   const controller = new AbortController()
   const timer = timeoutMs === undefined ? undefined : clock.setTimeout(() => controller.abort(new CallError('context deadline exceeded', true)), timeoutMs)
   const signal = outer === undefined ? controller.signal : AbortSignal.any([outer, controller.signal])
+  const release = clock.hold?.()
   try {
     return await run(signal)
   } catch (error) {
@@ -97,6 +98,7 @@ async function withDeadline<T>({ clock, timeoutMs, signal: outer }: CallOptions,
     throw error
   } finally {
     timer?.cancel()
+    release?.()
   }
 }
 

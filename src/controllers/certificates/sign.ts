@@ -1,6 +1,7 @@
 /** Signs requests as upstream's signer does (pkg/controller/certificates/authority). */
 import { createHash, createPrivateKey, sign, X509Certificate } from 'node:crypto'
 import * as der from '../../base/der.ts'
+import { signEcdsa } from '../../base/ecdsa.ts'
 import type { CertificateRequest } from './request.ts'
 
 export interface SigningOptions {
@@ -62,7 +63,7 @@ export function signRequest(authority: SigningAuthority, request: CertificateReq
     request.subject, request.publicKey.export({ type: 'spki', format: 'der' }),
     der.explicit(3, der.sequence(...extensions(issuer, request, options.usages))),
   )
-  const signature = sign(key.asymmetricKeyType === 'ed25519' ? null : 'sha256', body, key)
+  const signature = key.asymmetricKeyType === 'ec' ? signEcdsa(body, key) : sign(key.asymmetricKeyType === 'ed25519' ? null : 'sha256', body, key)
   const lines = der.sequence(body, algorithm, der.bits(signature)).toString('base64').match(/.{1,64}/g) ?? []
   return `-----BEGIN CERTIFICATE-----\n${lines.join('\n')}\n-----END CERTIFICATE-----\n`
 }

@@ -3,6 +3,7 @@ import type { Pod } from '../../api/generated/types/core-v1.ts'
 import { leases, nodes, pods } from '../../api/generated/resources.ts'
 import { isStatus } from '../../api/meta/errors.ts'
 import { formatMicroTime } from '../../api/meta/time.ts'
+import type { Lease } from '../../api/generated/types/coordination-v1.ts'
 import type { Component, Env, Timer } from '../../base/env.ts'
 import type { Client } from '../../client/client.ts'
 import type { InformerFactory } from '../../client/informer.ts'
@@ -13,11 +14,11 @@ export interface HollowNodesOptions {
   readonly nodes: readonly HollowNodeSpec[]
   readonly informers: InformerFactory
   readonly stages?: readonly Stage[]
+  /** How long leases last; they are renewed four times as often, as a kubelet does. Default 40. */
+  readonly leaseDurationSeconds?: number
 }
 
 const leaseNamespace = 'kube-node-lease'
-const leaseDurationSeconds = 40
-const renewPeriodMs = 10_000
 const retryMs = 1_000
 
 /** "node-0" to "node-(count-1)" with addresses of the network that RFC 2544 sets aside for tests. */
@@ -40,6 +41,8 @@ class HollowNodes implements Component {
   readonly #specs: ReadonlyMap<string, HollowNodeSpec>
   readonly #pending = new Map<string, Timer>()
   readonly #addresses = new Map<string, string>()
+  readonly #leases = new Map<string, Lease>()
+  readonly #leaseSeconds: number
   #nextAddress = 1
   readonly #stops: (() => Promise<void> | void)[] = []
 
@@ -48,6 +51,7 @@ class HollowNodes implements Component {
     this.#client = client
     this.#options = options
     this.#stages = options.stages ?? defaultStages
+    this.#leaseSeconds = options.leaseDurationSeconds ?? 40
     this.#specs = new Map(options.nodes.map((spec) => [spec.name, spec]))
     this.ready = new Promise((resolve) => (this.#resolveReady = resolve))
   }
@@ -85,6 +89,7 @@ class HollowNodes implements Component {
 
   async #renewLeases(signal: AbortSignal): Promise<void> {
     const names = [...this.#specs.keys()]
+    const renewPeriodMs = this.#leaseSeconds * 250
     for (;;) {
       const started = this.#env.clock.now()
       for (let i = 0; i < names.length && !signal.aborted; i++) {
@@ -98,13 +103,28 @@ class HollowNodes implements Component {
 
   async #renew(name: string): Promise<void> {
     const renewTime = formatMicroTime(this.#env.clock.now())
-    const key = { namespace: leaseNamespace, name }
+    const known = this.#leases.get(name)
     try {
-      await this.#client.patch(leases, key, 'merge', { spec: { renewTime } })
+      if (known !== undefined) {
+        this.#leases.set(name, await this.#client.update(leases, { ...known, spec: { ...known.spec, renewTime } }))
+        return
+      }
+    } catch (error) {
+      this.#leases.delete(name)
+      if (!isStatus(error, 'NotFound') && !isStatus(error, 'Conflict')) throw error
+    }
+    this.#leases.set(name, await this.#takeLease(name, renewTime))
+  }
+
+  /** Somebody else may have written it, or taken it away. */
+  async #takeLease(name: string, renewTime: string): Promise<Lease> {
+    const key = { namespace: leaseNamespace, name }
+    const spec = { holderIdentity: name, leaseDurationSeconds: this.#leaseSeconds, renewTime }
+    try {
+      return await this.#client.patch(leases, key, 'merge', { spec })
     } catch (error) {
       if (!isStatus(error, 'NotFound')) throw error
-      const lease = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: key, spec: { holderIdentity: name, leaseDurationSeconds, renewTime } }
-      await this.#client.create(leases, lease, { namespace: leaseNamespace })
+      return this.#client.create(leases, { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: key, spec }, { namespace: leaseNamespace })
     }
   }
 

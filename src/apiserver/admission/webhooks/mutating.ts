@@ -51,10 +51,12 @@ export function mutatingWebhooks(deps: WebhookDeps): ReinvocablePlugin {
   }
 
   async function admit(attributes: Attributes, reinvocation: Reinvocation): Promise<void> {
+    const configurations = context.lister.list(mutatingWebhookConfigurations)
+    if (configurations.length === 0) return
     const rounds = reinvocation.state<Rounds>(pluginName, () => ({ lastOutput: undefined, asked: new Set(), again: new Set() }))
     if (reinvocation.again && rounds.lastOutput !== JSON.stringify(attributes.object)) askAgain(rounds)
     try {
-      for (const [index, registered] of registeredWebhooks(context.lister.list(mutatingWebhookConfigurations)).entries()) {
+      for (const [index, registered] of registeredWebhooks(configurations).entries()) {
         const seen = await selectWebhook(selection, registered, attributes)
         // What was not asked in the first round is not asked in the second.
         if (seen === undefined || (reinvocation.again && !rounds.again.has(registered.id))) continue
