@@ -1,11 +1,12 @@
-/** `coxswain image make` and `coxswain image load`: images where no registry can be reached. */
+/** `coxswain image make`, `load` and `serve`: images where no registry can be reached. */
 import { lstatSync, readFileSync, readdirSync, readlinkSync, statSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { places, readRecord } from '../cluster/hosts/locate.ts'
 import { planHosts } from '../cluster/hosts/plan-hosts.ts'
-import { type TarEntry, baseFiles, busyboxFiles, fullImageName, imageArchitecture, loadImage, makeImage } from '../cluster/images/index.ts'
+import { type TarEntry, baseFiles, busyboxFiles, createRegistry, fullImageName, imageArchitecture, loadImage, makeImage } from '../cluster/images/index.ts'
 import { type Command, type Invocation, UsageError } from './command.ts'
-import { loadFlags, makeFlags } from './flags/image.ts'
+import { untilSignalled } from './component.ts'
+import { loadFlags, makeFlags, serveFlags } from './flags/image.ts'
 
 export const command: Command = {
   name: 'image',
@@ -20,6 +21,11 @@ export const command: Command = {
       name: 'load', arguments: 'FILE...', flags: loadFlags, run: load,
       summary: 'Put image archives into every node of a cluster',
       description: 'Example: coxswain image load busybox.tar --name coxswain',
+    },
+    {
+      name: 'serve', arguments: 'FILE...', flags: serveFlags, run: serve,
+      summary: 'Be a registry that has the images of these archives, to pull from',
+      description: 'Serves until it is told to end, without TLS. "coxswain up --images FILE" runs one beside a cluster whose nodes ask it first.\n\nExample: coxswain image serve busybox.tar --address 127.0.0.1:5000',
     },
   ],
 }
@@ -100,5 +106,20 @@ async function load({ args, flags, stdout }: Invocation): Promise<number> {
       stdout(`${node.name}: ${names.join(', ')}\n`)
     }
   }
+  return 0
+}
+
+async function serve({ args, flags, stderr }: Invocation): Promise<number> {
+  if (args.length === 0) throw new UsageError('name the archives to serve, as "coxswain image make -o FILE" wrote them')
+  for (const file of args) statOf(file)
+  const address = flags.string('address')!
+  const [, host, port] = /^(.*):(\d+)$/.exec(address) ?? []
+  if (host === undefined) throw new UsageError(`--address: ${JSON.stringify(address)} must be ADDRESS:PORT`)
+  const server = await createRegistry(args)
+  await new Promise<void>((done, fail) => server.once('error', fail).listen(Number(port), host.replace(/^\[|\]$/g, ''), done))
+  stderr(`image: serving ${args.join(', ')} at http://${address}\n`)
+  await untilSignalled()
+  server.closeAllConnections()
+  await new Promise((done) => server.close(done))
   return 0
 }

@@ -32,11 +32,14 @@ async function run({ flags, stdout, stderr }: Invocation): Promise<number> {
   const simulate = flags.bool('simulate') || !isRoot
   if (!isRoot && !flags.bool('simulate')) stderr('up: real nodes need root on Linux; nodes are simulated\n')
   const upstream = upstreamFrom(flags, simulate)
+  const images = flags.list('images').map((file) => resolve(file))
+  const missing = images.find((file) => !existsSync(file))
+  if (missing !== undefined) throw new UsageError(`--images: ${missing} does not exist`)
   const env = createSystemEnv({ log: createLogger({ level: 'error', name: 'up' }) })
   const started = env.clock.monotonic()
   try {
     const { record, plan } = await bringUp(env, {
-      name, nodes, simulate, ...(upstream === undefined ? {} : { upstream }), port: flags.number('port'), places: places(),
+      name, nodes, simulate, ...(upstream === undefined ? {} : { upstream }), ...(images.length === 0 ? {} : { images }), port: flags.number('port'), places: places(),
       dataDir: absolute(flags.string('data')), kubeconfig: absolute(flags.string('kubeconfig')), defaultKubeconfig: join(homedir(), '.kube', `${name}.yaml`),
       coxswain: [process.execPath, ...process.execArgv, join(import.meta.dirname, `main${extname(import.meta.filename)}`)],
       connect: (file) => clientFromKubeconfig(file, env, 'coxswain-up'),

@@ -13,3 +13,7 @@ export const makeFlags: readonly Flag[] = [
 ]
 
 export const loadFlags: readonly Flag[] = [clusterNameFlag]
+
+export const serveFlags: readonly Flag[] = [
+  { name: 'address', type: 'string', default: '127.0.0.1:5000', help: 'address and port to listen on' },
+]

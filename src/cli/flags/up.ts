@@ -8,6 +8,7 @@ export const upFlags: readonly Flag[] = [
   { name: 'kubeconfig', type: 'string', help: 'Where the kubeconfig is written (default: ~/.kube/NAME.yaml)' },
   { name: 'data', type: 'string', help: 'Folder where state lives' },
   { name: 'port', type: 'int', help: 'Port of the API (default: 6443 for the cluster that nobody named, else one that follows from the name)' },
+  { name: 'images', type: 'list', default: [], help: 'Image archives that a registry beside the cluster serves; nodes ask it before the registry that an image names' },
   { name: 'upstream', type: 'list', default: [], help: 'Components to take from upstream instead: etcd, kube-apiserver, kube-controller-manager, kube-scheduler, kubelet, kube-proxy' },
   { name: 'upstream-bin', type: 'string', help: 'Folder with upstream\'s binaries (hack/upstream builds them)' },
 ]

@@ -15,7 +15,7 @@ import { writeControlFiles, writeUpstreamNodeFiles } from './control-files.ts'
 import { writeNodeFiles } from './node-files.ts'
 import { type HostsPlan, planHosts } from './plan-hosts.ts'
 import { logFile, logTail, programPid, startProgram } from './processes.ts'
-import { type ProgramChoice, type Upstream, adminKubeconfig, apiPrograms, controllerPrograms, nodePrograms } from './programs.ts'
+import { type ProgramChoice, type Upstream, adminKubeconfig, apiPrograms, controllerPrograms, nodePrograms, registryCommand, registryURL } from './programs.ts'
 import { run } from './run.ts'
 
 export interface UpOptions {
@@ -31,6 +31,8 @@ export interface UpOptions {
   readonly coxswain: readonly string[]
   /** Components to take from upstream. */
   readonly upstream?: Upstream
+  /** Image archives for a registry beside the cluster; default: as before. */
+  readonly images?: readonly string[]
   readonly places: Places
   readonly progress: (text: string) => void
   /** An administrator's client for the kubeconfig file, made when the file is there. */
@@ -55,7 +57,8 @@ export async function bringUp(env: Env, options: UpOptions): Promise<{ record: C
   writeRecord(options.places.stateDir, record)
   if (!record.simulate) {
     progress('preparing networks and cgroups')
-    await ensureHosts(plan)
+    await ensureHosts(plan, record.images === undefined ? undefined : registryURL(plan))
+    if (record.images !== undefined) startProgram(plan, { name: 'registry', command: registryCommand(plan, options.coxswain, record.images) })
   }
   progress(`starting the control plane on port ${plan.apiPort}`)
   mkdirSync(plan.dataDir, { recursive: true, mode: 0o700 })
@@ -97,10 +100,11 @@ async function decide(options: UpOptions): Promise<{ record: ClusterRecord; plan
   })
   const kubeconfig = options.kubeconfig ?? known?.kubeconfig ?? options.defaultKubeconfig
   const upstream = options.upstream ?? known?.upstream
+  const images = options.images ?? known?.images
   if (known !== undefined && JSON.stringify(known.upstream?.components) !== JSON.stringify(upstream?.components)) {
     throw new UpError(`cluster ${name} was made with ${known.upstream === undefined ? 'no components' : known.upstream.components.join(', ')} of upstream; forget it with hack/down --name ${name} --purge`)
   }
-  return { plan, record: { ...(upstream === undefined ? {} : { upstream }), name, dataDir, nodes: count, simulate, slot: plan.slot, port: plan.apiPort, kubeconfig } }
+  return { plan, record: { ...(upstream === undefined ? {} : { upstream }), ...(images === undefined ? {} : { images }), name, dataDir, nodes: count, simulate, slot: plan.slot, port: plan.apiPort, kubeconfig } }
 }
 
 function requireFreePort(port: number): Promise<void> {

@@ -10,14 +10,19 @@ import { run, tryRun } from './run.ts'
 
 const overlayMagic = 0x794c7630
 
-/** Folders and config.toml. */
-export function writeContainerdFiles(node: NodePlan): void {
+/** Folders, config.toml, and whom to ask before an image's own registry. */
+export function writeContainerdFiles(node: NodePlan, mirror?: string): void {
   const dirs = [
     node.containerd.root, node.containerd.state, dirname(node.containerd.socket), node.cni.confDir, node.cni.ipamDir,
     node.registryDir, node.kubelet.root, node.kubelet.podLogs,
   ]
   for (const dir of dirs) mkdirSync(dir, { recursive: true })
   const snapshotter = statfsSync(node.containerd.root).type === overlayMagic ? 'native' : 'overlayfs'
+  if (mirror !== undefined) {
+    const folder = join(node.registryDir, '_default')
+    mkdirSync(folder, { recursive: true })
+    writeFileSync(join(folder, 'hosts.toml'), `[host.${JSON.stringify(mirror)}]\n  capabilities = ["pull", "resolve"]\n`)
+  }
   writeFileSync(node.containerd.config, renderContainerdConfig(node, { pauseImage: pauseImageName, snapshotter }))
 }
 

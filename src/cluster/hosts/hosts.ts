@@ -8,12 +8,12 @@ import type { HostsPlan } from './plan-hosts.ts'
 import { listPrograms, logTail, startProgram, stopProgram } from './processes.ts'
 import { tryRun } from './run.ts'
 
-/** The machine's part: network, cgroups, files. */
-export async function ensureHosts(plan: HostsPlan): Promise<void> {
+/** The machine's part: network, cgroups, files. Nodes pull from the mirror first. */
+export async function ensureHosts(plan: HostsPlan, mirror?: string): Promise<void> {
   await ensureNetwork(plan)
   for (const node of plan.nodes) {
     ensureCgroup(node.cgroup)
-    writeContainerdFiles(node)
+    writeContainerdFiles(node, mirror)
   }
 }
 

@@ -15,6 +15,8 @@ export interface ClusterRecord {
   readonly kubeconfig: string
   /** Components that are upstream's. */
   readonly upstream?: Upstream
+  /** Archives that the cluster's registry serves. */
+  readonly images?: readonly string[]
 }
 
 export interface Places {

@@ -57,6 +57,15 @@ export function controllerPrograms(plan: HostsPlan, choice: ProgramChoice): Prog
   })
 }
 
+/** Where nodes find the cluster's own registry. */
+export function registryURL(plan: HostsPlan): string {
+  return `http://${plan.bridge.address}:5000`
+}
+
+export function registryCommand(plan: HostsPlan, coxswain: readonly string[], images: readonly string[]): string[] {
+  return [...coxswain, 'image', 'serve', '--address', `${plan.bridge.address}:5000`, ...images]
+}
+
 /** Programs of one node, to be started in its network namespace. */
 export function nodePrograms(plan: HostsPlan, node: NodePlan, files: NodeFiles, choice: ProgramChoice): ProgramSpec[] {
   const without = (['kubelet', 'kube-proxy'] as const).filter((name) => isUpstream(choice, name))

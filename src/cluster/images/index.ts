@@ -2,3 +2,4 @@ export { type ImageOptions, digest, fullImageName, makeImage, makeImages } from 
 export { baseFiles, busyboxFiles, imageArchitecture, makeBusyboxImage, makePauseImage, pauseImageName } from './busybox.ts'
 export { loadImage } from './load-image.ts'
 export { type TarEntry, writeTar } from './tar.ts'
+export { createRegistry } from './registry.ts'
