@@ -42,11 +42,14 @@ const agnhost: Recipe = (from) => ({
   ],
 })
 
-/** agnhost's web server over a picture and a data.json that says which. */
+/**
+ * agnhost's web server over a picture and a data.json that says which. The original stands on Alpine and a test that mounts
+ * it as a volume reads there whose it is: here that one file is Alpine's, the rest is what the picture needs.
+ */
 const picture = (name: string): Recipe => (from) => ({
   baseLayers: [agnhostLayer(from)], entrypoint: ['/agnhost'], cmd: ['test-webserver'],
   files: [
-    ...baseFiles(),
+    ...baseFiles(), { name: 'etc/os-release', content: text('NAME="Alpine Linux"\nID=alpine\nPRETTY_NAME="Alpine Linux"\n') },
     ...[`${name}.jpg`, 'data.json'].map((file) => ({ name: file, content: from.upstreamFile(`${name}/html/${file}`) })),
   ],
 })
