@@ -29,6 +29,11 @@ export function unresolvable(...reasons: string[]): Verdict {
   return { code: 'UnschedulableAndUnresolvable', reasons }
 }
 
+/** Something went wrong that is not the pod's fault; it is tried again after a back-off. */
+export function failed(error: unknown): Verdict {
+  return { code: 'Error', reasons: [error instanceof Error ? error.message : String(error)] }
+}
+
 /** What plugins of one cycle tell each other, by plugin name. */
 export class CycleState {
   readonly data = new Map<string, unknown>()

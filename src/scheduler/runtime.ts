@@ -73,6 +73,7 @@ export class Framework implements FilterRunner {
       if (result.skip === true) state.skipFilter.add(plugin.name)
       if (result.refused !== undefined) {
         refused = { ...result.refused, plugin: plugin.name }
+        if (refused.code === 'Error') return { refused: { ...refused, reasons: [`running PreFilter plugin "${plugin.name}": ${refused.reasons[0]}`] }, by }
         // Where preemption may help, the other plugins still prepare for it.
         if (refused.code !== 'Unschedulable') return { refused, by }
         continue
@@ -116,7 +117,7 @@ export class Framework implements FilterRunner {
   #filter(state: CycleState, pod: PodInfo, node: NodeInfo, filters: readonly SchedulerPlugin[]): Verdict | undefined {
     for (let i = 0; i < filters.length; i++) {
       const verdict = filters[i]!.filter!(state, pod, node)
-      if (verdict !== undefined) return { code: verdict.code, reasons: verdict.reasons, plugin: filters[i]!.name }
+      if (verdict !== undefined) return { code: verdict.code, reasons: verdict.code === 'Error' ? failing(filters[i]!, verdict) : verdict.reasons, plugin: filters[i]!.name }
     }
     return undefined
   }
@@ -253,6 +254,10 @@ export class Framework implements FilterRunner {
 }
 
 const maxPermitMs = 15 * 60_000
+
+function failing({ name }: SchedulerPlugin, { reasons }: Verdict): string[] {
+  return [`running "${name}" filter plugin: ${reasons[0]}`]
+}
 
 /** Errors say which plugin failed. */
 async function named<T>(point: string, plugin: SchedulerPlugin, run: () => Promise<T>): Promise<T> {

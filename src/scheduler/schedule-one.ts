@@ -77,7 +77,10 @@ export function findFeasible(framework: Framework, state: CycleState, pod: PodIn
     if (++at === count) at = 0
     const verdict = framework.filterWithNominated(state, pod, node, filters)
     if (verdict === undefined) feasible.push(node)
-    else {
+    else if (verdict.code === 'Error') {
+      diagnosis.absent = verdict
+      return { feasible: [], diagnosis }
+    } else {
       diagnosis.verdicts.set(node.name, verdict)
       blame(diagnosis, verdict)
     }

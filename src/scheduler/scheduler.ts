@@ -190,8 +190,8 @@ class Scheduler implements Component, SchedulerContext {
 
   #refuse(framework: Framework, queued: QueuedPod, diagnosis: Diagnosis, state: CycleResult['state'], started: number): void {
     const { unschedulablePlugins, pendingPlugins } = diagnosis
-    const error = [diagnosis.absent, ...diagnosis.verdicts.values()].find((verdict) => verdict?.code === 'Error')
-    if (error !== undefined) return fail(this, framework, queued, { message: error.reasons.join(', '), reason: 'SchedulerError', nominate: '' }, started)
+    const { absent } = diagnosis
+    if (absent?.code === 'Error') return fail(this, framework, queued, { message: absent.reasons.join(', '), reason: 'SchedulerError', nominate: '' }, started)
     const outcome = framework.postFilter(state, queued.info, diagnosis)
     diagnosis.postFilterMessage = outcome?.message ?? ''
     fail(this, framework, queued, {

@@ -1,5 +1,5 @@
 /** What the scheduler knows of pods and nodes, computed once per object and kept up to date (upstream: framework/types.go). */
-import type { Node, Pod, PodAffinityTerm } from '../api/generated/types/core-v1.ts'
+import type { Node, Pod, PodAffinityTerm, Volume } from '../api/generated/types/core-v1.ts'
 import { type LabelSelectorObject, selectorFromObject } from '../api/meta/selectors.ts'
 import { type ResourceVector, addTo, resourcesOf, vectorOf } from './resources.ts'
 
@@ -35,6 +35,8 @@ export interface PodInfo {
   readonly requests: ResourceVector
   readonly nonZero: ResourceVector
   readonly hostPorts: readonly HostPort[]
+  /** Has volumes that a driver may have to attach to the node. */
+  readonly mayAttach: boolean
   /** Being deleted. */
   readonly terminating: boolean
   /** Carries any affinity or anti-affinity to pods. */
@@ -60,6 +62,7 @@ export function podInfo(pod: Pod): PodInfo {
     priority: pod.spec?.priority ?? 0,
     ...resourcesOf(pod),
     hostPorts: hostPortsOf(pod),
+    mayAttach: pod.spec?.volumes?.some(mayAttach) ?? false,
     terminating: pod.metadata.deletionTimestamp !== undefined,
     hasAffinity: affinity?.podAffinity !== undefined || affinity?.podAntiAffinity !== undefined,
     requiredAffinity: terms(affinity?.podAffinity?.requiredDuringSchedulingIgnoredDuringExecution),
@@ -67,6 +70,11 @@ export function podInfo(pod: Pod): PodInfo {
     preferredAffinity: weighted(affinity?.podAffinity?.preferredDuringSchedulingIgnoredDuringExecution),
     preferredAntiAffinity: weighted(affinity?.podAntiAffinity?.preferredDuringSchedulingIgnoredDuringExecution),
   }
+}
+
+function mayAttach(volume: Volume): boolean {
+  return volume.persistentVolumeClaim !== undefined || volume.ephemeral !== undefined || volume.awsElasticBlockStore !== undefined
+    || volume.gcePersistentDisk !== undefined || volume.azureDisk !== undefined || volume.cinder !== undefined || volume.portworxVolume !== undefined
 }
 
 /** Terms by their text: pods of one workload carry the same, so it is compiled once. */
@@ -153,6 +161,8 @@ export class NodeInfo {
   readonly pods = new Map<string, PodInfo>()
   /** Host ports in use, each as often as it is taken. */
   readonly usedPorts: HostPort[] = []
+  /** How many volumes of its pods may be attached, at most. */
+  attachable = 0
   /** Bytes by image name, for ImageLocality. */
   images: ReadonlyMap<string, number> = noAmounts
 
@@ -173,6 +183,7 @@ export class NodeInfo {
 
   addPod(info: PodInfo): void {
     this.pods.set(info.uid, info)
+    if (info.mayAttach) this.attachable += info.pod.spec!.volumes!.length
     for (const port of info.hostPorts) this.usedPorts.push(port)
     addTo(this.requested, info.requests, 1)
     addTo(this.nonZeroRequested, info.nonZero, 1)
@@ -182,6 +193,7 @@ export class NodeInfo {
     const info = this.pods.get(uid)
     if (info === undefined) return undefined
     this.pods.delete(uid)
+    if (info.mayAttach) this.attachable -= info.pod.spec!.volumes!.length
     for (const port of info.hostPorts) this.usedPorts.splice(this.usedPorts.indexOf(port), 1)
     addTo(this.requested, info.requests, -1)
     addTo(this.nonZeroRequested, info.nonZero, -1)
@@ -195,6 +207,7 @@ export class NodeInfo {
     copy.labels = this.labels
     copy.allocatable = this.allocatable
     copy.images = this.images
+    copy.attachable = this.attachable
     copy.requested = [...this.requested]
     copy.nonZeroRequested = [...this.nonZeroRequested]
     copy.usedPorts.push(...this.usedPorts)

@@ -3,6 +3,7 @@ import type { PersistentVolume, PersistentVolumeClaim } from '../generated/types
 import type { StorageClass } from '../generated/types/storage-v1.ts'
 import { type LabelSelector, selectorFromObject } from '../meta/selectors.ts'
 import { compareQuantity } from '../meta/quantity.ts'
+import { type NodeMatcher, compileNodeSelector } from './node-affinity.ts'
 
 export const volumeAnnotations = {
   bindCompleted: 'pv.kubernetes.io/bind-completed',
@@ -79,4 +80,38 @@ export function findVolume(claim: PersistentVolumeClaim, volumes: readonly Persi
     .filter((volume) => volume.status?.phase === 'Available' && classOfVolume(volume) === classOfClaim(claim)
       && selector?.matches(volume.metadata.labels) !== false)
     .sort((a, b) => modes(a) - modes(b) || compareQuantity(sizeOf(a), sizeOf(b)))[0]
+}
+
+const nodeMatchers = new WeakMap<PersistentVolume, NodeMatcher>()
+
+/** Whether the volume can be reached from nodes with these labels. */
+export function volumeReaches(volume: PersistentVolume, labels: Readonly<Record<string, string>> | undefined): boolean {
+  const required = volume.spec?.nodeAffinity?.required
+  if (required === undefined) return true
+  let matches = nodeMatchers.get(volume)
+  if (matches === undefined) nodeMatchers.set(volume, (matches = compileNodeSelector(required)))
+  return matches({ metadata: { labels } })
+}
+
+/**
+ * The volume for a claim on a node: one bound to it already, else the smallest that will do. undefined where there is
+ * none, also when the bound one is out of the node's reach (upstream: FindMatchingVolume with a node).
+ */
+export function findVolumeOnNode(
+  claim: PersistentVolumeClaim, volumes: readonly PersistentVolume[], labels: Readonly<Record<string, string>> | undefined, taken: ReadonlySet<string>,
+): PersistentVolume | undefined {
+  const selector = claim.spec?.selector === undefined ? undefined : selectorFromObject(claim.spec.selector)
+  const wantedClass = classOfClaim(claim)
+  let best: PersistentVolume | undefined
+  for (const volume of volumes) {
+    if (taken.has(volume.metadata.name!)) continue
+    const bound = isBoundTo(volume, claim)
+    if (volume.spec?.claimRef !== undefined && !bound) continue
+    if (!isLargeEnough(claim, volume) || !sameMode(claim, volume) || !sameAttributes(claim, volume) || volume.metadata.deletionTimestamp !== undefined) continue
+    if (bound) return volumeReaches(volume, labels) ? volume : undefined
+    if (volume.status?.phase !== 'Available' || selector?.matches(volume.metadata.labels) === false || classOfVolume(volume) !== wantedClass) continue
+    if (!volumeReaches(volume, labels) || !hasAccessModes(claim, volume)) continue
+    if (best === undefined || compareQuantity(sizeOf(best), sizeOf(volume)) > 0) best = volume
+  }
+  return best
 }

@@ -10,10 +10,14 @@ import { nodePorts } from './node-ports.ts'
 import { nodeResourcesBalancedAllocation } from './node-resources-balanced-allocation.ts'
 import { nodeResourcesFit } from './node-resources-fit.ts'
 import { nodeUnschedulable } from './node-unschedulable.ts'
+import { nodeVolumeLimits } from './node-volume-limits.ts'
 import { podTopologySpread } from './pod-topology-spread.ts'
 import { prioritySort } from './priority-sort.ts'
 import { schedulingGates } from './scheduling-gates.ts'
 import { taintToleration } from './taint-toleration.ts'
+import { volumeBinding } from './volume-binding.ts'
+import { volumeRestrictions } from './volume-restrictions.ts'
+import { volumeZone } from './volume-zone.ts'
 
 /**
  * Every plugin that the scheduler knows, with its weight in the default profile, in upstream's order
@@ -28,6 +32,10 @@ export const inTreePlugins: readonly { readonly definition: PluginDefinition; re
   { definition: nodeAffinity, weight: 2 },
   { definition: nodePorts, weight: 0 },
   { definition: nodeResourcesFit, weight: 1 },
+  { definition: volumeRestrictions, weight: 0 },
+  { definition: nodeVolumeLimits, weight: 0 },
+  { definition: volumeBinding, weight: 0 },
+  { definition: volumeZone, weight: 0 },
   { definition: podTopologySpread, weight: 2 },
   { definition: interPodAffinity, weight: 2 },
   { definition: defaultPreemption, weight: 0 },
