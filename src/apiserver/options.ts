@@ -75,6 +75,8 @@ export interface ApiServerOptions {
   /** CIDRs, the first decides default/kubernetes' address. */
   readonly serviceClusterIPRanges?: readonly string[]
   readonly limits?: InFlightLimits
+  /** Whether requests are let through by priority and fairness, as many together as `limits` say; default: yes. */
+  readonly priorityAndFairness?: boolean
   readonly requestTimeoutMs?: number
   readonly minRequestTimeoutMs?: number
   /** "api/all", "group/version", … to on or off. */

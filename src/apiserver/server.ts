@@ -14,6 +14,8 @@ import type { WebhookParts } from './admission/webhooks/deps.ts'
 import { versionsOf } from './admission/webhooks/versions.ts'
 import { parseBundle } from './auth/certificates.ts'
 import { chained, httpFilters, inProcessFilters } from './chain/index.ts'
+import { FlowControl } from './flowcontrol/controller.ts'
+import type { InFlightLimits } from './chain/in-flight.ts'
 import { createServiceAllocators } from './allocators/service-allocators.ts'
 import { type Access, createAccess } from './access.ts'
 import { objectsOf } from './auth/objects.ts'
@@ -116,14 +118,19 @@ function assemble({ env, options, store, registry, services }: Parts): ApiServer
     virtualHandlers: access.virtualHandlers, subresourceHandlers: new Map([...access.subresourceHandlers, ...streamHandlers(env, options, client, access), ...(options.subresourceHandlers ?? [])]),
     ...(options.minRequestTimeoutMs === undefined ? {} : { minRequestTimeoutMs: options.minRequestTimeoutMs }),
   })
-  const state: HookState = { hooks: [...postStartHooks(options, address, onceDone(() => allocators.start())), ...extensionHooks(customResources, aggregation)], done: new Set(), synced: false, stopping: stopping.signal }
+  const flowControl = options.priorityAndFairness === false ? undefined : new FlowControl(env, {
+    limit: totalLimit(options.limits ?? defaultLimits), stats: (group, resource) => registry.store(group, resource)?.storage.cache.stats(),
+  })
+  const followFlows: PostStartHook[] = flowControl === undefined ? []
+    : [{ name: 'priority-and-fairness-config-consumer', run: () => flowControl.start(client, informers) }]
+  const state: HookState = { hooks: [...postStartHooks(options, address, onceDone(() => allocators.start())), ...extensionHooks(customResources, aggregation), ...followFlows], done: new Set(), synced: false, stopping: stopping.signal }
   const endpoints = createEndpoints({
     metrics: env.metrics, checks: () => healthChecks(store, state), openapi, ...(access.openid === undefined ? {} : { openid: access.openid }),
   })
   const dispatch = aggregated(aggregation, dispatcher(resources, discovery, endpoints))
   const chain = {
     authenticator: access.authenticator, authorizer: access.authorizer, kinds: registry, limits: options.limits ?? defaultLimits,
-    requestTimeoutMs: options.requestTimeoutMs ?? 60_000,
+    requestTimeoutMs: options.requestTimeoutMs ?? 60_000, ...(flowControl === undefined ? {} : { flowControl }),
   }
   inner = chained(inProcessFilters(chain), dispatch)
   const outer = chained(httpFilters(env, chain), dispatch)
@@ -221,6 +228,8 @@ function onceDone(run: () => Promise<void>): () => Promise<void> {
 const featureDefault = (name: string): boolean => featureGates[name]?.default ?? false
 
 const defaultLimits = { readOnly: 400, mutating: 200 }
+
+const totalLimit = ({ readOnly, mutating }: InFlightLimits): number => readOnly + mutating
 
 interface HookState {
   readonly hooks: readonly PostStartHook[]

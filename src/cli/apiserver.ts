@@ -76,6 +76,7 @@ function optionsFrom(flags: FlagValues): { options: ApiServerOptions; pki: Serve
     ...(flags.given('authorization-mode') ? { authorizationModes: modesFrom(flags) } : {}),
     serviceClusterIPRanges: ranges, kubelet: kubeletFrom(flags, pki),
     admissionPlugins: { enable: flags.list('enable-admission-plugins'), disable: flags.list('disable-admission-plugins') },
+    priorityAndFairness: flags.bool('enable-priority-and-fairness'),
     limits: { readOnly: flags.number('max-requests-inflight') ?? 400, mutating: flags.number('max-mutating-requests-inflight') ?? 200 },
     requestTimeoutMs: flags.number('request-timeout') ?? 60_000,
     minRequestTimeoutMs: (flags.number('min-request-timeout') ?? 1800) * 1000,

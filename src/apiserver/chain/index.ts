@@ -7,13 +7,17 @@ import { authorizationFilter } from './authorization.ts'
 import { type Kinds, contentFilter } from './content.ts'
 import { deadlineFilter } from './deadline.ts'
 import { impersonationFilter } from './impersonation.ts'
-import { type InFlightLimits, inFlightFilter } from './in-flight.ts'
+import type { FlowControl } from '../flowcontrol/controller.ts'
+import { InFlightCounts, type InFlightLimits, inFlightFilter } from './in-flight.ts'
+import { priorityAndFairnessFilter } from './priority-and-fairness.ts'
 
 export interface ChainOptions {
   readonly authenticator: Authenticator
   readonly authorizer: Authorizer
   readonly kinds: Kinds
   readonly limits: InFlightLimits
+  /** Undefined: the limits alone hold requests back. */
+  readonly flowControl?: FlowControl
   readonly requestTimeoutMs: number
   /** Filters of the server's own between impersonation and flow control (audit). */
   readonly inner?: readonly Filter[]
@@ -21,12 +25,15 @@ export interface ChainOptions {
 
 /** What a request from the network passes. The socket's side (request info, failures) is the listener's. */
 export function httpFilters(env: Env, options: ChainOptions): Filter[] {
+  const counts = new InFlightCounts(env.metrics)
+  const { flowControl } = options
   return [
     deadlineFilter(env.clock, options.requestTimeoutMs),
     authenticationFilter(options.authenticator, env.log),
     impersonationFilter(options.authorizer),
     ...(options.inner ?? []),
-    inFlightFilter(options.limits, env.metrics),
+    flowControl === undefined ? inFlightFilter(options.limits, counts)
+      : priorityAndFairnessFilter(flowControl, env.clock, counts, options.requestTimeoutMs),
     authorizationFilter(options.authorizer),
     contentFilter(options.kinds),
   ]

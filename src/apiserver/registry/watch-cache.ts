@@ -63,6 +63,8 @@ export class WatchCache {
   #tree: BTree<string, Cached> = newBTree<Cached>()
   #changes: Change[] = []
   #changeBytes = 0
+  /** Of what is there now. */
+  #bytes = 0
   /** Watches may start at this revision or later. */
   #oldest: number
   #seen: number
@@ -93,12 +95,17 @@ export class WatchCache {
   get size(): number {
     return this.#tree.size
   }
+  /** How many objects there are, and how long their stored form is on average. */
+  stats(): { readonly count: number; readonly averageBytes: number } {
+    return { count: this.size, averageBytes: this.size === 0 ? 0 : this.#bytes / this.size }
+  }
   get watchers(): number {
     return this.#readers.size
   }
 
   /** Puts an object that was there before the cache's first revision. */
   load(cached: Cached): void {
+    this.#bytes += cached.bytes - (this.#tree.get(cached.key)?.bytes ?? 0)
     this.#tree.set(cached.key, cached)
   }
 
@@ -115,6 +122,7 @@ export class WatchCache {
   /** A change of this resource, in revision order. */
   apply(revision: number, key: string, current: Cached | undefined): void {
     const previous = this.#tree.get(key)
+    this.#bytes += (current?.bytes ?? 0) - (previous?.bytes ?? 0)
     if (current === undefined) this.#tree.delete(key)
     else this.#tree.set(key, current)
     const change: Change = { revision, time: this.#now(), key, current, previous, gone: undefined }

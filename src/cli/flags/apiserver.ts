@@ -23,6 +23,7 @@ export const apiserverFlags: readonly Flag[] = [
   { name: 'min-request-timeout', type: 'int', default: 1800, help: 'Seconds that a watch lives at least', group: 'Serving' },
   { name: 'max-requests-inflight', type: 'int', default: 400, help: 'Reading requests at a time; 0 for no limit', group: 'Serving' },
   { name: 'max-mutating-requests-inflight', type: 'int', default: 200, help: 'Writing requests at a time; 0 for no limit', group: 'Serving' },
+  { name: 'enable-priority-and-fairness', type: 'bool', default: true, help: 'Whether flow schemas and priority levels share out those requests', group: 'Serving' },
   { name: 'kubeconfig-out', type: 'string', help: 'Where a kubeconfig of the administrator is written; default admin.kubeconfig in --cert-dir', group: 'Serving' },
 
   { name: 'client-ca-file', type: 'string', help: 'CAs of client certificates', group: 'Authentication' },
@@ -62,7 +63,6 @@ export const apiserverFlags: readonly Flag[] = [
   accepted('allow-privileged', 'bool', 'Privileged containers are always allowed'),
   accepted('apiserver-count', 'int', 'Number of API servers'),
   accepted('enable-aggregator-routing', 'bool', 'Requests to aggregated servers always go to an endpoint'),
-  accepted('enable-priority-and-fairness', 'bool', 'Flow control'),
   accepted('profiling', 'bool', 'Profiling is done with node --inspect'),
   accepted('storage-backend', 'string', 'etcd3'),
   accepted('storage-media-type', 'string', 'Format of stored objects'),

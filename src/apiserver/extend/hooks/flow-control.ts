@@ -1,105 +1,60 @@
-/** Upstream's priority levels and flow schemas (apiserver/pkg/apis/flowcontrol/bootstrap), as data. */
+/**
+ * Writes and keeps upstream's priority levels and flow schemas (apiserver/pkg/apis/flowcontrol/bootstrap and
+ * pkg/registry/flowcontrol/ensurer): the mandatory ones are put right, the suggested ones unless somebody took them over.
+ */
 import { flowSchemas, priorityLevelConfigurations } from '../../../api/generated/resources.ts'
-import type { FlowSchema, FlowSchemaSpec, PriorityLevelConfiguration } from '../../../api/generated/types/flowcontrol-v1.ts'
-import { type PostStartHook, ensureObject } from './hooks.ts'
+import { jsonEqual } from '../../../api/meta/json-equal.ts'
+import type { KubeObject, Resource } from '../../../api/meta/object.ts'
+import type { Client } from '../../../client/client.ts'
+import { autoUpdateAnnotation, bootstrapLevels, bootstrapSchemas, isMandatory } from '../../flowcontrol/bootstrap.ts'
+import { type PostStartHook, reconcileObject } from './hooks.ts'
 
-const apiVersion = 'flowcontrol.apiserver.k8s.io/v1'
-const annotations = { 'apf.kubernetes.io/autoupdate-spec': 'true' }
+const periodMs = 60_000
 
-/** [shares, lendable percent, queues, hand size]; without queues requests are refused when the level is full. */
-const levels: Readonly<Record<string, readonly [number, number, number?, number?]>> = {
-  'catch-all': [5, 0], 'global-default': [20, 50, 128, 6], 'leader-election': [10, 0, 16, 4], 'node-high': [40, 25, 64, 6],
-  system: [30, 33, 64, 6], 'workload-high': [40, 50, 128, 6], 'workload-low': [100, 90, 128, 6],
-}
-const queueLengthLimit = 50
-
-type Rule = NonNullable<FlowSchemaSpec['rules']>[number]
-type Subject = Rule['subjects'][number]
-
-const user = (name: string): Subject => ({ kind: 'User', user: { name } })
-const group = (name: string): Subject => ({ kind: 'Group', group: { name } })
-const account = (namespace: string, name: string): Subject => ({ kind: 'ServiceAccount', serviceAccount: { namespace, name } })
-const everybody = [group('system:unauthenticated'), group('system:authenticated')]
-
-const anyResource = { verbs: ['*'], apiGroups: ['*'], resources: ['*'], clusterScope: true, namespaces: ['*'] }
-const anyPath = { verbs: ['*'], nonResourceURLs: ['*'] }
-const anything = (subjects: readonly Subject[]): Rule => ({ subjects: [...subjects], resourceRules: [anyResource], nonResourceRules: [anyPath] })
-
-interface Schema {
-  readonly name: string
-  readonly level: string
-  readonly precedence: number
-  readonly by?: 'ByUser' | 'ByNamespace'
-  readonly rule: Rule
-}
-
-const leases = { verbs: ['get', 'create', 'update'], apiGroups: ['coordination.k8s.io'], resources: ['leases'], namespaces: ['*'] }
-
-const schemas: readonly Schema[] = [
-  { name: 'exempt', level: 'exempt', precedence: 1, rule: anything([group('system:masters')]) },
-  {
-    name: 'probes', level: 'exempt', precedence: 2,
-    rule: { subjects: everybody, nonResourceRules: [{ verbs: ['get'], nonResourceURLs: ['/healthz', '/readyz', '/livez'] }] },
-  },
-  {
-    name: 'system-leader-election', level: 'leader-election', precedence: 100, by: 'ByUser',
-    rule: {
-      subjects: [user('system:kube-controller-manager'), user('system:kube-scheduler'), account('kube-system', '*')],
-      resourceRules: [leases],
-    },
-  },
-  {
-    name: 'system-node-high', level: 'node-high', precedence: 400, by: 'ByUser',
-    rule: {
-      subjects: [group('system:nodes')],
-      resourceRules: [
-        { verbs: ['*'], apiGroups: [''], resources: ['nodes', 'nodes/status'], clusterScope: true, namespaces: ['*'] },
-        { verbs: ['*'], apiGroups: ['coordination.k8s.io'], resources: ['leases'], namespaces: ['*'] },
-      ],
-    },
-  },
-  { name: 'system-nodes', level: 'system', precedence: 500, by: 'ByUser', rule: anything([group('system:nodes')]) },
-  { name: 'kube-controller-manager', level: 'workload-high', precedence: 800, by: 'ByNamespace', rule: anything([user('system:kube-controller-manager')]) },
-  { name: 'kube-scheduler', level: 'workload-high', precedence: 800, by: 'ByNamespace', rule: anything([user('system:kube-scheduler')]) },
-  { name: 'kube-system-service-accounts', level: 'workload-high', precedence: 900, by: 'ByNamespace', rule: anything([account('kube-system', '*')]) },
-  { name: 'service-accounts', level: 'workload-low', precedence: 9000, by: 'ByUser', rule: anything([group('system:serviceaccounts')]) },
-  { name: 'global-default', level: 'global-default', precedence: 9900, by: 'ByUser', rule: anything(everybody) },
-  { name: 'catch-all', level: 'catch-all', precedence: 10_000, by: 'ByUser', rule: anything(everybody) },
-]
-
-function levelObject(name: string): PriorityLevelConfiguration {
-  const metadata = { name, annotations }
-  const kind = 'PriorityLevelConfiguration'
-  const found = levels[name]
-  if (found === undefined) {
-    return { apiVersion, kind, metadata, spec: { type: 'Exempt', exempt: { nominalConcurrencyShares: 0, lendablePercent: 0 } } }
-  }
-  const [nominalConcurrencyShares, lendablePercent, queues, handSize] = found
-  const limitResponse = queues === undefined || handSize === undefined
-    ? { type: 'Reject' } : { type: 'Queue', queuing: { queues, handSize, queueLengthLimit } }
+/** The stored object as it has to be; undefined when it may stay. */
+function corrected<T extends KubeObject>(stored: T, wanted: T): T | undefined {
+  const { metadata } = stored
+  const auto = metadata.annotations?.[autoUpdateAnnotation]
+  const mandatory = isMandatory(metadata.name!)
+  // Without the annotation the first version of an object is the server's, later ones are somebody else's.
+  const follows = mandatory || auto === 'true' || (auto === undefined && (metadata.generation ?? 1) === 1)
+  const value = follows ? 'true' : 'false'
+  if (auto === value && (!follows || sameSpec(stored.spec, wanted.spec))) return undefined
   return {
-    apiVersion, kind, metadata, spec: { type: 'Limited', limited: { nominalConcurrencyShares, limitResponse, lendablePercent } },
-  } as PriorityLevelConfiguration
-}
-
-function schemaObject({ name, level, precedence, by, rule }: Schema): FlowSchema {
-  return {
-    apiVersion, kind: 'FlowSchema', metadata: { name, annotations },
-    spec: {
-      priorityLevelConfiguration: { name: level }, matchingPrecedence: precedence,
-      ...(by === undefined ? {} : { distinguisherMethod: { type: by } }), rules: [rule],
-    },
+    ...stored, metadata: { ...metadata, annotations: { ...metadata.annotations, [autoUpdateAnnotation]: value } },
+    ...(follows ? { spec: wanted.spec } : {}),
   }
 }
 
-/** What is there already stays as its owner wants it. */
+/** Whether a stored spec says what is wanted; it has defaults besides. */
+function sameSpec(stored: unknown, wanted: unknown): boolean {
+  if (typeof wanted !== 'object' || wanted === null || Array.isArray(wanted)) {
+    return Array.isArray(wanted) && Array.isArray(stored)
+      ? wanted.length === stored.length && wanted.every((item, i) => sameSpec(stored[i], item)) : jsonEqual(stored, wanted)
+  }
+  if (typeof stored !== 'object' || stored === null) return false
+  return Object.entries(wanted).every(([name, value]) => sameSpec((stored as Record<string, unknown>)[name], value))
+}
+
+async function ensureAll(client: Client): Promise<void> {
+  const ensure = <T extends KubeObject>(resource: Resource<T>, wanted: T) =>
+    reconcileObject(client, resource, wanted, (stored) => corrected(stored, wanted))
+  await Promise.all([
+    ...bootstrapLevels.map((level) => ensure(priorityLevelConfigurations as Resource<KubeObject>, level as KubeObject)),
+    ...bootstrapSchemas.map((schema) => ensure(flowSchemas as Resource<KubeObject>, schema as KubeObject)),
+  ])
+}
+
 export const flowControlHook: PostStartHook = {
   name: 'priority-and-fairness-config-producer',
   late: true,
-  async run({ client }) {
-    await Promise.all([
-      ...['exempt', ...Object.keys(levels)].map((name) => ensureObject(client, priorityLevelConfigurations, levelObject(name))),
-      ...schemas.map((schema) => ensureObject(client, flowSchemas, schemaObject(schema))),
-    ])
+  async run({ client, env }) {
+    await ensureAll(client)
+    env.tasks.go('priority and fairness objects', async (signal) => {
+      for (;;) {
+        await env.clock.sleep(periodMs, signal)
+        await ensureAll(client).catch((error: unknown) => env.log.warn('flow schemas and priority levels could not be kept', { error }))
+      }
+    })
   },
 }
