@@ -1,4 +1,5 @@
 /** The node agent: everything put together. Upstream: pkg/kubelet/kubelet.go. */
+import { orAborted } from '../base/abort.ts'
 import type { Component, Env } from '../base/env.ts'
 import type { Node, PersistentVolumeClaim, Pod, Service } from '../api/generated/types/core-v1.ts'
 import type { RuntimeClass } from '../api/generated/types/node-v1.ts'
@@ -48,7 +49,6 @@ import { type IssuedToken, createTokenCache } from './volumes/tokens.ts'
 /** Version of upstream's kubelet whose behaviour this one has. */
 export const kubeletVersion = 'v1.36.3'
 
-const housekeepingMs = 2000
 /** Every so many rounds dead containers of living pods are looked at. */
 const thoroughRounds = 30
 
@@ -108,7 +108,7 @@ function createInformers(env: Env, client: Client, nodeName: string) {
       env.tasks.go('watch services', (signal) => service.run(client, signal))
       // Admission looks at the node: pods come after it.
       env.tasks.go('watch pods', async (signal) => {
-        await node.synced
+        await orAborted(node.synced, signal)
         await own.run(client, signal)
       })
     },
@@ -156,6 +156,9 @@ async function startKubelet(outer: Env, client: Client, options: ResolvedOptions
     clock, log, tasks, client, apiPod: (uid) => store.apiPod(uid), couldHaveRunningContainers: (uid) => workers!.couldHaveRunningContainers(uid),
   })
   let source: PodSource | undefined
+  const resyncAll = () => {
+    for (const { uid } of workers!.list()) workers!.resync(uid)
+  }
   const sysctls = [...safeSysctls(agent.kernelVersion()), ...options.allowedUnsafeSysctls]
   const admit = (pod: Pod, others: readonly Pod[]) => guard?.eviction.admit(pod) ?? admitPod({ pod, node: node(), others, sysctls })
   const allocation = createAllocationManager({
@@ -170,9 +173,7 @@ async function startKubelet(outer: Env, client: Client, options: ResolvedOptions
   const csi: Csi = createCsi({
     ...env, client, host, connect: given.connect?.csi ?? connectCsi, rootDir: options.rootDir, nodeName: options.nodeName, node,
     requestToken: (pod, spec) => requestToken(client, pod, spec), emit: emit.pod, emitClaim: emit.claim,
-    onRegistered() {
-      for (const { uid } of workers!.list()) workers!.resync(uid)
-    },
+    onRegistered: resyncAll,
   })
   volumes = createVolumeManager({
     files: host.files, mounts: host.mounts, clock, random, podDir, rootDir: options.rootDir,
@@ -188,10 +189,10 @@ async function startKubelet(outer: Env, client: Client, options: ResolvedOptions
     ...env, client, store, runtime: podRuntime, pleg: () => pleg!, probes, status, volumes, tokens, objects, images, restartBackOff, cgroups, allocation,
     files: host.files, resources, hostIps: options.nodeIps, kubeletStartedAt, podDir, downward, emit: emit.pod,
     node: () => (node() === undefined ? undefined : { name: options.nodeName, uid: node()!.metadata.uid! }),
-    networkErrors: () => agent.networkErrors(), services: () => informers.service.list(), servicesSynced: informers.service.synced,
+    networkErrors: () => agent.networkErrors(), services: () => informers.service.list(), servicesSynced: (signal) => orAborted(informers.service.synced, signal),
   })
   workers = createPodWorkers(clock, log, tasks, syncer, { syncFrequencyMs: options.syncFrequency, backOffMs: 10_000, random: () => random.next() })
-  pleg = createPleg({ clock, log, tasks, runtime: cri.runtime, periodMs: options.relistPeriod, onChange: (uid) => workers!.resync(uid) })
+  pleg = createPleg({ clock, log, tasks, runtime: cri.runtime, periodMs: options.relistPeriod, onChange: (uid) => workers!.resync(uid), onRecovered: resyncAll })
   source = createPodSource({ log, store, workers, status, allocation, admit, emit: emit.pod, preempt: (pod) => guard!.preempt(pod) })
   const housekeeping = {
     log, store, workers, pleg, runtime: cri.runtime, podRuntime, status, allocation, volumes, cgroups, files: host.files, podsDir,
@@ -215,7 +216,7 @@ async function startKubelet(outer: Env, client: Client, options: ResolvedOptions
     handlers: { CSIPlugin: csi.handler },
   })
   tasks.go('plugins', async (signal) => {
-    await agent.registered
+    await orAborted(agent.registered, signal)
     await plugins.run(signal)
   })
   informers.start()
@@ -225,9 +226,9 @@ async function startKubelet(outer: Env, client: Client, options: ResolvedOptions
   const staticRead = followStaticPods(env, host, options, (found) => source!.setStatic(found))
   guard.start()
   tasks.go('housekeeping', async (signal) => {
-    await Promise.all([informers.own.synced, staticRead])
+    await orAborted(Promise.all([informers.own.synced, staticRead]), signal)
     for (let round = 1; !signal.aborted; round++) {
-      await clock.sleep(housekeepingMs, signal)
+      await clock.sleep(options.housekeepingPeriod, signal)
       if (pleg!.lastRelist() === undefined) continue
       try {
         await cleanUp(housekeeping, round % thoroughRounds === 0)

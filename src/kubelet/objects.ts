@@ -13,6 +13,9 @@ import type { ObjectReader } from './runtime/environment.ts'
 
 type Kind = 'configMap' | 'secret'
 
+/** ms that a pod waits for an object; then its step fails and is tried again. */
+const syncLimitMs = 1000
+
 interface Watched {
   readonly informer: SharedInformer<KubeObject>
   readonly task: Task
@@ -53,7 +56,8 @@ export function createObjectCache(env: Env, client: Client, onChange: (podUid: s
   async function read(kind: Kind, namespace: string, name: string): Promise<KubeObject | undefined> {
     const entry = watched.get(`${kind}/${namespace}/${name}`)
     if (entry === undefined) throw new Error(`object ${JSON.stringify(`${namespace}/${name}`)} not registered`)
-    await entry.informer.synced
+    const inTime = await Promise.race([entry.informer.synced.then(() => true), env.clock.sleep(syncLimitMs).then(() => false)])
+    if (!inTime) throw new Error(`failed to sync ${kind === 'secret' ? 'secret' : 'configmap'} cache: timed out waiting for the condition`)
     return entry.informer.get({ namespace, name })
   }
 

@@ -46,6 +46,8 @@ export interface KubeletOptions {
   readonly nodeLeaseDurationSeconds?: number
   /** ms between looks at the runtime when it sends no events. */
   readonly relistPeriod?: number
+  /** ms between looks for what is no longer wanted. */
+  readonly housekeepingPeriod?: number
   readonly registerNode?: boolean
   readonly registerWithTaints?: readonly Taint[]
   readonly nodeLabels?: Readonly<Record<string, string>>
@@ -118,7 +120,7 @@ export function resolveOptions(options: KubeletOptions): ResolvedOptions {
     syncFrequency: options.syncFrequency ?? 60_000, fileCheckFrequency: options.fileCheckFrequency ?? 20_000,
     nodeStatusUpdateFrequency: options.nodeStatusUpdateFrequency ?? 10_000,
     nodeStatusReportFrequency: options.nodeStatusReportFrequency ?? (options.nodeStatusUpdateFrequency ?? 300_000),
-    nodeLeaseDurationSeconds: options.nodeLeaseDurationSeconds ?? 40, relistPeriod: options.relistPeriod ?? 1000,
+    nodeLeaseDurationSeconds: options.nodeLeaseDurationSeconds ?? 40, relistPeriod: options.relistPeriod ?? 1000, housekeepingPeriod: options.housekeepingPeriod ?? 2000,
     registerNode: options.registerNode ?? true, registerWithTaints: options.registerWithTaints ?? [], nodeLabels: options.nodeLabels ?? {},
     providerID: options.providerID, allowedUnsafeSysctls: options.allowedUnsafeSysctls ?? [], systemReserved: options.systemReserved ?? {}, kubeReserved: options.kubeReserved ?? {},
     evictionHard: options.evictionHard ?? defaultEvictionHard, evictionSoft: options.evictionSoft ?? {},

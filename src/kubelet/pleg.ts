@@ -28,6 +28,8 @@ export interface PlegEnv {
   readonly runtime: RuntimeService
   readonly periodMs: number
   onChange(uid: string): void
+  /** The runtime answers again. */
+  onRecovered(): void
 }
 
 const living: ReadonlySet<string> = new Set(['SANDBOX_READY', 'CONTAINER_RUNNING', 'CONTAINER_CREATED'])
@@ -68,10 +70,14 @@ export function createPleg(env: PlegEnv): Pleg {
   }
 
   async function relistLoop(signal: AbortSignal): Promise<void> {
+    let failing = false
     while (!signal.aborted) {
       try {
         await relist()
+        if (failing) env.onRecovered()
+        failing = false
       } catch (error) {
+        failing = true
         env.log.warn('the runtime did not list its pods', { error })
       }
       await clock.sleep(evented ? Math.max(periodWithEventsMs, env.periodMs) : env.periodMs, signal)

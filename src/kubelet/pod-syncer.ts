@@ -50,7 +50,7 @@ export interface PodSyncerEnv extends Env {
   node(): { name: string; uid: string } | undefined
   networkErrors(): readonly string[]
   services(): readonly Service[]
-  servicesSynced: Promise<void>
+  servicesSynced(signal: AbortSignal): Promise<void>
   podDir(uid: string): string
   downward(podIps: readonly string[]): DownwardContext
   emit(pod: Pod, type: 'Normal' | 'Warning', reason: string, message: string): void
@@ -138,13 +138,13 @@ export function createPodSyncer(env: PodSyncerEnv): PodSyncer {
     }
   }
 
-  async function prepare(pod: Pod): Promise<void> {
+  async function prepare(pod: Pod, signal: AbortSignal): Promise<void> {
     env.objects.register(pod)
     const dir = env.podDir(podUid(pod))
     await Promise.all([
       env.files.makeDir(`${dir}/containers`, 0o750), env.files.makeDir(`${dir}/volumes`, 0o750),
       env.cgroups?.ensurePod(pod, podCgroupResources(pod, env.resources)),
-      isStaticPod(pod) ? ensureMirror(pod) : env.servicesSynced,
+      isStaticPod(pod) ? ensureMirror(pod) : env.servicesSynced(signal),
     ])
   }
 
@@ -176,7 +176,7 @@ export function createPodSyncer(env: PodSyncerEnv): PodSyncer {
         env.emit(pod, 'Warning', 'NetworkNotReady', `network is not ready: ${networkErrors.join(', ')}`)
         return { terminal: false, retryAfterMs: networkRetryMs }
       }
-      await prepare(pod)
+      await prepare(pod, signal)
       signal.throwIfAborted()
       let volumes: Map<string, MountedVolume>
       try {

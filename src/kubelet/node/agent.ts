@@ -44,14 +44,18 @@ export interface NodeAgent {
 
 const leaseNamespace = 'kube-node-lease'
 const fastTryMs = 100
+/** A runtime that is started again is no reason to call the node not ready. */
+const runtimeGraceMs = 30_000
 
 export async function createNodeAgent(env: NodeAgentEnv): Promise<NodeAgent> {
   const { client, options, clock } = env
   const machine = await env.host.machine()
   const { promise: registered, resolve: onRegistered } = Promise.withResolvers<void>()
   let node: Node | undefined
+  let runtimeSeen: { at: number; facts: Pick<NodeFacts, 'runtime' | 'runtimeVersion' | 'images'> } | undefined
   let facts = await gather()
   let reportedAt = 0
+  let bootTold: string | undefined
   let lastReady: string | undefined
 
   async function gather(): Promise<NodeFacts> {
@@ -61,12 +65,12 @@ export async function createNodeAgent(env: NodeAgentEnv): Promise<NodeAgent> {
       Promise.allSettled([runtime.version(), runtime.status(), env.cri.images.listImages()]),
     ])
     const [version, status, images] = answers
+    const valueOf = <T>(answer: PromiseSettledResult<T>): T | undefined => (answer.status === 'fulfilled' ? answer.value : undefined)
+    const before = runtimeSeen !== undefined && clock.monotonic() - runtimeSeen.at < runtimeGraceMs ? runtimeSeen.facts : undefined
+    const seen = { runtimeVersion: valueOf(version) ?? before?.runtimeVersion, runtime: valueOf(status) ?? before?.runtime, images: valueOf(images) ?? before?.images ?? [] }
+    if (status.status === 'fulfilled') runtimeSeen = { at: clock.monotonic(), facts: seen }
     return {
-      machine, usage, disk,
-      runtimeVersion: version.status === 'fulfilled' ? version.value : undefined,
-      runtime: status.status === 'fulfilled' ? status.value : undefined,
-      runtimeError: status.status === 'rejected' ? (status.reason as Error).message : undefined,
-      images: images.status === 'fulfilled' ? images.value : [],
+      machine, usage, disk, ...seen,
       kubeletPort: env.kubeletPort(), kubeletVersion: env.kubeletVersion, volumesInUse: env.volumesInUse(), pressures: env.pressures(),
     }
   }
@@ -94,6 +98,7 @@ export async function createNodeAgent(env: NodeAgentEnv): Promise<NodeAgent> {
     facts = await gather()
     const current = await client.get(nodes, { name: options.nodeName })
     node = current
+    announceBoot(current.status?.nodeInfo?.bootID)
     const now = clock.now()
     const next = nodeStatus(current.status, options, facts, formatTime(now))
     const due = now - reportedAt >= options.nodeStatusReportFrequency
@@ -104,6 +109,13 @@ export async function createNodeAgent(env: NodeAgentEnv): Promise<NodeAgent> {
     }
     reportedAt = now
     announceReady(next.conditions?.find(({ type }) => type === 'Ready')?.status)
+  }
+
+  function announceBoot(before: string | undefined): void {
+    const { bootId } = machine
+    if (before === undefined || before === '' || before === bootId || bootTold === bootId) return
+    env.emitNode('Warning', 'Rebooted', `Node ${options.nodeName} has been rebooted, boot id: ${bootId}`)
+    bootTold = bootId
   }
 
   function announceReady(ready: string | undefined): void {

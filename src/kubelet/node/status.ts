@@ -140,8 +140,8 @@ function pressureVerdict({ type, bad, badText, good, goodText }: (typeof pressur
 }
 
 /** Why the node cannot run pods: runtime and network conditions in one text. */
-export function runtimeErrors(facts: Pick<NodeFacts, 'runtime' | 'runtimeError'>): string[] {
-  if (facts.runtime === undefined) return [`container runtime is down: ${facts.runtimeError ?? 'no answer yet'}`]
+export function runtimeErrors(facts: Pick<NodeFacts, 'runtime'>): string[] {
+  if (facts.runtime === undefined) return ['container runtime is down']
   return ['RuntimeReady', 'NetworkReady'].flatMap((type) => {
     const condition = facts.runtime!.conditions.find((c) => c.type === type)
     if (condition?.status === true) return []

@@ -20,6 +20,7 @@ interface Entry {
   /** Version the API server has. */
   sent: number
   sending: boolean
+  failures: number
   name: string
   namespace: string
 }
@@ -45,7 +46,8 @@ export interface StatusManagerEnv {
   couldHaveRunningContainers(uid: string): boolean
 }
 
-const retryMs = 10_000
+const firstRetryMs = 500
+const lastRetryMs = 10_000
 const unknownEnd = {
   reason: 'ContainerStatusUnknown', exitCode: 137, message: 'The container could not be located when the pod was terminated',
 }
@@ -61,7 +63,7 @@ export function createStatusManager(env: StatusManagerEnv): StatusManager {
     if (illegal !== undefined) return env.log.error('status was not taken', { pod: pod.metadata.name, why: illegal })
     const next = normalize(pod, status, old, formatTime(env.clock.now()))
     if (known !== undefined && !force && sameStatus(known.status, next)) return
-    const entry: Entry = known ?? { status: next, finished, version: 0, sent: 0, sending: false, name: pod.metadata.name!, namespace: pod.metadata.namespace! }
+    const entry: Entry = known ?? { status: next, finished, version: 0, sent: 0, sending: false, failures: 0, name: pod.metadata.name!, namespace: pod.metadata.namespace! }
     entry.status = next
     entry.finished ||= finished
     entry.version++
@@ -78,6 +80,7 @@ export function createStatusManager(env: StatusManagerEnv): StatusManager {
           const version = entry.version
           await sync(env.client!, uid, entry, signal)
           entry.sent = version
+          entry.failures = 0
         }
         entry.sending = false
       } catch (error) {
@@ -86,7 +89,7 @@ export function createStatusManager(env: StatusManagerEnv): StatusManager {
         env.log.warn('pod status was not sent', { pod: entry.name, namespace: entry.namespace, error })
         env.clock.setTimeout(() => {
           if (entries.get(uid) === entry) send(uid, entry)
-        }, retryMs)
+        }, Math.min(lastRetryMs, firstRetryMs * 2 ** entry.failures++))
       }
     })
   }

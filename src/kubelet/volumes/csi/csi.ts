@@ -1,4 +1,5 @@
 /** The node side of storage drivers, put together over the API server. Upstream: pkg/volume/csi/csi_plugin.go. */
+import { orAborted } from '../../../base/abort.ts'
 import type { Env } from '../../../base/env.ts'
 import type { Node, PersistentVolumeClaim, Pod, Secret, SecretReference } from '../../../api/generated/types/core-v1.ts'
 import type { CSIDriver } from '../../../api/generated/types/storage-v1.ts'
@@ -43,6 +44,8 @@ export interface Csi {
 export class NotAttachedError extends Error {}
 
 const defaultTokenSeconds = 3600
+/** ms that a volume waits for the cluster's drivers; then its step fails and is tried again. */
+const syncLimitMs = 1000
 
 export function createCsi(env: CsiEnv): Csi {
   const { client } = env
@@ -51,7 +54,8 @@ export function createCsi(env: CsiEnv): Csi {
   const registry = createCsiRegistry(env.connect, writer, env.onRegistered)
 
   const driverObject = async (name: string): Promise<CSIDriver | undefined> => {
-    await objects.synced
+    const inTime = await Promise.race([objects.synced.then(() => true), env.clock.sleep(syncLimitMs).then(() => false)])
+    if (!inTime) throw new Error('failed to sync csidrivers cache: timed out waiting for the condition')
     return objects.get({ name })
   }
   const attaches = async (driver: string) => needsAttach(await driverObject(driver))
@@ -102,7 +106,7 @@ export function createCsi(env: CsiEnv): Csi {
     start(registered) {
       env.tasks.go('watch storage drivers', (signal) => objects.run(client, signal))
       env.tasks.go('csi node', async (signal) => {
-        await registered
+        await orAborted(registered, signal)
         while (!signal.aborted) {
           try {
             return await writer.initialize()
