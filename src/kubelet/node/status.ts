@@ -14,7 +14,6 @@ export interface NodeFacts {
   readonly runtimeVersion: RuntimeVersion | undefined
   readonly runtime: RuntimeStatus | undefined
   /** Why the runtime does not answer. */
-  readonly runtimeError: string | undefined
   readonly images: readonly Image[]
   readonly kubeletPort: number
   readonly kubeletVersion: string
