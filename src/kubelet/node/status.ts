@@ -13,7 +13,6 @@ export interface NodeFacts {
   readonly disk: DiskUsage
   readonly runtimeVersion: RuntimeVersion | undefined
   readonly runtime: RuntimeStatus | undefined
-  /** Why the runtime does not answer. */
   readonly images: readonly Image[]
   readonly kubeletPort: number
   readonly kubeletVersion: string
