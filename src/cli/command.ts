@@ -104,8 +104,9 @@ export function parseFlags(flags: readonly Flag[], words: readonly string[]): { 
       if (i + 1 >= words.length) throw new UsageError(`flag needs an argument: ${shown}`)
       value = words[++i]!
     }
-    if (flag.effect === 'refused') throw new UsageError(`flag --${flag.name} is not supported: ${flag.reason ?? 'no reason given'}`)
-    values.set(flag.name, parseValue(flag, value, given.has(flag.name) ? values.get(flag.name) : undefined))
+    const parsed = parseValue(flag, value, given.has(flag.name) ? values.get(flag.name) : undefined)
+    if (flag.effect === 'refused' && parsed !== flag.default) throw new UsageError(`flag --${flag.name} is not supported: ${flag.reason ?? 'no reason given'}`)
+    values.set(flag.name, parsed)
     given.add(flag.name)
   }
   for (const flag of flags) {

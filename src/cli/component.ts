@@ -7,7 +7,8 @@ import { createLogger, createSystemEnv } from '../base/real/env.ts'
 import type { Component, Env } from '../base/env.ts'
 import type { Client } from '../client/client.ts'
 import { createHttpClient } from '../client/http/transport.ts'
-import { parseKubeconfig } from '../client/kubeconfig.ts'
+import { createEventRecorder } from '../client/events.ts'
+import { type ClientConfig, parseKubeconfig } from '../client/kubeconfig.ts'
 import { runLeaderElection } from '../client/leader-election.ts'
 import { type Flag, type FlagValues, type Invocation, UsageError } from './command.ts'
 
@@ -21,6 +22,7 @@ export function leaderElectionFlags(lockName: string): readonly Flag[] {
   const group = 'Leader election'
   return [
     { name: 'leader-elect', type: 'bool', default: true, group, help: 'Only one of several candidates works at a time' },
+    { name: 'leader-elect-resource-lock', type: 'string', default: 'leases', group, help: 'leases: the only kind of lock there is' },
     { name: 'leader-elect-resource-name', type: 'string', default: lockName, group, help: 'Name of the Lease' },
     { name: 'leader-elect-resource-namespace', type: 'string', default: 'kube-system', group, help: 'Namespace of the Lease' },
     { name: 'leader-elect-lease-duration', type: 'duration', default: 15_000, group, help: 'How long others wait before they take over' },
@@ -57,8 +59,13 @@ export function untilSignalled(): Promise<NodeJS.Signals> {
   })
 }
 
-/** The client that the kubeconfig file describes; another server when one is given. */
-export async function clientFromKubeconfig(file: string, env: Env, userAgent: string, server = ''): Promise<Client & { close(): Promise<void> }> {
+/** The client that the kubeconfig file describes. */
+export async function clientFromKubeconfig(file: string, env: Env, userAgent: string): Promise<Client & { close(): Promise<void> }> {
+  return createHttpClient(configFromKubeconfig(file), { clock: env.clock, userAgent })
+}
+
+/** What the kubeconfig file says; another server when one is given. */
+function configFromKubeconfig(file: string, server = ''): ClientConfig {
   let text: string
   try {
     text = readFileSync(file, 'utf8')
@@ -66,7 +73,7 @@ export async function clientFromKubeconfig(file: string, env: Env, userAgent: st
     throw new UsageError(`cannot read the kubeconfig ${file}: ${error instanceof Error ? error.message : String(error)}`)
   }
   const config = parseKubeconfig(parseYaml(text), { resolveFile: (name) => resolve(dirname(file), name) })
-  return createHttpClient(server === '' ? config : { ...config, server: server.replace(/\/+$/, '') }, { clock: env.clock, userAgent })
+  return server === '' ? config : { ...config, server: server.replace(/\/+$/, '') }
 }
 
 /** Where the API server is: a kubeconfig file, a URL that wins over it, or the service account of this pod when neither is given. */
@@ -75,37 +82,53 @@ export interface ClientSource {
   readonly server: string
 }
 
-async function clientFrom({ kubeconfig, server }: ClientSource, env: Env, userAgent: string): Promise<Client & { close(): Promise<void> }> {
-  if (kubeconfig !== '') return clientFromKubeconfig(kubeconfig, env, userAgent, server)
-  if (server !== '') return createHttpClient({ server: server.replace(/\/+$/, '') }, { clock: env.clock, userAgent })
+function configFrom({ kubeconfig, server }: ClientSource): ClientConfig {
+  if (kubeconfig !== '') return configFromKubeconfig(kubeconfig, server)
+  if (server !== '') return { server: server.replace(/\/+$/, '') }
   const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port } = process.env
   if (host === undefined || port === undefined) {
     throw new UsageError('unable to load in-cluster configuration, KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT must be defined; give --kubeconfig outside of a cluster')
   }
   const folder = '/var/run/secrets/kubernetes.io/serviceaccount'
-  const config = { server: `https://${host.includes(':') ? `[${host}]` : host}:${port}`, tokenFile: `${folder}/token`, ca: { file: `${folder}/ca.crt` } }
-  return createHttpClient(config, { clock: env.clock, userAgent })
+  return { server: `https://${host.includes(':') ? `[${host}]` : host}:${port}`, tokenFile: `${folder}/token`, ca: { file: `${folder}/ca.crt` } }
+}
+
+export interface RunOptions {
+  readonly source?: ClientSource
+  /** Health and metrics, served from the start, whoever leads. */
+  readonly serve?: (env: Env) => Promise<{ close(): Promise<void> } | undefined>
+  /** How long the component may take to stop; it is left behind then. */
+  readonly shutdownMs?: number
+}
+
+function within(work: Promise<void>, ms: number | undefined): Promise<void> {
+  if (ms === undefined) return work
+  return Promise.race([work, new Promise<void>((done) => void setTimeout(done, ms).unref())])
 }
 
 /** Runs a component against the API server of --kubeconfig until it is told to end; under election when the flags say so. */
 export async function runWithClient(
-  invocation: Invocation, name: string, create: (env: Env, client: Client) => Component,
-  source: ClientSource = { kubeconfig: invocation.flags.string('kubeconfig')!, server: '' },
+  invocation: Invocation, name: string, create: (env: Env, client: Client, config: ClientConfig) => Component,
+  { source = { kubeconfig: invocation.flags.string('kubeconfig')!, server: '' }, serve, shutdownMs }: RunOptions = {},
 ): Promise<number> {
   const { flags } = invocation
+  const lock = flags.bool('leader-elect') ? flags.string('leader-elect-resource-lock') : 'leases'
+  if (lock !== 'leases') throw new UsageError('resourceLock value must be "leases"')
   const env = systemEnv(invocation, name)
-  const client = await clientFrom(source, env, name)
+  const config = configFrom(source)
+  const client = await createHttpClient(config, { clock: env.clock, userAgent: name })
+  const server = await serve?.(env)
   const controller = new AbortController()
   const run = async (signal: AbortSignal): Promise<void> => {
-    const component = create(env, client)
+    const component = create(env, client, config)
     await component.start()
     env.log.info('started', { component: name })
     await new Promise<void>((done) => (signal.aborted ? done() : signal.addEventListener('abort', () => done(), { once: true })))
-    await component.stop()
+    await within(component.stop(), shutdownMs)
   }
   const work = flags.bool('leader-elect')
     ? runLeaderElection({
-      client, clock: env.clock, random: env.random, log: env.log, identity: `${hostname()}_${env.random.uuid()}`,
+      client, clock: env.clock, random: env.random, log: env.log, metrics: env.metrics, recorder: createEventRecorder(env, client, { component: name }), identity: `${hostname()}_${env.random.uuid()}`,
       namespace: flags.string('leader-elect-resource-namespace')!, name: flags.string('leader-elect-resource-name')!,
       leaseDurationMs: flags.number('leader-elect-lease-duration'), renewDeadlineMs: flags.number('leader-elect-renew-deadline'),
       retryPeriodMs: flags.number('leader-elect-retry-period'), releaseOnCancel: true, lead: run,
@@ -115,6 +138,7 @@ export async function runWithClient(
   const end = await Promise.race([untilSignalled(), work.then(() => 'lost' as const)])
   controller.abort(new Error('the component is told to end'))
   await work
+  await server?.close()
   await env.tasks.stop()
   await client.close()
   return end === 'lost' ? 1 : 0

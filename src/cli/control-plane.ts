@@ -9,6 +9,7 @@ import { createHollowNodes, hollowNodeSpecs } from '../sim/nodes/hollow-nodes.ts
 import type { Command, Invocation } from './command.ts'
 import { systemEnv, untilSignalled, withoutFrom } from './component.ts'
 import { controlPlaneFlags } from './flags/control-plane.ts'
+import { legacyTokens } from './legacy-tokens.ts'
 
 export const command: Command = {
   name: 'control-plane',
@@ -39,7 +40,7 @@ async function run(invocation: Invocation): Promise<number> {
     scheduler: !without.includes('kube-scheduler'),
     controllers: !without.includes('kube-controller-manager') && {
       controllers: flags.list('controllers'), rootCA: pki.ca.cert, clusterCIDRs: flags.list('cluster-cidr'), serviceCIDRs,
-      clusterSigningCert: pki.ca.cert, clusterSigningKey: pki.ca.key,
+      signServiceAccountToken: legacyTokens(pki.serviceAccountKey), clusterSigningCert: pki.ca.cert, clusterSigningKey: pki.ca.key,
     },
     progress: (text) => env.log.info(text),
   }).catch((error: NodeJS.ErrnoException) => {

@@ -70,7 +70,7 @@ async function run(invocation: Invocation): Promise<number> {
   const backends = supportedFamilies().map((family) => backendOf(config, family))
   const code = await runWithClient(
     invocation, 'kube-proxy', (env, client) => createProxy(env, client, { ...options, backends, tracking: createConntrack(), onFatal: end }),
-    { kubeconfig: config.clientConnection.kubeconfig, server: flags.string('master')! },
+    { source: { kubeconfig: config.clientConnection.kubeconfig, server: flags.string('master')! } },
   )
   watcher?.close()
   return fatal === undefined ? code : 1

@@ -17,6 +17,15 @@ export interface ControllerContext {
   readonly informers: Informers
   /** A recorder whose events name the component. */
   readonly recorder: (component: string) => EventRecorder
+  readonly tuning?: Tuning
+}
+
+/** What whoever runs a controller sets for it. */
+export interface Tuning {
+  /** Keys worked on at the same time, in the place of the controller's own number. */
+  readonly workers?: number
+  /** How long changes that come in crowds are collected before their key is looked at. */
+  readonly batchMs?: number
 }
 
 /** Objects of a resource whose changes make keys. Made by `watch`, so that the object's type is checked. */
@@ -26,6 +35,7 @@ export interface Watch {
   readonly added?: (object: KubeObject) => boolean
   readonly changed?: (object: KubeObject, old: KubeObject) => boolean
   readonly deleted: boolean
+  readonly batched: boolean
 }
 
 export interface WatchFilter<T> {
@@ -35,11 +45,13 @@ export interface WatchFilter<T> {
   readonly changed?: (object: T, old: T) => boolean
   /** False: deletions are of no interest. Default true. */
   readonly deleted?: boolean
+  /** Changes come in crowds: they wait for each other as long as `Tuning.batchMs` says. */
+  readonly batched?: boolean
 }
 
 /** Changes of `resource` add the keys that `keys` names; for an update those of the old object too. */
 export function watch<T>(resource: Resource<T>, keys: (object: T, informers: Informers) => Iterable<string>, filter: WatchFilter<T> = {}): Watch {
-  return { resource, keys, added: filter.added, changed: filter.changed, deleted: filter.deleted ?? true } as unknown as Watch
+  return { resource, keys, added: filter.added, changed: filter.changed, deleted: filter.deleted ?? true, batched: filter.batched ?? false } as unknown as Watch
 }
 
 export interface SyncResult {
@@ -85,7 +97,7 @@ export function runController(controller: KeyedController, context: ControllerCo
   for (const source of controller.watches) {
     const informer = informers.of(source.resource)
     used.push(informer as unknown as Informer<never>)
-    stops.push(informer.addHandler(handlerFor(source, informers, queue)))
+    stops.push(informer.addHandler(handlerFor(source, informers, queue, context.tuning?.batchMs ?? 0)))
   }
   for (const key of controller.initialKeys ?? []) queue.add(key)
 
@@ -96,7 +108,7 @@ export function runController(controller: KeyedController, context: ControllerCo
     await Promise.race([ready, aborted])
     if (signal.aborted) return
     const keyed: KeyedContext = { ...context, env: { ...env, log }, signal, random: env.random, queue }
-    await Promise.all(Array.from({ length: controller.workers ?? 5 }, () => work(controller, keyed)))
+    await Promise.all(Array.from({ length: context.tuning?.workers ?? controller.workers ?? 5 }, () => work(controller, keyed)))
   })
   return {
     name: controller.name, queue, ready,
@@ -107,11 +119,14 @@ export function runController(controller: KeyedController, context: ControllerCo
   }
 }
 
-function handlerFor(source: Watch, informers: Informers, queue: WorkQueue): {
+function handlerFor(source: Watch, informers: Informers, queue: WorkQueue, batchMs: number): {
   add(object: KubeObject): void; update(object: KubeObject, old: KubeObject): void; delete(object: KubeObject): void
 } {
   const addAll = (object: KubeObject): void => {
-    for (const key of source.keys(object, informers)) queue.add(key)
+    for (const key of source.keys(object, informers)) {
+      if (source.batched) queue.addAfter(key, batchMs)
+      else queue.add(key)
+    }
   }
   return {
     add(object) {

@@ -2,18 +2,23 @@
  * One leader among several candidates, by a Lease (upstream: client-go/tools/leaderelection). A candidate trusts its own
  * clock only: it counts from when it saw a record change, never compares clocks with the holder.
  */
-import type { Clock, Logger, Random } from '../base/env.ts'
+import type { Clock, Logger, Metrics, Random } from '../base/env.ts'
 import type { Lease } from '../api/generated/types/coordination-v1.ts'
 import { leases } from '../api/generated/resources.ts'
 import { isStatus } from '../api/meta/errors.ts'
+import type { KubeObject } from '../api/meta/object.ts'
 import { formatMicroTime } from '../api/meta/time.ts'
 import type { Client } from './client.ts'
+import type { EventRecorder } from './events.ts'
 
 export interface LeaderElectionOptions {
   readonly client: Client
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
+  readonly metrics?: Metrics
+  /** Told who leads, as events about the lease. */
+  readonly recorder?: EventRecorder
   readonly namespace: string
   readonly name: string
   /** Unique among the candidates. */
@@ -46,14 +51,23 @@ export async function runLeaderElection(options: LeaderElectionOptions, signal: 
     await clock.sleep(retryPeriodMs * (1 + 1.2 * random.next()), signal).catch(() => undefined)
     if (signal.aborted) return
   }
+  tell(options, seen, true)
   const leading = new AbortController()
   const led = options.lead(AbortSignal.any([signal, leading.signal]))
   const ended = led.then(() => leading.abort(new Error('the leader has ended its work')), () => leading.abort(new Error('the leader has failed')))
   await renew(options, seen, AbortSignal.any([signal, leading.signal]))
   leading.abort(new Error('leadership was lost'))
+  tell(options, seen, false)
   await ended
   if (options.releaseOnCancel === true) await release(options, seen)
   await led
+}
+
+function tell({ metrics, recorder, name, identity }: LeaderElectionOptions, { lease }: Observed, leads: boolean): void {
+  metrics?.gauge('leader_election_master_status',
+    'Gauge of if the reporting system is master of the relevant lease, 0 indicates backup, 1 indicates master. \'name\' is the string used to identify the lease. Please make sure to group by name.',
+    ['name']).set(leads ? 1 : 0, { name })
+  if (lease !== undefined) recorder?.event(lease as KubeObject, 'Normal', 'LeaderElection', `${identity} ${leads ? 'became leader' : 'stopped leading'}`)
 }
 
 /** Returns when the lease could not be renewed within the deadline, or on abort. */

@@ -28,22 +28,27 @@ export function createControllerManager(env: Env, client: Client, options: Contr
     const own = options.informers === undefined ? new InformerFactory(env, client) : undefined
     const informers = options.informers ?? own!
     const running: Running[] = []
+    let ended = false
+    run = {
+      async stop() {
+        ended = true
+        await Promise.all(running.map((one) => one.stop()))
+        await own?.stop()
+      },
+    }
     for (const entry of wanted) {
       if (entry.gates?.every((gate) => isEnabled(gate, options)) === false) {
         log.info('controller is disabled by a feature gate', { controller: entry.name, requiredFeatureGates: entry.gates })
         continue
       }
       // Writes are the controller's own; what is read comes from caches that all share.
-      const own = entry.account === undefined ? client : options.clientFor?.(entry.account) ?? client
-      const started = entry.start({ env: { ...env, log }, client: own, informers, recorder: recorderOf(env, own) }, options)
+      const acting = entry.account === undefined ? client : options.clientFor?.(entry.account) ?? client
+      if (running.length > 0 && (options.startIntervalMs ?? 0) > 0) await env.clock.sleep(options.startIntervalMs!)
+      if (ended) return
+      const tuning = options.tuning?.[entry.name]
+      const started = entry.start({ env: { ...env, log }, client: acting, informers, recorder: recorderOf(env, acting), tuning }, options)
       if (started === undefined) log.info('controller has nothing to do with these options', { controller: entry.name })
       else running.push(started)
-    }
-    run = {
-      async stop() {
-        await Promise.all(running.map((one) => one.stop()))
-        await own?.stop()
-      },
     }
     await Promise.all(running.map((one) => one.ready))
     markReady()

@@ -1,5 +1,7 @@
 import { featureGates } from '../api/generated/feature-gates.ts'
+import type { Pod } from '../api/generated/types/core-v1.ts'
 import type { Client } from '../client/client.ts'
+import type { Tuning } from '../client/controller.ts'
 import type { Informers } from '../client/informer.ts'
 
 /** What the controllers as a whole are told; upstream's flag of the same meaning is named beside each. */
@@ -30,10 +32,28 @@ export interface ControllerManagerOptions {
   readonly secondaryNodeEvictionRate?: number
   readonly largeClusterSizeThreshold?: number
   readonly unhealthyZoneThreshold?: number
+  /** --concurrent-…-syncs and --…-batch-period, by the controller's name. */
+  readonly tuning?: Readonly<Record<string, Tuning>>
+  /** --controller-start-interval. Default 0. */
+  readonly startIntervalMs?: number
+  /** --enable-garbage-collector. Default true. */
+  readonly garbageCollector?: boolean
+  /** --resource-quota-sync-period. Default 5 min. */
+  readonly quotaResyncMs?: number
+  /** --legacy-service-account-token-clean-up-period. Default a year. */
+  readonly legacyTokenUnusedMs?: number
+  /** --disable-force-detach-on-timeout. Default false. */
+  readonly neverForceDetach?: boolean
+  /** --enable-dynamic-provisioning. Default true. */
+  readonly dynamicProvisioning?: boolean
+  /** --pv-recycler-…, for host directories and NFS exports. */
+  readonly recyclers?: Readonly<Partial<Record<'hostPath' | 'nfs', Recycler>>>
   /** --terminated-pod-gc-threshold. Default 12500. */
   readonly terminatedPodGCThreshold?: number
   /** --max-endpoints-per-slice. Default 100. */
   readonly maxEndpointsPerSlice?: number
+  /** --mirroring-max-endpoints-per-subset. Default 1000. */
+  readonly maxMirroredPerSubset?: number
   /** Signs legacy service account tokens (type kubernetes.io/service-account-token). */
   readonly signServiceAccountToken?: (claims: ServiceAccountTokenClaims) => Promise<string>
   /** --cluster-signing-cert-file and -key-file, as PEM. */
@@ -60,6 +80,15 @@ export interface ControllerManagerOptions {
 /** Whether a feature gate is on: as the options say, else as it is by default. */
 export const isEnabled = (gate: string, { featureGates: gates }: ControllerManagerOptions): boolean =>
   gates?.[gate] ?? featureGates[gate]?.default === true
+
+/** How volumes of a kind are emptied. */
+export interface Recycler {
+  readonly minimumSeconds: number
+  /** For each Gi of the volume. */
+  readonly secondsPerGi: number
+  /** The pod that does it, in the place of our own. */
+  readonly template?: Pod
+}
 
 export type SignerOption = 'kubeletServing' | 'kubeletClient' | 'kubeAPIServerClient' | 'legacyUnknown'
 

@@ -32,7 +32,7 @@ export function endpointsController(): ControllerDefinition<EndpointsSnapshot> {
     workers: 5,
     watches: [
       watch(services, ownKey),
-      watch(pods, servicesOf, { changed: concernsEndpoints }),
+      watch(pods, servicesOf, { changed: concernsEndpoints, batched: true }),
       // Endpoints that a user writes for a service without selector are not looked at: their service is skipped.
       watch(endpoints, ownKey),
     ],

@@ -15,32 +15,33 @@ import { triggerTimeAnnotation } from '../endpointslice/trigger-time.ts'
 import { ownKey } from '../shared/owners.ts'
 
 const controllerLabel = 'endpointslicemirroring-controller.k8s.io'
-const maxEndpointsPerSubset = 1000
 const notCopied: ReadonlySet<string> = new Set([triggerTimeAnnotation, 'kubectl.kubernetes.io/last-applied-configuration'])
 
 export interface MirrorSnapshot {
   readonly endpoints: Endpoints | undefined
   readonly service: Service | undefined
   readonly slices: readonly EndpointSlice[]
+  /** --mirroring-max-endpoints-per-subset. */
+  readonly maxPerSubset: number
 }
 
 const isMirror = ({ metadata }: EndpointSlice): boolean => metadata.labels?.[managedByLabel] === controllerLabel
 
-export const endpointSliceMirroringController: ControllerDefinition<MirrorSnapshot> = {
+export const endpointSliceMirroringController = (maxPerSubset = 1000): ControllerDefinition<MirrorSnapshot> => ({
   name: 'endpointslice-mirroring-controller',
   component: 'endpoint-slice-mirroring-controller',
   workers: 5,
   watches: [
-    watch(endpoints, ownKey),
+    watch(endpoints, ownKey, { batched: true }),
     watch(services, ownKey, { changed: (service, old) => hasSelector(service) !== hasSelector(old) }),
     watch(endpointSlices, (slice) => (isMirror(slice) ? slicesByService.values(slice) : [])),
   ],
   snapshot: (key, informers) => ({
     endpoints: informers.of(endpoints).get(key), service: informers.of(services).get(key),
-    slices: informers.of(endpointSlices).by(slicesByService, key).filter(isMirror),
+    slices: informers.of(endpointSlices).by(slicesByService, key).filter(isMirror), maxPerSubset,
   }),
   plan: planMirror,
-}
+})
 
 const hasSelector = ({ spec }: Service): boolean => spec?.selector !== undefined && spec.selector !== null
 
@@ -51,16 +52,16 @@ function shouldMirror({ endpoints: source, service }: MirrorSnapshot): boolean {
 }
 
 export function planMirror(snapshot: MirrorSnapshot): Plan {
-  const { endpoints: source, slices } = snapshot
+  const { endpoints: source, slices, maxPerSubset } = snapshot
   if (source === undefined || !shouldMirror(snapshot)) return { steps: slices.map(removal) }
-  const { groups, invalid, skipped } = group(source)
+  const { groups, invalid, skipped } = group(source, maxPerSubset)
   const steps: Step[] = []
   if (invalid > 0) {
     steps.push(event(source, 'Warning', 'InvalidIPAddress', `Skipped ${invalid} invalid IP addresses when mirroring to EndpointSlices`))
   }
   if (skipped > invalid) {
     steps.push(event(source, 'Warning', 'TooManyAddressesToMirror',
-      `A max of ${maxEndpointsPerSubset} addresses can be mirrored to EndpointSlices per Endpoints subset. ${skipped} addresses were skipped`))
+      `A max of ${maxPerSubset} addresses can be mirrored to EndpointSlices per Endpoints subset. ${skipped} addresses were skipped`))
   }
   const byKey = Map.groupBy(slices, (slice) => `${slice.addressType}\n${portsKey(slice.ports)}`)
   const removals: EndpointSlice[] = []
@@ -86,7 +87,7 @@ interface Group {
 }
 
 /** Addresses by family and ports, one slice each. */
-function group(source: Endpoints): { groups: Map<string, Group>; invalid: number; skipped: number } {
+function group(source: Endpoints, maxPerSubset: number): { groups: Map<string, Group>; invalid: number; skipped: number } {
   const groups = new Map<string, Group>()
   let invalid = 0
   let skipped = 0
@@ -98,7 +99,7 @@ function group(source: Endpoints): { groups: Map<string, Group>; invalid: number
     ]
     let added = 0
     for (const { address, ready } of all) {
-      if (added >= maxEndpointsPerSubset) break
+      if (added >= maxPerSubset) break
       if (!ipaddr.isValid(address.ip)) {
         invalid++
         continue

@@ -51,7 +51,7 @@ export function endpointSliceController(maxEndpoints = 100): ControllerDefinitio
     workers: 5,
     watches: [
       watch(services, ownKey),
-      watch(pods, servicesOf, { changed: concernsEndpoints }),
+      watch(pods, servicesOf, { changed: concernsEndpoints, batched: true }),
       watch(endpointSlices, (slice) => (isOurs(slice) ? slicesByService.values(slice) : [])),
     ],
     reads: [nodes as never],

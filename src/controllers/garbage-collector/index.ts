@@ -13,13 +13,14 @@ import { Monitors } from './monitors.ts'
 import { Processor, UnknownKindError } from './processor.ts'
 
 export const garbageCollectorName = 'garbage-collector-controller'
-const workers = 20
+const defaultWorkers = 20
 /** Discovery is asked this often, and soon after a definition has changed. */
 const resyncMs = 30_000
 const resyncAfterChangeMs = 1000
 
 export function startGarbageCollector(context: ControllerContext): Running {
   const { client, informers } = context
+  const workers = context.tuning?.workers ?? defaultWorkers
   const env = { ...context.env, log: context.env.log.child(garbageCollectorName) }
   const toDelete = new WorkQueue({ name: 'garbage_collector_attempt_to_delete', clock: env.clock, metrics: env.metrics })
   const toOrphan = new WorkQueue({ name: 'garbage_collector_attempt_to_orphan', clock: env.clock, metrics: env.metrics })

@@ -20,7 +20,7 @@ const podsByClaim: Index<Pod> = defineIndex('claims of placed pods', (pod) =>
   (pod.spec?.nodeName ?? '') === '' ? [] : claimNamesOf(pod).map((name) => `${pod.metadata.namespace}/${name}`))
 
 /** Attaches and detaches volumes, a node at a time. */
-export function attachDetachController(): ControllerDefinition<NodeSnapshot> {
+export function attachDetachController(neverForce = false): ControllerDefinition<NodeSnapshot> {
   const unwantedSince = new Map<string, Map<string, number>>()
   return {
     name: 'persistentvolume-attach-detach-controller',
@@ -41,7 +41,7 @@ export function attachDetachController(): ControllerDefinition<NodeSnapshot> {
     snapshot(name, informers) {
       const since = unwantedSince.get(name) ?? new Map<string, number>()
       unwantedSince.set(name, since)
-      return snapshotNode(name, informers, since)
+      return { ...snapshotNode(name, informers, since), neverForce }
     },
     plan: planNode,
   }
@@ -64,7 +64,7 @@ function usersOf(volume: PersistentVolume | undefined, informers: Informers): Po
   return informers.of(pods).by(podsByClaim, `${reference.namespace}/${reference.name}`).filter((pod) => !isPodTerminal(pod))
 }
 
-function snapshotNode(name: string, informers: Informers, unwantedSince: Map<string, number>): NodeSnapshot {
+function snapshotNode(name: string, informers: Informers, unwantedSince: Map<string, number>): Omit<NodeSnapshot, 'neverForce'> {
   const node = informers.of(nodes).get(name)
   const lister = informers.of(volumeAttachments)
   const volumes = informers.of(persistentVolumes)

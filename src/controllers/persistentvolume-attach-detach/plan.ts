@@ -26,10 +26,12 @@ export interface NodeSnapshot {
   readonly attachments: readonly { readonly attachment: VolumeAttachment; readonly volume: PersistentVolume }[]
   /** Since when, in ms, each attachment has been unwanted. */
   readonly unwantedSince: Map<string, number>
+  /** Unhealthy nodes are waited for, however long it takes (--disable-force-detach-on-timeout). */
+  readonly neverForce: boolean
 }
 
 /** A volume that an unhealthy node does not let go is taken from it after this long. */
-export const maxWaitForUnmountMs = 360_000
+const maxWaitForUnmountMs = 360_000
 
 export function attachmentName(volume: PersistentVolume, node: string): string {
   const { volumeHandle = '', driver = '' } = volume.spec?.csi ?? {}
@@ -56,7 +58,7 @@ export function planNode(snapshot: NodeSnapshot, { now }: World): Plan {
     const since = unwantedSince.get(key) ?? now
     unwantedSince.set(key, since)
     const waitMs = since + maxWaitForUnmountMs - now
-    if (mayDetach(snapshot.node, volume) || (waitMs <= 0 && !isReady(snapshot.node))) detach.push(key)
+    if (mayDetach(snapshot.node, volume) || (waitMs <= 0 && !isReady(snapshot.node) && !snapshot.neverForce)) detach.push(key)
     else if (waitMs > 0) requeueAfterMs = Math.min(requeueAfterMs ?? Infinity, waitMs)
   }
   // What is reported as attached no longer holds before the detaching begins: a kubelet may not count on it.

@@ -136,7 +136,7 @@ test('random worlds settle; no volume has two claims and no claim a volume that 
           ...(one.named === undefined ? {} : { volumeName: `v${one.named}` }),
         }))
       }
-      world.converge(pvBinderController, 0, 40)
+      world.converge(pvBinderController(), 0, 40)
       const bound = world.list(persistentVolumeClaims).filter(({ status }) => status?.phase === 'Bound')
       const used = bound.map(({ spec }) => spec!.volumeName!)
       expect(new Set(used).size).toBe(used.length)

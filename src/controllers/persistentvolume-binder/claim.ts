@@ -22,7 +22,7 @@ type Claim = PersistentVolumeClaim
 type ClaimStatus = NonNullable<Claim['status']>
 
 /** The next steps. Throws when the world cannot be (a claim that is bound by us to another's volume). */
-export function planClaim(snapshot: ClaimSnapshot): Step[] {
+export function planClaim(snapshot: ClaimSnapshot, mayProvision = true): Step[] {
   const { claim } = snapshot
   if (claim.metadata.annotations?.[volumeAnnotations.bindCompleted] !== undefined) return planBound(snapshot)
   if ((claim.spec?.volumeName ?? '') !== '') return planNamed(snapshot)
@@ -36,7 +36,7 @@ export function planClaim(snapshot: ClaimSnapshot): Step[] {
   if (delayed && claim.metadata.annotations?.[volumeAnnotations.selectedNode] === undefined) {
     return [waitingEvent(claim, snapshot.waitingPods()), ...setStatus(claim, 'Pending')]
   }
-  if (classOfClaim(claim) !== '') return provision(claim, storageClass)
+  if (classOfClaim(claim) !== '') return mayProvision ? provision(claim, storageClass) : []
   return [
     event(claim, 'Normal', 'FailedBinding', 'no persistent volumes available for this claim and no storage class is set'),
     ...setStatus(claim, 'Pending'),

@@ -7,6 +7,7 @@ import { watch } from '../../client/controller.ts'
 import type { Informers } from '../../client/informer.ts'
 import { defineIndex, type Index, keyOf } from '../../client/lister.ts'
 import type { ControllerDefinition } from '../../client/reconcile.ts'
+import type { ControllerManagerOptions } from '../options.ts'
 import { claimNamesOf } from '../shared/pod-claims.ts'
 import { type ClaimSnapshot, planClaim } from './claim.ts'
 import { planVolume, recyclerName, recyclerNamespace, type VolumeSnapshot } from './volume.ts'
@@ -26,7 +27,7 @@ const usersOf: Index<Pod> = defineIndex('used claims', (pod) => claimNamesOf(pod
 const resyncMs = 15_000
 
 /** Keys with a slash are claims, those without volumes. */
-export const pvBinderController: ControllerDefinition<Snapshot> = {
+export const pvBinderController = (options: Pick<ControllerManagerOptions, 'dynamicProvisioning' | 'recyclers'> = {}): ControllerDefinition<Snapshot> => ({
   name: 'persistentvolume-binder-controller',
   component: 'persistentvolume-controller',
   workers: 1,
@@ -44,10 +45,10 @@ export const pvBinderController: ControllerDefinition<Snapshot> = {
   ],
   snapshot: (key, informers) => (key.includes('/') ? claimSnapshot(key, informers) : volumeSnapshot(key, informers)),
   plan(snapshot) {
-    if ('volume' in snapshot) return { steps: planVolume(snapshot.volume) }
-    return { steps: planClaim(snapshot.claim), ...(isOpen(snapshot.claim.claim) ? { requeueAfterMs: resyncMs } : {}) }
+    if ('volume' in snapshot) return { steps: planVolume(snapshot.volume, options.recyclers) }
+    return { steps: planClaim(snapshot.claim, options.dynamicProvisioning), ...(isOpen(snapshot.claim.claim) ? { requeueAfterMs: resyncMs } : {}) }
   },
-}
+})
 
 const isOpen = ({ status }: PersistentVolumeClaim): boolean => status?.phase !== 'Bound' && status?.phase !== 'Lost'
 

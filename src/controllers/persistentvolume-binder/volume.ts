@@ -1,8 +1,10 @@
 /** What a volume needs next (upstream: pv_controller.go, syncVolume and reclaimVolume). Pure. */
 import type { PersistentVolume, PersistentVolumeClaim, Pod } from '../../api/generated/types/core-v1.ts'
 import { persistentVolumeClaims, persistentVolumes, pods } from '../../api/generated/resources.ts'
+import { quantityValue } from '../../api/meta/quantity.ts'
 import { sameMode, volumeAnnotations } from '../../api/helpers/volumes.ts'
 import { absent, create, event, remove, type Step, update } from '../../client/steps.ts'
+import type { ControllerManagerOptions, Recycler } from '../options.ts'
 import { setPhase } from './claim.ts'
 
 export interface VolumeSnapshot {
@@ -20,12 +22,14 @@ export const recyclerName = (volume: string): string => `recycler-for-${volume}`
 
 type Volume = PersistentVolume
 
-export function planVolume(snapshot: VolumeSnapshot): Step[] {
+export type Recyclers = NonNullable<ControllerManagerOptions['recyclers']>
+
+export function planVolume(snapshot: VolumeSnapshot, recyclers: Recyclers = {}): Step[] {
   const { volume, claim } = snapshot
   const reference = volume.spec?.claimRef
   const phase = volume.status?.phase
   if (reference === undefined || (reference.uid ?? '') === '') return phase === 'Available' ? [] : [setPhase(volume, 'Available')]
-  if (claim === undefined || claim.metadata.uid !== reference.uid) return released(snapshot)
+  if (claim === undefined || claim.metadata.uid !== reference.uid) return released(snapshot, recyclers)
   const wanted = claim.spec?.volumeName ?? ''
   if (wanted === volume.metadata.name) return phase === 'Bound' ? [] : [setPhase(volume, 'Bound')]
   if (wanted === '') {
@@ -38,26 +42,26 @@ export function planVolume(snapshot: VolumeSnapshot): Step[] {
   }
   // The claim has another volume: one made for it goes, any other is free again.
   const provisioned = volume.metadata.annotations?.[volumeAnnotations.provisionedBy] !== undefined
-  if (provisioned && volume.spec?.persistentVolumeReclaimPolicy === 'Delete') return released(snapshot)
+  if (provisioned && volume.spec?.persistentVolumeReclaimPolicy === 'Delete') return released(snapshot, recyclers)
   return [unbind(volume)]
 }
 
-function released(snapshot: VolumeSnapshot): Step[] {
+function released(snapshot: VolumeSnapshot, recyclers: Recyclers): Step[] {
   const { volume } = snapshot
-  if (volume.status?.phase === 'Released' || volume.status?.phase === 'Failed') return reclaim(snapshot)
+  if (volume.status?.phase === 'Released' || volume.status?.phase === 'Failed') return reclaim(snapshot, recyclers)
   const { namespace, name = '', uid = '' } = volume.spec!.claimRef!
   // Data may be lost from here on: the cache's word is not enough.
   const sure = snapshot.claim?.metadata.uid === uid ? [] : [absent(persistentVolumeClaims, { namespace, name }, uid)]
   return [...sure, setPhase(volume, 'Released')]
 }
 
-function reclaim(snapshot: VolumeSnapshot): Step[] {
+function reclaim(snapshot: VolumeSnapshot, recyclers: Recyclers): Step[] {
   const { volume } = snapshot
   if ((volume.metadata.annotations?.[volumeAnnotations.migratedTo] ?? '') !== '') return []
   switch (volume.spec?.persistentVolumeReclaimPolicy) {
     case 'Retain': return []
     case 'Delete': return discard(volume)
-    case 'Recycle': return recycle(snapshot)
+    case 'Recycle': return recycle(snapshot, recyclers)
     default: return fail(volume, 'VolumeUnknownReclaimPolicy', 'Volume has unrecognized PersistentVolumeReclaimPolicy', '')
   }
 }
@@ -81,7 +85,7 @@ function discard(volume: Volume): Step[] {
 const scrub = 'test -e /scrub && find /scrub -mindepth 1 -delete && test -z "$(ls -A /scrub)" || exit 1'
 
 /** Host directories and NFS exports are emptied by a pod. */
-function recycle(snapshot: VolumeSnapshot): Step[] {
+function recycle(snapshot: VolumeSnapshot, recyclers: Recyclers): Step[] {
   const { volume, recycler } = snapshot
   const { hostPath, nfs } = volume.spec ?? {}
   if (hostPath === undefined && nfs === undefined) return fail(volume, 'VolumeFailedRecycle', 'No recycler plugin found for the volume!')
@@ -92,7 +96,7 @@ function recycle(snapshot: VolumeSnapshot): Step[] {
   if (recycler === undefined) {
     const users = snapshot.users()
     if (users.length > 0) return [event(volume, 'Normal', 'VolumeFailedRecycle', `Volume is used by pods: ${users.join(',')}`)]
-    return [create(pods, recyclerPod(volume), { ignore: ['AlreadyExists'] })]
+    return [create(pods, recyclerPod(volume, recyclers), { ignore: ['AlreadyExists'] })]
   }
   if (phase === 'Succeeded') {
     return [event(volume, 'Normal', 'VolumeRecycled', 'Volume recycled'), unbind(volume), remove(pods, key, undefined, { ignore: ['NotFound'] })]
@@ -102,13 +106,26 @@ function recycle(snapshot: VolumeSnapshot): Step[] {
   return [...fail(volume, 'VolumeFailedRecycle', text), remove(pods, key, undefined, { ignore: ['NotFound'] })]
 }
 
-function recyclerPod(volume: Volume): Pod {
-  const { hostPath, nfs } = volume.spec ?? {}
+const defaultRecyclers = { hostPath: { minimumSeconds: 60, secondsPerGi: 30 }, nfs: { minimumSeconds: 300, secondsPerGi: 30 } }
+
+function recyclerPod(volume: Volume, recyclers: Recyclers): Pod {
+  const { hostPath, nfs, capacity } = volume.spec ?? {}
+  const kind = hostPath === undefined ? 'nfs' : 'hostPath'
+  const { minimumSeconds, secondsPerGi, template }: Recycler = recyclers[kind] ?? defaultRecyclers[kind]
+  const wholeGi = Math.floor(quantityValue(capacity?.['storage'] ?? '0') / 2 ** 30)
+  const activeDeadlineSeconds = Math.max(minimumSeconds, wholeGi * secondsPerGi)
+  const source = hostPath === undefined ? { nfs } : { hostPath: { path: hostPath.path } }
+  const metadata = { name: recyclerName(volume.metadata.name ?? ''), namespace: recyclerNamespace }
+  if (template?.spec !== undefined) {
+    const [first, ...rest] = template.spec.volumes ?? []
+    const spec = { ...template.spec, activeDeadlineSeconds, volumes: [{ name: first?.name ?? 'vol', ...source }, ...rest] }
+    return { apiVersion: 'v1', kind: 'Pod', metadata: { ...template.metadata, ...metadata }, spec }
+  }
   return {
-    apiVersion: 'v1', kind: 'Pod', metadata: { name: recyclerName(volume.metadata.name ?? ''), namespace: recyclerNamespace },
+    apiVersion: 'v1', kind: 'Pod', metadata,
     spec: {
-      activeDeadlineSeconds: 60, restartPolicy: 'Never',
-      volumes: [{ name: 'vol', ...(hostPath === undefined ? { nfs } : { hostPath: { path: hostPath.path } }) }],
+      activeDeadlineSeconds, restartPolicy: 'Never',
+      volumes: [{ name: 'vol', ...source }],
       containers: [{
         name: 'pv-recycler', image: 'registry.k8s.io/build-image/debian-base:bookworm-v1.0.6', command: ['/bin/sh'], args: ['-c', scrub],
         volumeMounts: [{ name: 'vol', mountPath: '/scrub' }],

@@ -12,14 +12,14 @@ import { keyOf } from '../../client/lister.ts'
 import { ownKey } from '../shared/owners.ts'
 
 /** Everything is counted again after this long, whatever was missed. */
-const resyncMs = 300_000
+const defaultResyncMs = 300_000
 /** What a burst of changes has to wait for, so that it is counted once. */
 const batchMs = 100
 
 const quotasIn = (namespace: string, informers: Informers): string[] => informers.of(resourceQuotas).list(namespace).map(keyOf)
 const ofNamespace = ({ metadata }: KubeObject, informers: Informers): string[] => quotasIn(metadata.namespace ?? '', informers)
 
-export function resourceQuotaController(): KeyedController {
+export function resourceQuotaController(resyncMs = defaultResyncMs): KeyedController {
   const kinds = new Kinds()
   return {
     name: 'resourcequota-controller',
@@ -34,7 +34,7 @@ export function resourceQuotaController(): KeyedController {
       watch(services, ofNamespace, { changed: (service, old) => !equalJson(service.spec, old.spec) }),
       watch(persistentVolumeClaims, ofNamespace, { changed: (claim, old) => !equalJson(claim.spec, old.spec) || !equalJson(claim.status, old.status) }),
     ],
-    sync: (key, context) => syncQuota(key, context, kinds),
+    sync: (key, context) => syncQuota(key, context, kinds, resyncMs),
   }
 }
 
@@ -76,7 +76,7 @@ export function kindsOf(names: readonly string[]): Set<string> {
   return kinds
 }
 
-async function syncQuota(key: string, context: KeyedContext, kinds: Kinds): Promise<SyncResult | void> {
+async function syncQuota(key: string, context: KeyedContext, kinds: Kinds, resyncMs: number): Promise<SyncResult | void> {
   const { informers, client, env, signal } = context
   const before = informers.of(resourceQuotas).get(key)
   if (before === undefined) return
