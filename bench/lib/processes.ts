@@ -1,6 +1,6 @@
 /** Programs under measurement: started with their output in files, ended by the process id that was recorded. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { request } from 'node:https'
 import { tmpdir } from 'node:os'
@@ -80,6 +80,17 @@ function statusOf(url: string): Promise<number | undefined> {
 /** Resident memory in MiB. */
 export function residentMiB(pid: number): number {
   const match = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))
+  return Number(match?.[1] ?? 0) / 1024
+}
+
+/** Largest resident memory in MiB since the last call for this process. */
+export function peakMiB(pid: number): number {
+  const match = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))
+  try {
+    writeFileSync(`/proc/${pid}/clear_refs`, '5')
+  } catch {
+    // Without the right to reset it the peak is that of the whole life.
+  }
   return Number(match?.[1] ?? 0) / 1024
 }
 

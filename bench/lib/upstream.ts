@@ -22,6 +22,8 @@ export interface UpstreamControlPlane {
   readonly apiserver: Running
   readonly url: string
   readonly kubeconfig: string
+  /** The administrator's certificate. */
+  readonly admin: { readonly cert: string; readonly key: string }
   /** Milliseconds from nothing, etcd included, to /readyz. */
   readonly readyMs: number
   /** Starts kube-controller-manager and kube-scheduler too. */
@@ -52,7 +54,7 @@ export async function startUpstream(dir: string): Promise<UpstreamControlPlane> 
   writeFileSync(kubeconfig, text.replace(/certificate-authority-data: .*/, 'insecure-skip-tls-verify: true'), { mode: 0o600 })
   const others: Running[] = []
   return {
-    etcd, apiserver, url, kubeconfig, readyMs,
+    etcd, apiserver, url, kubeconfig, readyMs, admin: pki.admin,
     async startControllers() {
       const [controllerPort, schedulerPort] = [await freePort(), await freePort()]
       others.push(

@@ -1,10 +1,10 @@
 /** An etcd of one's own for a test: on a free loopback port, in a temporary folder. */
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
+import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { systemClock } from '../../../base/real/env.ts'
 import { openEtcdStore } from './etcd.ts'
@@ -14,7 +14,14 @@ export interface TestEtcd {
   stop(): Promise<void>
 }
 
-const binary = process.env.ETCD ?? 'etcd'
+const binary = process.env.ETCD ?? builtEtcd() ?? 'etcd'
+
+/** The one that hack/upstream built, in the folder where it puts its programs. */
+function builtEtcd(): string | undefined {
+  const cache = process.env.COXSWAIN_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'coxswain')
+  const path = join(cache, 'upstream', 'etcd')
+  return existsSync(path) ? path : undefined
+}
 
 /** Why there can be no etcd here, or undefined. */
 export function etcdMissing(): string | undefined {
