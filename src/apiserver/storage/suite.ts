@@ -169,7 +169,7 @@ function watches(open: Open): void {
     // etcd passes over the request until the watch has caught up, which takes it a tenth of a second.
     for (let asked = 0; asked < 500; asked++) {
       await s.requestProgress()
-      const batch = await Promise.race([first, new Promise<undefined>((resolve) => setTimeout(resolve, 10))])
+      const batch = await Promise.race([first, new Promise<undefined>((resolve) => { setTimeout(() => resolve(undefined), 10) })])
       if (batch !== undefined) break
     }
     expect((await first).value).toMatchObject({ events: [] })
