@@ -8,10 +8,10 @@ import type { Authorizer } from './auth/contract.ts'
 import type { InFlightLimits } from './chain/in-flight.ts'
 import type { SpecialHandler } from './handlers/index.ts'
 import type { UserInfo } from './handler.ts'
-import type { ResourceRegistry } from './registry/resource-registry.ts'
+import type { RegistrySnapshot, ResourceRegistry } from './registry/resource-registry.ts'
 import type { ResourceDefinition } from './resources/define.ts'
 import type { EtcdOptions } from './storage/etcd/etcd.ts'
-import type { KVStore } from './storage/store.ts'
+import type { KVStore, StoreSnapshot } from './storage/store.ts'
 import type { TlsSettings } from './streams/target.ts'
 
 export type AuthorizationMode = 'Node' | 'RBAC' | 'AlwaysAllow' | 'AlwaysDeny'
@@ -35,7 +35,15 @@ export interface AdmissionContext {
   readonly authorizer: Authorizer
 }
 
+/** What a server holds at a moment. */
+export interface ServerSnapshot {
+  readonly store: StoreSnapshot
+  readonly registry: RegistrySnapshot
+}
+
 export interface ApiServerOptions {
+  /** The state of another server to go on from, in the place of a store. */
+  readonly inherit?: ServerSnapshot
   /** A store that is open already; else `etcd`, else `dataDir` (lmdb), else memory. */
   readonly store?: KVStore
   readonly dataDir?: string

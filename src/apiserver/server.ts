@@ -37,14 +37,14 @@ import { type SpecialHandler, createResourceHandler } from './handlers/index.ts'
 import { postJson } from './http/call.ts'
 import { createListener } from './http/listener.ts'
 import { type HttpServer, startHttpServer } from './http/server.ts'
-import { type ApiServerOptions, serviceRanges } from './options.ts'
+import { type ApiServerOptions, type ServerSnapshot, serviceRanges } from './options.ts'
 import { ResourceRegistry, compactionIntervalMs } from './registry/resource-registry.ts'
 import type { ResourceDefinition } from './resources/define.ts'
 import { builtinResources } from './resources/index.ts'
 import type { KVStore } from './storage/store.ts'
 import { type ServiceResolver, serviceResolver } from './webhooks/location.ts'
 
-export type { ApiServerOptions } from './options.ts'
+export type { ApiServerOptions, ServerSnapshot } from './options.ts'
 
 /** How the server itself is known when it uses its own API. */
 export const loopbackUser = { name: 'system:apiserver', groups: ['system:masters', 'system:authenticated'] }
@@ -61,6 +61,8 @@ export interface ApiServer extends Component {
   readonly port: number
   /** PEM of the authority behind the server's certificate. */
   readonly caCertificate: string
+  /** In a time that does not grow with what is stored. Throws where the state lives in another process. */
+  snapshot(): ServerSnapshot
 }
 
 /** Opens the store at once; `start` serves. Rejects for a store that cannot be opened and for a port that is taken. */
@@ -68,7 +70,7 @@ export async function createApiServer(env: Env, options: ApiServerOptions): Prom
   const log = env.log.child('apiserver')
   const store = await openStore(env, options)
   const services: Record<string, unknown> = { ...options.services }
-  const registry = new ResourceRegistry({ env, store, feature: options.feature ?? featureDefault, services })
+  const registry = new ResourceRegistry({ env, store, feature: options.feature ?? featureDefault, services, inherit: options.inherit?.registry })
   const server = { env: { ...env, log }, options, store, registry, services }
   return assemble(server)
 }
@@ -123,7 +125,7 @@ function assemble({ env, options, store, registry, services }: Parts): ApiServer
   })
   const followFlows: PostStartHook[] = flowControl === undefined ? []
     : [{ name: 'priority-and-fairness-config-consumer', run: () => flowControl.start(client, informers) }]
-  const state: HookState = { hooks: [...postStartHooks(options, address, onceDone(() => allocators.start())), ...extensionHooks(customResources, aggregation), ...followFlows], done: new Set(), synced: false, stopping: stopping.signal }
+  const state: HookState = { hooks: [...hooksOf(options, address, onceDone(() => allocators.start())), ...extensionHooks(customResources, aggregation), ...followFlows], done: new Set(), synced: false, stopping: stopping.signal }
   const endpoints = createEndpoints({
     metrics: env.metrics, checks: () => healthChecks(store, state), openapi, ...(access.openid === undefined ? {} : { openid: access.openid }),
   })
@@ -140,6 +142,10 @@ function assemble({ env, options, store, registry, services }: Parts): ApiServer
   return {
     name: 'kube-apiserver', handler: (request) => inner(request), client, registry, store, ready,
     caCertificate: options.caCertificate ?? '',
+    snapshot() {
+      if (store.local === undefined) throw new Error('a cluster whose state is in an etcd cannot be forked')
+      return { store: store.local.snapshot(), registry: registry.snapshot() }
+    },
     get url() {
       return http === undefined ? '' : `https://${urlHost(options)}:${http.port}`
     },
@@ -147,7 +153,7 @@ function assemble({ env, options, store, registry, services }: Parts): ApiServer
       return http?.port ?? 0
     },
     async start() {
-      registry.addAll(servedDefinitions(options))
+      if (options.inherit === undefined) registry.addAll(servedDefinitions(options))
       if (options.tls !== undefined) {
         const listener = createListener(env, outer, {
           now: () => new Date(env.clock.now()),
@@ -194,6 +200,12 @@ function streamHandlers(env: Env, options: ApiServerOptions, client: Client, acc
     objects: objectsOf(client), client, random: env.random, authorizeCreate: (request) => access.authorizeCreate(request),
     kubelet: { tls: options.kubelet?.tls ?? {}, addressTypes: options.kubelet?.addressTypes ?? defaultAddressTypes },
   })
+}
+
+/** State that is inherited holds already what some hooks make. */
+function hooksOf(options: ApiServerOptions, address: () => string, startAllocators: () => Promise<void>): PostStartHook[] {
+  const hooks = postStartHooks(options, address, startAllocators)
+  return options.inherit === undefined ? hooks : hooks.filter(({ once }) => once !== true)
 }
 
 /** Kinds and servers that join at run time. The server's own group versions are registered behind the custom ones. */
@@ -279,6 +291,7 @@ function servedDefinitions(options: ApiServerOptions): ResourceDefinition[] {
 }
 
 async function openStore(env: Env, options: ApiServerOptions): Promise<KVStore> {
+  if (options.inherit !== undefined) return options.inherit.store.open({ clock: env.clock })
   if (options.store !== undefined) return options.store
   if (options.etcd !== undefined) {
     const { openEtcdStore } = await import('./storage/etcd/etcd.ts')

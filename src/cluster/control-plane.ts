@@ -25,11 +25,20 @@ export interface ControlPlane {
   readonly components: readonly Component[]
   /** Adds a component that is stopped with the rest, before what it needs. */
   add(component: Component): Promise<void>
+  /** Starts what was made; resolves when it is ready. What was started is stopped again when one part cannot be. */
+  start(): Promise<void>
   stop(): Promise<void>
 }
 
 /** Resolves when every component is ready. What was started is stopped again when one cannot be. */
 export async function startControlPlane(env: Env, options: ControlPlaneOptions): Promise<ControlPlane> {
+  const plane = await createControlPlane(env, options)
+  await plane.start()
+  return plane
+}
+
+/** The parts, none of them at work; the server's handler answers those that need no roles to be allowed. */
+export async function createControlPlane(env: Env, options: ControlPlaneOptions): Promise<ControlPlane> {
   const progress = options.progress ?? (() => undefined)
   const server = await createApiServer(env, options.apiserver)
   const client = (user: string, groups: readonly string[] = []): Client =>
@@ -43,6 +52,14 @@ export async function startControlPlane(env: Env, options: ControlPlaneOptions):
       await component.start()
       await component.ready
     },
+    async start() {
+      try {
+        await startParts(plane)
+      } catch (error) {
+        await plane.stop().catch((stopError: unknown) => env.log.warn('stopping after a failed start', { error: stopError }))
+        throw error
+      }
+    },
     async stop() {
       for (const component of components.splice(0).reverse()) await component.stop()
       await informers.stop()
@@ -50,7 +67,7 @@ export async function startControlPlane(env: Env, options: ControlPlaneOptions):
       await env.tasks.stop()
     },
   }
-  try {
+  async function startParts({ add }: ControlPlane): Promise<void> {
     progress('starting the API server')
     await server.start()
     await server.ready
@@ -58,17 +75,14 @@ export async function startControlPlane(env: Env, options: ControlPlaneOptions):
       progress('starting the controllers')
       const clientFor = (account: string): Client =>
         client(`system:serviceaccount:kube-system:${account}`, ['system:serviceaccounts', 'system:serviceaccounts:kube-system'])
-      await plane.add(createControllerManager(env, client('system:kube-controller-manager', ['system:masters']), { clientFor, ...options.controllers }))
+      await add(createControllerManager(env, client('system:kube-controller-manager', ['system:masters']), { clientFor, ...options.controllers }))
     }
     if (options.scheduler !== false) {
       progress('starting the scheduler')
-      await plane.add(createScheduler(env, client('system:kube-scheduler'), { informers }))
+      await add(createScheduler(env, client('system:kube-scheduler'), { informers }))
     }
-    return plane
-  } catch (error) {
-    await plane.stop().catch((stopError: unknown) => env.log.warn('stopping after a failed start', { error: stopError }))
-    throw error
   }
+  return plane
 }
 
 /** "system:kube-scheduler" writes as "kube-scheduler". */

@@ -1,5 +1,6 @@
 /** What a test or a tool imports: `import { startCluster } from 'coxswain'`. */
-export { type Cluster, startCluster } from './start-cluster.ts'
+export { startCluster } from './start-cluster.ts'
+export type { Cluster, ForkOptions, Snapshot, StoreWrite } from './cluster.ts'
 export type { ClusterOptions } from './options.ts'
 export type { Client } from '../client/client.ts'
 export type { VirtualClock } from '../base/virtual/clock.ts'

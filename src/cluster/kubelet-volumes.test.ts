@@ -11,7 +11,8 @@ import { type FakeCri, createFakeCri } from '../kubelet/cri/fake.ts'
 import { createKubelet } from '../kubelet/kubelet.ts'
 import { type TestDriver, startTestDriver } from '../kubelet/testing/csi-driver.ts'
 import { type TestHost, createTestHost } from '../kubelet/testing/host.ts'
-import { type Cluster, startCluster } from './start-cluster.ts'
+import type { Cluster } from './cluster.ts'
+import { startCluster } from './start-cluster.ts'
 
 async function eventually<T>(ask: () => T | Promise<T>, satisfied: (answer: T) => boolean, limitMs = 15_000): Promise<T> {
   const end = Date.now() + limitMs

@@ -9,7 +9,8 @@ import { createLogger, createSystemEnv } from '../base/real/env.ts'
 import { type FakeCri, type Behaviour, createFakeCri } from '../kubelet/cri/fake.ts'
 import { createKubelet } from '../kubelet/kubelet.ts'
 import { createTestHost } from '../kubelet/testing/host.ts'
-import { type Cluster, startCluster } from './start-cluster.ts'
+import type { Cluster } from './cluster.ts'
+import { startCluster } from './start-cluster.ts'
 
 async function eventually<T>(ask: () => Promise<T>, satisfied: (answer: T) => boolean, limitMs = 15_000): Promise<T> {
   const end = Date.now() + limitMs

@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createLogger, createSystemEnv } from '../base/real/env.ts'
 import { deployments, namespaces, nodes, pods, services } from '../api/generated/resources.ts'
 import type { Deployment } from '../api/generated/types/apps-v1.ts'
-import { type Cluster, startCluster } from './start-cluster.ts'
+import type { Cluster } from './cluster.ts'
+import { startCluster } from './start-cluster.ts'
 
 /** Asks again until the answer satisfies. */
 async function eventually<T>(ask: () => Promise<T>, satisfied: (answer: T) => boolean, limitMs = 15_000): Promise<T> {

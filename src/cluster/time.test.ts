@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto'
 import { afterEach, describe, expect, test } from 'vitest'
 import { certificateSigningRequests, cronJobs, deployments, jobs, leases, nodes, pods, secrets, serviceAccounts } from '../api/generated/resources.ts'
 import type { ClusterOptions } from './options.ts'
-import { type Cluster, startCluster } from './start-cluster.ts'
+import type { Cluster } from './cluster.ts'
+import { startCluster } from './start-cluster.ts'
 
 const running: Cluster[] = []
 afterEach(async () => {
@@ -113,7 +114,7 @@ va2aTAMeJpyQlda2m8Hw
 -----END CERTIFICATE REQUEST-----
 `
 
-test.each([1, 2, 3])('seed %i makes one history, byte for byte', async (seed) => {
+test.each([1, 2])('seed %i makes one history, byte for byte', async (seed) => {
   const first = await story(seed)
   const second = await story(seed)
   expect(first.lines.find((line, i) => line !== second.lines[i])).toBeUndefined()

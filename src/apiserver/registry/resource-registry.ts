@@ -16,7 +16,7 @@ import type { StorageCodec } from './codec.ts'
 import { jsonCodec, protobufCodec } from './codec.ts'
 import { ResourceStorage } from './resource-storage.ts'
 import { ResourceStore } from './resource-store.ts'
-import type { HistoryLimits } from './watch-cache.ts'
+import type { HistoryLimits, WatchCache } from './watch-cache.ts'
 
 /** A resource in one of the versions that it is served in. */
 export interface Served {
@@ -52,6 +52,15 @@ export interface ResourceRegistryOptions {
   readonly feature?: (name: string) => boolean
   /** Handed to hooks: allocators and the like. */
   readonly services?: Readonly<Record<string, unknown>>
+  /** The kinds and caches of a registry over the same state. */
+  readonly inherit?: RegistrySnapshot
+}
+
+/** What a registry serves at a moment. */
+export interface RegistrySnapshot {
+  readonly definitions: readonly ResourceDefinition[]
+  readonly listFloor: number
+  cache(definition: ResourceDefinition): WatchCache | undefined
 }
 
 /** How often the store forgets old revisions; exact lists and continue tokens live one to two times as long. */
@@ -69,6 +78,17 @@ export class ResourceRegistry {
 
   constructor(o: ResourceRegistryOptions) {
     this.#o = o
+    if (o.inherit === undefined) return
+    this.#listFloor = o.inherit.listFloor
+    this.#nextFloor = o.inherit.listFloor
+    this.addAll(o.inherit.definitions)
+  }
+
+  /** In a time that does not grow with what is stored. */
+  snapshot(): RegistrySnapshot {
+    const now = () => this.#o.env.clock.now()
+    const caches = new Map([...this.#stores.values()].map((store) => [store.definition, store.storage.cache.fork(now)]))
+    return { definitions: this.definitions(), listFloor: this.#listFloor, cache: (definition) => caches.get(definition) }
   }
 
   /** Serves a kind. Adding it again replaces it: its watches end, its objects are read anew. */
@@ -173,7 +193,7 @@ export class ResourceRegistry {
     if (definition.virtual === true) return undefined
     const { env, store: kv, codec = defaultCodec(kv), history, feature = () => false, services = {} } = this.#o
     const storage = new ResourceStorage({
-      store: kv, codec, clock: env.clock, log: env.log, definition, history,
+      store: kv, codec, clock: env.clock, log: env.log, definition, history, inherit: this.#o.inherit?.cache(definition),
       prefix: `/registry/${this.#prefixFor(definition)}/`,
     })
     const store = new ResourceStore({ definition, storage, clock: env.clock, random: env.random, feature, services })

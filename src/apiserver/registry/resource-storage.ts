@@ -28,6 +28,8 @@ export interface ResourceStorageOptions {
   /** "/registry/pods/". */
   readonly prefix: string
   readonly history?: HistoryLimits
+  /** What a cache of the same state holds already: nothing is read from the store. */
+  readonly inherit?: WatchCache
 }
 
 export type Stored = { readonly ok: true; readonly cached: Cached } | { readonly ok: false }
@@ -48,13 +50,14 @@ export class ResourceStorage {
   constructor(o: ResourceStorageOptions) {
     this.#o = o
     const { local } = o.store
-    this.cache = new WatchCache({ revision: local?.revision() ?? 0, now: () => o.clock.now(), limits: o.history })
+    const now = () => o.clock.now()
+    this.cache = o.inherit?.fork(now) ?? new WatchCache({ revision: local?.revision() ?? 0, now, limits: o.history })
     if (local === undefined) {
       const controller = new AbortController()
       this.#stop = () => controller.abort()
       this.ready = this.#follow(controller.signal)
     } else {
-      for (const item of local.entries(o.prefix)) this.#load(item)
+      if (o.inherit === undefined) for (const item of local.entries(o.prefix)) this.#load(item)
       this.#stop = local.subscribe(o.prefix, (event, revision) => this.#onEvent(event, revision))
       this.ready = Promise.resolve()
     }

@@ -4,6 +4,7 @@
  */
 import type { BTree } from '../../base/btree.ts'
 import { newBTree } from '../../base/btree.ts'
+import { ChangeLog } from '../../base/change-log.ts'
 import type { KubeObject } from '../../api/meta/object.ts'
 import { tooOldResourceVersion } from '../../api/meta/errors.ts'
 import type { WatchResponseEvent } from '../handler.ts'
@@ -61,7 +62,7 @@ export interface CachePage {
 
 export class WatchCache {
   #tree: BTree<string, Cached> = newBTree<Cached>()
-  #changes: Change[] = []
+  #changes = new ChangeLog<Change>()
   #changeBytes = 0
   /** Of what is there now. */
   #bytes = 0
@@ -81,13 +82,23 @@ export class WatchCache {
     this.#limits = o.limits ?? defaultHistory
   }
 
+  /** The objects and changes seen so far, without watchers, in constant time; both sides go their own way from here. */
+  fork(now: () => number): WatchCache {
+    const fork = new WatchCache({ revision: this.#seen, now, limits: this.#limits })
+    fork.#tree = this.#tree.clone()
+    fork.#changes = this.#changes.fork()
+    fork.#changeBytes = this.#changeBytes
+    fork.#oldest = this.#oldest
+    return fork
+  }
+
   /** The revision up to which this cache has seen everything. */
   get revision(): number {
     return this.#seen
   }
   /** The revision of the last change that was applied here. */
   get applied(): number {
-    return this.#changes.at(-1)?.revision ?? this.#oldest
+    return this.#changes.last?.revision ?? this.#oldest
   }
   get oldest(): number {
     return this.#oldest
@@ -211,7 +222,7 @@ export class WatchCache {
     if (known !== undefined) return known
     const tree = this.#tree.clone()
     for (let i = this.#changes.length - 1; i >= 0; i--) {
-      const change = this.#changes[i]!
+      const change = this.#changes.at(i)
       if (change.revision <= revision) break
       if (change.previous === undefined) tree.delete(change.key)
       else tree.set(change.key, change.previous)
@@ -237,7 +248,7 @@ export class WatchCache {
     const watcher = new Watcher(() => this.#readers.delete(reader), o.maxQueued)
     const reader: Reader = { selection: o.selection, view: o.view, watcher, withPrevious: o.withPrevious === true, from: o.from }
     if (o.prelude !== undefined && o.prelude.length > 0) watcher.pushAll(o.prelude)
-    for (let i = this.#firstBehind(o.from); i < this.#changes.length; i++) this.#deliver(reader, this.#changes[i]!)
+    for (let i = this.#changes.after(o.from); i < this.#changes.length; i++) this.#deliver(reader, this.#changes.at(i))
     this.#readers.add(reader)
     return watcher
   }
@@ -263,17 +274,6 @@ export class WatchCache {
     }
   }
 
-  #firstBehind(revision: number): number {
-    let low = 0
-    let high = this.#changes.length
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if (this.#changes[middle]!.revision > revision) high = middle
-      else low = middle + 1
-    }
-    return low
-  }
-
   #prune(now: number): void {
     const { minAgeMs, minEvents, maxEvents, maxBytes } = this.#limits
     const count = this.#changes.length
@@ -283,15 +283,15 @@ export class WatchCache {
     let drop = 0
     let bytes = this.#changeBytes
     while (count - drop > minEvents) {
-      const change = this.#changes[drop]!
+      const change = this.#changes.at(drop)
       const tooMuch = count - drop > maxEvents * 0.9 || bytes > maxBytes * 0.9
       if (!(over && tooMuch) && now - change.time < minAgeMs) break
       bytes -= change.current?.bytes ?? 0
       drop++
     }
     if (drop === 0) return
-    this.#oldest = this.#changes[drop - 1]!.revision
-    this.#changes = this.#changes.slice(drop)
+    this.#oldest = this.#changes.at(drop - 1).revision
+    this.#changes.drop(drop)
     this.#changeBytes = bytes
     this.forgetPast(this.#oldest)
   }

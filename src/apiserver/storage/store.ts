@@ -3,6 +3,8 @@
  * ("/registry/pods/default/web"), values are opaque bytes, revisions are safe integers that grow by one per write.
  * Conflict and absence are values, never exceptions. memory, lmdb and etcd pass one suite (suite.ts).
  */
+import type { Clock } from '../../base/env.ts'
+
 export interface KeyValue {
   readonly key: string
   readonly value: Uint8Array
@@ -63,6 +65,17 @@ export interface LocalStore {
   subscribe(prefix: string, onEvent: (event: StoreEvent, revision: number) => void): () => void
   /** Resolves when the write is durable and visible. The very bytes that `value` made are what readers get. */
   write(write: LocalWrite): Promise<WriteResult>
+  /** What is visible now, with its history, in constant time. */
+  snapshot(): StoreSnapshot
+}
+
+/** A store's state at a moment. It stays as it is, whatever becomes of the store. */
+export interface StoreSnapshot {
+  readonly revision: number
+  /** Everything in it, ordered by key. The same value in two snapshots is the same object where they share it. */
+  entries(prefix: string): KeyValue[]
+  /** A store in memory that goes on from here. */
+  open(o: { clock: Clock }): KVStore
 }
 
 export interface KVStore {

@@ -33,6 +33,7 @@ export class VirtualClock implements Clock {
   #turn: Promise<void> = Promise.resolve()
   #running: AbortController | undefined
   #fired = 0
+  #beforeMove: (() => Promise<void>) | undefined
 
   constructor(options: VirtualClockOptions) {
     this.#now = options.start
@@ -143,10 +144,15 @@ export class VirtualClock implements Clock {
       for (await this.settled(); !ended; await this.settled()) {
         const at = this.next
         if (at === undefined || at > last) throw new Error(`waited in vain for ${limit}${at === undefined ? ': nothing more can happen' : ''}`)
-        await this.#runDue(at)
+        this.#runDue(at)
       }
     })
     return promise
+  }
+
+  /** Called, once, before time moves for the first time from now on; time moves for it as it needs. */
+  beforeMove(prepare: (() => Promise<void>) | undefined): void {
+    this.#beforeMove = prepare
   }
 
   /** Moves time with the real one, `speed` times as fast, until `pause`. */
@@ -180,13 +186,13 @@ export class VirtualClock implements Clock {
     for (await this.settled(); signal?.aborted !== true; await this.settled()) {
       const at = this.next
       if (at === undefined || at > end) break
-      await this.#runDue(at)
+      this.#runDue(at)
     }
     if (signal?.aborted !== true && end > this.#now) this.#now = end
   }
 
   /** Runs the timers of one moment, in order. */
-  async #runDue(at: number): Promise<void> {
+  #runDue(at: number): void {
     if (at > this.#now) this.#now = at
     const last = this.#order
     for (;;) {
@@ -202,7 +208,10 @@ export class VirtualClock implements Clock {
     }
   }
 
-  #exclusively<T>(move: () => Promise<T>): Promise<T> {
+  async #exclusively<T>(move: () => Promise<T>): Promise<T> {
+    const prepare = this.#beforeMove
+    this.#beforeMove = undefined
+    await prepare?.()
     const moved = this.#turn.then(move)
     this.#turn = moved.then(() => undefined, () => undefined)
     return moved

@@ -1,8 +1,21 @@
 import type { Random } from '../env.ts'
 
+export interface SeededRandom extends Random {
+  /** Goes on as this one would, and leaves it alone. */
+  fork(): SeededRandom
+}
+
 /** Chance that repeats itself for a seed (xoshiro128**). Good enough for names and jitter, worthless for secrets. */
-export function seededRandom(seed: number | string): Random {
-  let [a, b, c, d] = spread(String(seed))
+export function seededRandom(seed: number | string): SeededRandom {
+  const random = from(spread(String(seed)))
+  for (let i = 0; i < 8; i++) random.next()
+  return random
+}
+
+type State = readonly [number, number, number, number]
+
+function from(state: State): SeededRandom {
+  let [a, b, c, d] = state
   const next32 = (): number => {
     const result = Math.imul(rotl(Math.imul(b, 5), 7), 9)
     const t = b << 9
@@ -14,7 +27,6 @@ export function seededRandom(seed: number | string): Random {
     d = rotl(d, 11)
     return result >>> 0
   }
-  for (let i = 0; i < 8; i++) next32()
   const bytes = (length: number): Uint8Array => {
     const out = new Uint8Array(length)
     for (let i = 0; i < length; i += 4) {
@@ -24,6 +36,7 @@ export function seededRandom(seed: number | string): Random {
     return out
   }
   return {
+    fork: () => from([a, b, c, d]),
     next: () => next32() / 0x1_0000_0000,
     int: (below) => Math.floor((next32() / 0x1_0000_0000) * below),
     bytes,
@@ -39,7 +52,7 @@ export function seededRandom(seed: number | string): Random {
 }
 
 /** Four words from a text (FNV-1a, then splitmix32). */
-function spread(text: string): [number, number, number, number] {
+function spread(text: string): State {
   let hash = 0x811c9dc5
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
   const word = (): number => {

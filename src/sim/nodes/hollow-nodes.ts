@@ -16,6 +16,17 @@ export interface HollowNodesOptions {
   readonly stages?: readonly Stage[]
   /** How long leases last; they are renewed four times as often, as a kubelet does. Default 40. */
   readonly leaseDurationSeconds?: number
+  /** The nodes are there and heard of, as another instance left them. */
+  readonly resume?: HollowState
+}
+
+/** What an instance knows beyond what is stored. */
+export interface HollowState {
+  readonly nextAddress: number
+}
+
+export interface HollowNodes extends Component {
+  state(): HollowState
 }
 
 const leaseNamespace = 'kube-node-lease'
@@ -26,11 +37,11 @@ export function hollowNodeSpecs(count: number, prefix = 'node-'): HollowNodeSpec
   return Array.from({ length: count }, (_, i) => ({ name: `${prefix}${i}`, address: `198.18.${(i >> 8) & 255}.${i & 255}` }))
 }
 
-export function createHollowNodes(env: Env, client: Client, options: HollowNodesOptions): Component {
-  return new HollowNodes(env, client, options)
+export function createHollowNodes(env: Env, client: Client, options: HollowNodesOptions): HollowNodes {
+  return new Players(env, client, options)
 }
 
-class HollowNodes implements Component {
+class Players implements HollowNodes {
   readonly name = 'hollow-nodes'
   readonly ready: Promise<void>
   #resolveReady!: () => void
@@ -43,7 +54,7 @@ class HollowNodes implements Component {
   readonly #addresses = new Map<string, string>()
   readonly #leases = new Map<string, Lease>()
   readonly #leaseSeconds: number
-  #nextAddress = 1
+  #nextAddress: number
   readonly #stops: (() => Promise<void> | void)[] = []
 
   constructor(env: Env, client: Client, options: HollowNodesOptions) {
@@ -52,6 +63,7 @@ class HollowNodes implements Component {
     this.#options = options
     this.#stages = options.stages ?? defaultStages
     this.#leaseSeconds = options.leaseDurationSeconds ?? 40
+    this.#nextAddress = options.resume?.nextAddress ?? 1
     this.#specs = new Map(options.nodes.map((spec) => [spec.name, spec]))
     this.ready = new Promise((resolve) => (this.#resolveReady = resolve))
   }
@@ -59,7 +71,7 @@ class HollowNodes implements Component {
   async start(): Promise<void> {
     const all = [...this.#specs.values()]
     // A few at a time: thousands of nodes may join.
-    for (let i = 0; i < all.length; i += 50) await Promise.all(all.slice(i, i + 50).map((spec) => this.#register(spec)))
+    for (let i = 0; i < all.length && this.#options.resume === undefined; i += 50) await Promise.all(all.slice(i, i + 50).map((spec) => this.#register(spec)))
     const heartbeat = this.#env.tasks.go('hollow node leases', (signal) => this.#renewLeases(signal))
     this.#stops.push(() => heartbeat.stop(), this.#options.informers.of(pods).addHandler({
       add: (pod) => this.#consider(pod),
@@ -67,6 +79,10 @@ class HollowNodes implements Component {
       delete: (pod) => this.#forget(pod.metadata.uid!),
     }))
     this.#resolveReady()
+  }
+
+  state(): HollowState {
+    return { nextAddress: this.#nextAddress }
   }
 
   async stop(): Promise<void> {
@@ -90,6 +106,7 @@ class HollowNodes implements Component {
   async #renewLeases(signal: AbortSignal): Promise<void> {
     const names = [...this.#specs.keys()]
     const renewPeriodMs = this.#leaseSeconds * 250
+    if (this.#options.resume !== undefined) await this.#env.clock.sleep(renewPeriodMs, signal)
     for (;;) {
       const started = this.#env.clock.now()
       for (let i = 0; i < names.length && !signal.aborted; i++) {
@@ -168,8 +185,8 @@ class HollowNodes implements Component {
 
   /** Addresses count up through 10.0.0.0/8; nobody routes to them. */
   #addressOf(pod: Pod): string {
-    const known = this.#addresses.get(pod.metadata.uid!)
-    if (known !== undefined) return known
+    const known = pod.status?.podIP ?? this.#addresses.get(pod.metadata.uid!)
+    if (known !== undefined && known !== '') return known
     const n = this.#nextAddress++
     const address = `10.${(n >> 16) & 255}.${(n >> 8) & 255}.${n & 255}`
     this.#addresses.set(pod.metadata.uid!, address)

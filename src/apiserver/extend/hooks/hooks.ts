@@ -20,6 +20,8 @@ export interface PostStartHook {
   readonly first?: boolean
   /** Nobody waits for it: it runs behind the others and does not count in /readyz. */
   readonly late?: boolean
+  /** It makes objects and nothing else: where they are inherited it has no work. */
+  readonly once?: boolean
 }
 
 const retryMs = 500

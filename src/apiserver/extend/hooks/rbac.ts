@@ -13,6 +13,7 @@ type AnyBinding = ClusterRoleBinding | RoleBinding
 
 export const rbacHook: PostStartHook = {
   name: 'rbac/bootstrap-roles',
+  once: true,
   async run({ client }) {
     // 80 KB of facts that only this hook reads.
     const { rbacBootstrap: policy } = await import('../../../api/generated/rbac-bootstrap.ts')

@@ -1,6 +1,6 @@
 /** The KVStore over an MvccCore; how a change becomes durable is the one thing that differs between its users. */
 import type { Clock } from '../../../base/env.ts'
-import type { KVStore, LocalStore, LocalWrite, RevisionBatch, StoreEvent, WriteResult } from '../store.ts'
+import type { KVStore, LocalStore, LocalWrite, RevisionBatch, StoreEvent, StoreSnapshot, WriteResult } from '../store.ts'
 import { CompactedError } from '../store.ts'
 import { Leases } from './leases.ts'
 import { batchOf } from './mvcc.ts'
@@ -38,6 +38,7 @@ export function storeOver(core: MvccCore, clock: Clock, durability: Durability):
     entries: (prefix) => core.range(prefix).items,
     subscribe: (prefix, onEvent) => core.subscribe(prefix, onEvent),
     write,
+    snapshot: () => snapshotOf(core.fork()),
   }
   return {
     local,
@@ -59,6 +60,27 @@ export function storeOver(core: MvccCore, clock: Clock, durability: Durability):
       leases.stop()
       await durability.close()
     },
+  }
+}
+
+/** The store over a core whose changes are visible at once and last as long as the process. */
+export function memoryStoreOver(core: MvccCore, clock: Clock): KVStore {
+  return storeOver(core, clock, {
+    async commit(change) {
+      core.publish([change])
+    },
+    settled: () => Promise.resolve(),
+    size: () => core.bytes,
+    close: () => Promise.resolve(),
+  })
+}
+
+/** Of a core that nobody writes to any more. */
+function snapshotOf(core: MvccCore): StoreSnapshot {
+  return {
+    revision: core.revision,
+    entries: (prefix) => core.range(prefix).items,
+    open: ({ clock }) => memoryStoreOver(core.fork(), clock),
   }
 }
 

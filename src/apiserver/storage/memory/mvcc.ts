@@ -3,8 +3,8 @@
  * durable on top of it, and the log of changes since the last compaction. Everything is synchronous; who owns the core
  * decides when a change becomes visible (memory: at once; lmdb: after the commit).
  */
-import type { BTree } from '../../../base/btree.ts'
-import { newBTree } from '../../../base/btree.ts'
+import { type BTree, newBTree } from '../../../base/btree.ts'
+import { ChangeLog } from '../../../base/change-log.ts'
 import type { KeyValue, LocalWrite, RevisionBatch, StoreEvent } from '../store.ts'
 import { CompactedError, FutureRevisionError } from '../store.ts'
 
@@ -35,10 +35,10 @@ interface Subscriber {
 export const firstRevision = 1
 
 export class MvccCore {
-  readonly #visible: Tree = newBTree<StoredValue>()
+  #visible: Tree = newBTree<StoredValue>()
   /** What the head holds where it differs from what is visible. */
   readonly #ahead = new Map<string, { change: Change }>()
-  #log: Change[] = []
+  #log = new ChangeLog<Change>()
   #logStart = 0
   #head: number
   #revision: number
@@ -111,11 +111,21 @@ export class MvccCore {
     this.#head = this.#revision
   }
 
+  /** The visible state with its history, in constant time; both sides go their own way from here. */
+  fork(): MvccCore {
+    const fork = new MvccCore(this.#revision, this.#compacted)
+    fork.#visible = this.#visible.clone()
+    fork.#log = this.#log.fork()
+    fork.#logStart = this.#logStart
+    fork.#bytes = this.#bytes
+    return fork
+  }
+
   get(key: string, revision?: number): StoredValue | undefined {
     if (revision === undefined || revision === this.#revision) return this.#visible.get(key)
     this.#checkRevision(revision)
-    for (let i = this.#after(revision); i < this.#log.length; i++) {
-      const { event } = this.#log[i]!
+    for (let i = this.#log.after(revision); i < this.#log.length; i++) {
+      const { event } = this.#log.at(i)
       if (event.key === key) return event.previous
     }
     return this.#visible.get(key)
@@ -145,7 +155,7 @@ export class MvccCore {
   /** The visible changes behind a revision. Throws CompactedError when they are no longer kept. */
   changesSince(revision: number): readonly Change[] {
     if (revision < this.#compacted) throw new CompactedError(this.#compacted)
-    return this.#log.slice(this.#after(revision))
+    return this.#log.since(revision)
   }
 
   subscribe(prefix: string, onEvent: (event: StoreEvent, revision: number) => void): () => void {
@@ -165,8 +175,7 @@ export class MvccCore {
   compact(revision: number): void {
     if (revision > this.#revision) throw new FutureRevisionError(this.#revision)
     if (revision <= this.#compacted) throw new CompactedError(this.#compacted)
-    const drop = this.#after(revision)
-    this.#log = this.#log.slice(drop)
+    this.#log.drop(this.#log.after(revision))
     this.#logStart = revision
     this.#compacted = revision
   }
@@ -186,24 +195,12 @@ export class MvccCore {
     if (revision < this.#compacted || revision < this.#logStart) throw new CompactedError(this.#compacted)
   }
 
-  /** Index of the first change behind the revision (binary search). */
-  #after(revision: number): number {
-    let low = 0
-    let high = this.#log.length
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if (this.#log[middle]!.revision > revision) high = middle
-      else low = middle + 1
-    }
-    return low
-  }
-
   /** The map as it was: a clone (O(1)) on which the later changes are undone. */
   #past(prefix: string, revision: number): Tree {
     this.#checkRevision(revision)
     const tree = this.#visible.clone()
     for (let i = this.#log.length - 1; i >= 0; i--) {
-      const change = this.#log[i]!
+      const change = this.#log.at(i)
       if (change.revision <= revision) break
       if (!change.event.key.startsWith(prefix)) continue
       if (change.event.previous === undefined) tree.delete(change.event.key)

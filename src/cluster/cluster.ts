@@ -1,0 +1,198 @@
+/** A cluster in this process as its users hold it. */
+import type { Env } from '../base/env.ts'
+import { createSystemEnv } from '../base/real/env.ts'
+import { forkVirtualEnv, isVirtual } from '../base/real/virtual.ts'
+import type { VirtualClock } from '../base/virtual/clock.ts'
+import type { ApiHandler, ApiRequest } from '../api/meta/request.ts'
+import type { ServerSnapshot } from '../apiserver/server.ts'
+import type { Client } from '../client/client.ts'
+import { createInProcessClient } from '../client/in-process.ts'
+import { type HollowNodes, type HollowState, createHollowNodes, hollowNodeSpecs } from '../sim/nodes/hollow-nodes.ts'
+import { type ControlPlane, createControlPlane } from './control-plane.ts'
+import { type ClusterOptions, apiServerOptions, controllerOptions } from './options.ts'
+import { kubeconfigText } from './pki/kubeconfig.ts'
+import { type Authorities, clientCertificate } from './pki/memory.ts'
+
+export interface StoreWrite {
+  readonly revision: number
+  /** "/registry/pods/default/web". */
+  readonly key: string
+  /** The stored bytes; undefined for a deletion. */
+  readonly value: Uint8Array | undefined
+}
+
+/** A cluster's state at a moment, made in constant time. It stays as it is whatever becomes of the cluster. */
+export interface Snapshot {
+  readonly revision: number
+  /** ms since the epoch. */
+  readonly time: number
+  /** Another cluster that goes on from here. */
+  fork(options?: ForkOptions): Promise<Cluster>
+  /** For tools of this process. */
+  readonly server: ServerSnapshot
+}
+
+export interface ForkOptions {
+  /** A socket of the fork's own; default: none. */
+  readonly listen?: ClusterOptions['listen']
+  /** Controllers, scheduler and nodes start at once; default: with the first write, or when time moves. */
+  readonly eager?: boolean
+}
+
+export interface Cluster {
+  /** As system:masters. */
+  readonly client: Client
+  /** A client that acts as somebody else. */
+  clientAs(user: string, groups?: readonly string[]): Client
+  /** "https://127.0.0.1:port"; '' without a socket. */
+  readonly url: string
+  /** Text of a kubeconfig with an administrator's certificate. Throws without a socket. */
+  kubeconfig(): string
+  /** Moves a virtual cluster's time. Throws for a cluster with real time. */
+  readonly time: VirtualClock
+  /** Constant time. What components have in mind but have not written is not part of it: let a virtual cluster settle. */
+  snapshot(): Snapshot
+  /** A cluster that goes on from here and shares with this one what neither of them changes. Its components start anew. */
+  fork(options?: ForkOptions): Promise<Cluster>
+  /** Calls back with every write of the store from now on; answers how to stop that. */
+  onWrite(callback: (write: StoreWrite) => void): () => void
+  readonly env: Env
+  readonly controlPlane: ControlPlane
+  stop(): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+/** What a fork takes over. */
+interface Inherited {
+  readonly server: ServerSnapshot
+  readonly nodes: HollowState
+}
+
+const masters = ['system:masters']
+
+export class RunningCluster implements Cluster {
+  readonly env: Env
+  readonly controlPlane: ControlPlane
+  readonly client: Client
+  readonly #options: ClusterOptions
+  readonly #authorities: Authorities
+  readonly #inherited: Inherited | undefined
+  #nodes: HollowNodes | undefined
+  #started: Promise<void> | undefined
+  #ready = false
+  #stopped = false
+
+  /** A cluster that is not awake: it answers an administrator's questions; anything more wakes it. */
+  static async create(env: Env, options: ClusterOptions, authorities: Authorities, inherited?: Inherited): Promise<RunningCluster> {
+    const plane = await createControlPlane(env, {
+      apiserver: { ...apiServerOptions(options, authorities), ...(inherited === undefined ? {} : { inherit: inherited.server }) },
+      scheduler: options.scheduler, controllers: controllerOptions(options, authorities),
+    })
+    return new RunningCluster(env, options, authorities, plane, inherited)
+  }
+
+  private constructor(env: Env, options: ClusterOptions, authorities: Authorities, plane: ControlPlane, inherited: Inherited | undefined) {
+    this.env = env
+    this.controlPlane = plane
+    this.#options = options
+    this.#authorities = authorities
+    this.#inherited = inherited
+    this.client = this.clientAs('kubernetes-admin', masters)
+    if (isVirtual(env)) env.clock.beforeMove(() => this.wake())
+  }
+
+  clientAs(user: string, groups: readonly string[] = []): Client {
+    const who = { name: user, groups: [...groups, 'system:authenticated'] }
+    return createInProcessClient(this.#handler, who, { userAgent: `${user.replace(/^system:/, '')}/v1.36.3` })
+  }
+
+  /** Starts what is not at work yet; resolves when it is. Time moves for it as far as it needs. */
+  async wake(): Promise<void> {
+    if (this.#ready || this.#stopped) return
+    const { env } = this
+    if (isVirtual(env)) env.clock.beforeMove(undefined)
+    this.#started ??= this.#start()
+    await (isVirtual(env) ? env.clock.until(this.#started) : this.#started)
+    this.#ready = true
+  }
+
+  get url(): string {
+    return this.controlPlane.server.url
+  }
+
+  kubeconfig(): string {
+    if (this.url === '') throw new Error('this cluster has no socket: start it with { listen: true }')
+    const credentials = clientCertificate(this.#authorities, { commonName: 'kubernetes-admin', organizations: masters })
+    return kubeconfigText({ clusterName: 'coxswain', server: this.url, caCert: this.#authorities.ca.cert, user: 'kubernetes-admin', credentials })
+  }
+
+  get time(): VirtualClock {
+    if (!isVirtual(this.env)) throw new Error('this cluster has real time: start it with { time: \'virtual\' }')
+    return this.env.clock
+  }
+
+  snapshot(): Snapshot {
+    const { env } = this
+    const server = this.controlPlane.server.snapshot()
+    const nodes = this.#nodes?.state() ?? this.#inherited?.nodes ?? { nextAddress: 1 }
+    // The chance of the moment, too: every fork of this snapshot draws the same.
+    const frozen = isVirtual(env) ? forkVirtualEnv(env) : undefined
+    return {
+      revision: server.store.revision, time: env.clock.now(), server,
+      fork: async ({ listen, eager = false } = {}) => {
+        const forked = frozen === undefined ? createSystemEnv({ log: env.log }) : forkVirtualEnv(frozen)
+        const { store: _store, dataDir: _dataDir, etcd: _etcd, env: _env, listen: _listen, ...options } = this.#options
+        const cluster = await RunningCluster.create(forked, { ...options, listen }, this.#authorities, { server, nodes })
+        if (eager || (listen !== undefined && listen !== false)) await cluster.wake()
+        return cluster
+      },
+    }
+  }
+
+  async fork(options?: ForkOptions): Promise<Cluster> {
+    if (isVirtual(this.env)) await this.env.clock.settled()
+    return this.snapshot().fork(options)
+  }
+
+  onWrite(callback: (write: StoreWrite) => void): () => void {
+    const { local } = this.controlPlane.server.store
+    if (local === undefined) throw new Error('writes of an etcd are seen by a watch')
+    return local.subscribe('', ({ key, value }, revision) => callback({ revision, key, value }))
+  }
+
+  async stop(): Promise<void> {
+    if (this.#stopped) return
+    this.#stopped = true
+    const { env } = this
+    if (!isVirtual(env)) return this.controlPlane.stop()
+    env.clock.pause()
+    await env.clock.until(this.controlPlane.stop())
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop()
+  }
+
+  readonly #handler: ApiHandler = async (request) => {
+    if (!this.#ready && needsAll(request)) await this.wake()
+    return this.controlPlane.server.handler(request)
+  }
+
+  async #start(): Promise<void> {
+    await this.controlPlane.start()
+    const { nodes = 1 } = this.#options
+    const specs = typeof nodes === 'object' ? nodes : hollowNodeSpecs(nodes)
+    if (specs.length === 0) return
+    this.#nodes = createHollowNodes(this.env, this.controlPlane.client('system:kubelet', masters), {
+      nodes: specs, informers: this.controlPlane.informers, resume: this.#inherited?.nodes,
+      // A month of virtual time is mostly heartbeats: as few as the node controller's patience allows.
+      leaseDurationSeconds: isVirtual(this.env) ? 160 : undefined,
+    })
+    await this.controlPlane.add(this.#nodes)
+  }
+}
+
+/** Whether the request is more than an administrator's look at what is stored. */
+function needsAll({ info, user }: ApiRequest): boolean {
+  return !user.groups.includes('system:masters') || !info.isResourceRequest || info.subresource !== '' || !['get', 'list', 'watch'].includes(info.verb)
+}
