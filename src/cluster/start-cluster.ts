@@ -8,6 +8,8 @@ import { type Cluster, RunningCluster } from './cluster.ts'
 import type { ClusterOptions } from './options.ts'
 import { createAuthorities, seededAuthorities } from './pki/memory.ts'
 
+export type { Cluster } from './cluster.ts'
+
 /** Starts a cluster and resolves when its nodes are registered and its controllers work. */
 export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
   const env = options.env ?? await envOf(options)
