@@ -10,14 +10,17 @@ import type { NodeInfo } from './snapshot.ts'
 
 export interface Attempt {
   readonly framework: Framework
-  readonly state: CycleState
   readonly queued: QueuedPod
   /** Monotonic milliseconds when it began. */
   readonly started: number
 }
 
+interface Chosen extends Attempt {
+  readonly state: CycleState
+}
+
 /** Counts the pod on the node, reserves, asks for permission; then binds in the background. */
-export function assumeAndBind(context: SchedulerContext, attempt: Attempt, node: NodeInfo): void {
+export function assumeAndBind(context: SchedulerContext, attempt: Chosen, node: NodeInfo): void {
   const { cache, queue, waiting, env } = context
   const { framework, state, queued } = attempt
   cache.assume(queued.info, node.name)
@@ -30,7 +33,7 @@ export function assumeAndBind(context: SchedulerContext, attempt: Attempt, node:
   env.tasks.go('bind', (signal) => bindingCycle(context, attempt, node.name, signal))
 }
 
-async function bindingCycle(context: SchedulerContext, attempt: Attempt, node: string, signal: AbortSignal): Promise<void> {
+async function bindingCycle(context: SchedulerContext, attempt: Chosen, node: string, signal: AbortSignal): Promise<void> {
   const { framework, state, queued, started } = attempt
   const { queue, metrics, env } = context
   const { namespace, name } = queued.pod.metadata
@@ -41,7 +44,7 @@ async function bindingCycle(context: SchedulerContext, attempt: Attempt, node: s
   try {
     const verdict = await framework.preBind(state, queued.info, node, signal)
     if (verdict !== undefined) return giveUp(context, attempt, node, verdict, true)
-    if (!await framework.bind(state, queued.info, node, signal)) throw new Error('no plugin bound the pod')
+    if (!await bindByExtender(context, queued, node) && !await framework.bind(state, queued.info, node, signal)) throw new Error('no plugin bound the pod')
   } catch (error) {
     if (signal.aborted) return
     const text = error instanceof Error ? error.message : String(error)
@@ -54,8 +57,22 @@ async function bindingCycle(context: SchedulerContext, attempt: Attempt, node: s
   framework.postBind(state, queued.info, node)
 }
 
+/** True when an extender bound the pod; one that may be ignored leaves it to the plugins when it fails. */
+async function bindByExtender({ extenders }: SchedulerContext, { pod }: QueuedPod, node: string): Promise<boolean> {
+  for (const extender of extenders) {
+    if (!extender.binds || !extender.isInterested(pod)) continue
+    try {
+      await extender.bind(pod, node)
+      return true
+    } catch (error) {
+      if (!extender.ignorable) throw error
+    }
+  }
+  return false
+}
+
 /** Waits for Permit; a pod that will take a while is shown as nominated meanwhile. */
-async function permitted(context: SchedulerContext, { framework, state, queued }: Attempt, node: string, signal: AbortSignal): Promise<Verdict | undefined> {
+async function permitted(context: SchedulerContext, { framework, state, queued }: Chosen, node: string, signal: AbortSignal): Promise<Verdict | undefined> {
   const { waiting, env, client, metrics } = context
   const waits = waiting.get(queued.uid) !== undefined
   if (waits || framework.willPreBind(state, queued.info, node)) {
@@ -70,7 +87,7 @@ async function permitted(context: SchedulerContext, { framework, state, queued }
 }
 
 /** Takes everything back that the attempt did. `inBinding`: other pods may be waiting for what it held. */
-function giveUp(context: SchedulerContext, attempt: Attempt, node: string, verdict: Verdict, inBinding: boolean): void {
+function giveUp(context: SchedulerContext, attempt: Chosen, node: string, verdict: Verdict, inBinding: boolean): void {
   const { cache, queue } = context
   const { framework, state, queued, started } = attempt
   framework.unreserve(state, queued.info, node)

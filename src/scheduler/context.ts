@@ -4,6 +4,7 @@ import type { Client } from '../client/client.ts'
 import type { EventRecorder } from '../client/events.ts'
 import type { InformerFactory } from '../client/informer.ts'
 import type { SchedulerCache } from './cache.ts'
+import type { Extender } from './extender.ts'
 import type { Evictions } from './evictions.ts'
 import type { SchedulerMetrics } from './metrics.ts'
 import type { SchedulingQueue } from './queue.ts'
@@ -19,6 +20,7 @@ export interface SchedulerContext {
   readonly waiting: WaitingPods
   readonly evictions: Evictions
   readonly metrics: SchedulerMetrics
+  readonly extenders: readonly Extender[]
   /** By spec.schedulerName. */
   readonly profiles: ReadonlyMap<string, Framework>
   /** Records events in the name of the profile. */

@@ -8,6 +8,7 @@ import type { Env } from '../base/env.ts'
 import type { Client } from '../client/client.ts'
 import type { Lister } from '../client/lister.ts'
 import type { EventInterest } from './cluster-events.ts'
+import type { Extender } from './extender.ts'
 import type { PodCounts } from './pod-counts.ts'
 import type { NodeInfo, PodInfo } from './snapshot.ts'
 
@@ -78,6 +79,10 @@ export interface Handle {
   readonly namespaceLabels: (namespace: string) => Readonly<Record<string, string>>
   /** Brings pods that wait back to the active queue. */
   activate(pods: readonly Pod[]): void
+  /** Programs outside that have a say. */
+  readonly extenders: readonly Extender[]
+  /** Whether a feature gate is on. */
+  feature(name: string): boolean
   /** Pods that Permit made wait. */
   waiting(): readonly WaitingPod[]
   /** Takes the victim away: a waiting pod is rejected, others are deleted. Only in PostFilter's aftermath. */
@@ -149,7 +154,8 @@ export interface SchedulerPlugin {
   /** Keep the state that preFilter made in step with a pod that a dry run adds to, or takes from, a node. */
   addPod?(state: CycleState, pod: PodInfo, other: PodInfo, node: NodeInfo): void
   removePod?(state: CycleState, pod: PodInfo, other: PodInfo, node: NodeInfo): void
-  postFilter?(state: CycleState, pod: PodInfo, diagnosis: Diagnosis, runner: FilterRunner): PostFilterResult
+  /** Waits only where extenders are asked. */
+  postFilter?(state: CycleState, pod: PodInfo, diagnosis: Diagnosis, runner: FilterRunner): PostFilterResult | Promise<PostFilterResult>
   /** Returns true when Score has nothing to do for this pod. */
   preScore?(state: CycleState, pod: PodInfo, feasible: readonly NodeInfo[]): boolean
   /** 0..100, or any number when normalize makes it that. */

@@ -38,6 +38,11 @@ export interface PluginScore {
   readonly scores: Float64Array
 }
 
+interface PostFilterOutcome {
+  nominate: string | undefined
+  readonly messages: string[]
+}
+
 export class Framework implements FilterRunner {
   readonly profile: string
   readonly lists: PluginLists
@@ -130,17 +135,24 @@ export class Framework implements FilterRunner {
     for (const plugin of this.#withAddPod) if (!state.skipFilter.has(plugin.name)) plugin.removePod?.(state, pod, other, node)
   }
 
-  /** Upstream's rule: the first success ends it; otherwise the reasons of all are told. */
-  postFilter(state: CycleState, pod: PodInfo, diagnosis: Diagnosis): PostFilterResult | undefined {
-    let nominate: string | undefined
-    const messages: string[] = []
-    for (const plugin of this.lists.postFilter) {
-      const result = this.#timed('PostFilter', plugin, () => plugin.postFilter!(state, pod, diagnosis, this))
+  /** Upstream's rule: the first success ends it; otherwise the reasons of all are told. Waits only when a plugin does. */
+  postFilter(state: CycleState, pod: PodInfo, diagnosis: Diagnosis): PostFilterResult | Promise<PostFilterResult> | undefined {
+    if (this.lists.postFilter.length === 0) return undefined
+    const outcome: PostFilterOutcome = { nominate: undefined, messages: [] }
+    return this.#postFilterFrom(0, outcome, state, pod, diagnosis)
+  }
+
+  #postFilterFrom(from: number, outcome: PostFilterOutcome, state: CycleState, pod: PodInfo, diagnosis: Diagnosis): PostFilterResult | Promise<PostFilterResult> {
+    const plugin = this.lists.postFilter[from]
+    if (plugin === undefined) return { success: false, ...(outcome.nominate === undefined ? {} : { nominate: outcome.nominate }), message: outcome.messages.join(', ') }
+    const next = (result: PostFilterResult) => {
       if (result.success) return result
-      if (result.nominate !== undefined) nominate = result.nominate
-      if (result.message !== '') messages.push(result.message)
+      if (result.nominate !== undefined) outcome.nominate = result.nominate
+      if (result.message !== '') outcome.messages.push(result.message)
+      return this.#postFilterFrom(from + 1, outcome, state, pod, diagnosis)
     }
-    return this.lists.postFilter.length === 0 ? undefined : { success: false, nominate, message: messages.join(', ') }
+    const result = this.#timed('PostFilter', plugin, () => plugin.postFilter!(state, pod, diagnosis, this))
+    return result instanceof Promise ? result.then(next) : next(result)
   }
 
   /** Each plugin's normalized, weighted scores. */

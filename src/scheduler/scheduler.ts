@@ -4,22 +4,24 @@ import type { Component, Env } from '../base/env.ts'
 import type { Client } from '../client/client.ts'
 import { type EventRecorder, createEventRecorder } from '../client/events.ts'
 import { InformerFactory } from '../client/informer.ts'
-import { assumeAndBind } from './binding.ts'
+import { type Attempt, assumeAndBind } from './binding.ts'
 import { SchedulerCache } from './cache.ts'
 import { loadSchedulerConfiguration } from './config/load.ts'
 import { createPlugins } from './config/profile.ts'
-import type { SchedulerConfiguration } from './config/types.ts'
+import type { SchedulerConfiguration, SchedulerProfile } from './config/types.ts'
 import type { SchedulerContext } from './context.ts'
 import { watchCluster } from './event-handlers.ts'
 import { Evictions } from './evictions.ts'
+import { scheduleWithExtenders } from './extended-cycle.ts'
+import { Extender, type PostJson } from './extender.ts'
 import { fail } from './failure.ts'
 import { fitMessage } from './fit-message.ts'
-import type { Diagnosis, Handle, PluginDefinition, QueueOrder } from './framework.ts'
+import type { Diagnosis, Handle, PluginDefinition, PostFilterResult, QueueOrder } from './framework.ts'
 import { SchedulerMetrics } from './metrics.ts'
 import { inTreePlugins } from './plugins/index.ts'
 import { type QueuedPod, SchedulingQueue } from './queue.ts'
 import { Framework } from './runtime.ts'
-import { type CycleResult, NodeRotation, schedule } from './schedule-one.ts'
+import { type CycleOptions, type CycleResult, NodeRotation, schedule } from './schedule-one.ts'
 import { podInfo } from './snapshot.ts'
 import { WaitingPods } from './waiting-pods.ts'
 
@@ -30,12 +32,17 @@ export interface SchedulerOptions {
   readonly plugins?: readonly PluginDefinition[]
   /** Informers shared with other components of the process; own ones when absent. */
   readonly informers?: InformerFactory
+  /** How extenders are reached; needed where the configuration names any. */
+  readonly post?: PostJson
+  readonly features?: Readonly<Record<string, boolean>>
   /** How long a refused pod waits when nothing happens. Default 5 minutes. */
   readonly podMaxInUnschedulableMs?: number
 }
 
 /** How long cycles go on before others get their turn. */
 const turnMs = 5
+/** Gates that scheduling looks at, as v1.36 has them. */
+const defaultFeatures: Readonly<Record<string, boolean>> = { NodeDeclaredFeatures: true, DynamicResourceAllocation: true }
 const metricsEveryMs = 1_000
 const pluginMetricsPercent = 10
 
@@ -57,6 +64,8 @@ class Scheduler implements Component, SchedulerContext {
   readonly profiles = new Map<string, Framework>()
   readonly #configuration: SchedulerConfiguration
   readonly #recorders = new Map<string, EventRecorder>()
+  readonly extenders: readonly Extender[]
+  readonly #features: Readonly<Record<string, boolean>>
   readonly #rotation = new NodeRotation()
   readonly #ownsInformers: boolean
   #resolveReady!: () => void
@@ -72,6 +81,9 @@ class Scheduler implements Component, SchedulerContext {
     this.metrics = new SchedulerMetrics(env.metrics)
     const configuration = options.configuration ?? loadSchedulerConfiguration({ apiVersion: 'kubescheduler.config.k8s.io/v1', kind: 'KubeSchedulerConfiguration' })
     this.#configuration = configuration
+    this.#features = { ...defaultFeatures, ...options.features }
+    const unreachable: PostJson = () => Promise.reject(new Error('extenders cannot be reached from here'))
+    this.extenders = (configuration.extenders ?? []).map((extender) => new Extender(extender, options.post ?? unreachable, env))
     this.queue = new SchedulingQueue(env.clock, (name) => this.profiles.get(name), {
       initialBackoffMs: configuration.podInitialBackoffSeconds! * 1000, maxBackoffMs: configuration.podMaxBackoffSeconds! * 1000,
       ...(options.podMaxInUnschedulableMs === undefined ? {} : { maxInUnschedulableMs: options.podMaxInUnschedulableMs }),
@@ -82,7 +94,7 @@ class Scheduler implements Component, SchedulerContext {
     const known = [...inTreePlugins, ...(options.plugins ?? []).map((definition) => ({ definition, weight: undefined }))]
     const handle = this.#handle()
     for (const profile of configuration.profiles!) {
-      const lists = createPlugins(profile, known, handle)
+      const lists = createPlugins(withIgnoredResources(profile, configuration), known, handle)
       this.profiles.set(profile.schedulerName!, new Framework(profile.schedulerName!, lists, handle, (node) => this.queue.nominatedOn(node), {
         metrics: this.metrics, ...(profile.percentageOfNodesToScore === undefined ? {} : { percentageOfNodesToScore: profile.percentageOfNodesToScore }),
       }))
@@ -117,7 +129,8 @@ class Scheduler implements Component, SchedulerContext {
     const { clock } = this.env
     let turn = clock.monotonic()
     for (let next = await this.queue.pop(signal); next !== undefined; next = await this.queue.pop(signal)) {
-      this.#scheduleOne(next)
+      const waits = this.#scheduleOne(next)
+      if (waits !== undefined) await waits
       if (clock.monotonic() - turn < turnMs) continue
       await clock.sleep(0, signal).catch(() => undefined)
       turn = clock.monotonic()
@@ -143,6 +156,8 @@ class Scheduler implements Component, SchedulerContext {
       namespaceLabels: (name) => labels.get(name)?.metadata.labels ?? {},
       activate: (list) => queue.activate(list),
       waiting: () => waiting.list(),
+      extenders: this.extenders,
+      feature: (name) => this.#features[name] === true,
       preemptor: evictions,
     }
   }
@@ -157,26 +172,76 @@ class Scheduler implements Component, SchedulerContext {
     }
   }
 
-  /** One cycle. Everything up to the assumption is synchronous; what must be written goes on beside the next cycle. */
-  #scheduleOne(queued: QueuedPod): void {
+  /** One cycle. Everything up to the assumption is synchronous, unless extenders are asked; what must be written goes on beside the next cycle. */
+  #scheduleOne(queued: QueuedPod): Promise<void> | undefined {
     const started = this.env.clock.monotonic()
     const framework = this.#frameworkOf(queued)
-    if (framework === undefined) return this.queue.done(queued.uid)
-    this.metrics.sampling = this.env.random.int(100) < pluginMetricsPercent
-    let result: CycleResult
-    try {
-      if (this.cache.nodes.length === 0) return fail(this, framework, queued, { message: 'no nodes available to schedule pods', reason: 'Unschedulable', nominate: '' }, started)
-      result = schedule(framework, queued.info, {
-        random: this.env.random, rotation: this.#rotation, percentageOfNodesToScore: this.#configuration.percentageOfNodesToScore ?? 0,
-      })
-    } catch (error) {
-      this.env.log.error('error selecting node for pod', { pod: queued.pod.metadata.name, error })
-      return fail(this, framework, queued, { message: error instanceof Error ? error.message : String(error), reason: 'SchedulerError', nominate: '' }, started)
-    } finally {
-      this.metrics.algorithm((this.env.clock.monotonic() - started) / 1000)
+    if (framework === undefined) {
+      this.queue.done(queued.uid)
+      return undefined
     }
-    if (result.node === undefined) return this.#refuse(framework, queued, result.diagnosis, result.state, started)
-    assumeAndBind(this, { framework, state: result.state, queued, started }, result.node)
+    const attempt: Attempt = { framework, queued, started }
+    this.metrics.sampling = this.env.random.int(100) < pluginMetricsPercent
+    if (this.cache.nodes.length === 0) {
+      fail(this, framework, queued, { message: 'no nodes available to schedule pods', reason: 'Unschedulable', nominate: '' }, started)
+      return undefined
+    }
+    try {
+      const options = { random: this.env.random, rotation: this.#rotation, percentageOfNodesToScore: this.#configuration.percentageOfNodesToScore ?? 0 }
+      if (this.extenders.length > 0) return this.#askExtenders(attempt, options)
+      return this.#settle(attempt, schedule(framework, queued.info, options))
+    } catch (error) {
+      this.#failWith(attempt, error)
+      return undefined
+    }
+  }
+
+  async #askExtenders(attempt: Attempt, options: CycleOptions): Promise<void> {
+    const { framework, queued } = attempt
+    try {
+      const extenders = { extenders: this.extenders.some(({ filters, prioritizes }) => filters || prioritizes) }
+      const result = await scheduleWithExtenders(framework, queued.info, { ...options, ...extenders }, this.extenders)
+      // The cluster may have changed meanwhile.
+      if (this.#frameworkOf(queued) === undefined) return this.queue.done(queued.uid)
+      if (result.node !== undefined && this.cache.node(result.node.name) === undefined) throw new Error(`node "${result.node.name}" is gone`)
+      await this.#settle(attempt, result)
+    } catch (error) {
+      this.#failWith(attempt, error)
+    }
+  }
+
+  #failWith({ framework, queued, started }: Attempt, error: unknown): void {
+    this.env.log.error('error selecting node for pod', { pod: queued.pod.metadata.name, error })
+    fail(this, framework, queued, { message: error instanceof Error ? error.message : String(error), reason: 'SchedulerError', nominate: '' }, started)
+  }
+
+  #settle(attempt: Attempt, result: CycleResult): Promise<void> | undefined {
+    const { framework, queued, started } = attempt
+    if (result.node !== undefined) {
+      this.metrics.algorithm((this.env.clock.monotonic() - started) / 1000)
+      assumeAndBind(this, { ...attempt, state: result.state }, result.node)
+      return undefined
+    }
+    const { diagnosis, state } = result
+    if (diagnosis.absent?.code === 'Error') {
+      fail(this, framework, queued, { message: diagnosis.absent.reasons.join(', '), reason: 'SchedulerError', nominate: '' }, started)
+      return undefined
+    }
+    const outcome = framework.postFilter(state, queued.info, diagnosis)
+    this.metrics.algorithm((this.env.clock.monotonic() - started) / 1000)
+    if (outcome instanceof Promise) return outcome.then((settled) => this.#refuse(attempt, diagnosis, settled))
+    this.#refuse(attempt, diagnosis, outcome)
+    return undefined
+  }
+
+  #refuse({ framework, queued, started }: Attempt, diagnosis: Diagnosis, outcome: PostFilterResult | undefined): void {
+    const { unschedulablePlugins, pendingPlugins } = diagnosis
+    diagnosis.postFilterMessage = outcome?.message ?? ''
+    // Without plugins that could clear a node nobody keeps the nomination up.
+    const nominate = outcome === undefined ? '' : outcome.nominate
+    fail(this, framework, queued, {
+      message: fitMessage(this.cache.nodes.length, diagnosis), reason: 'Unschedulable', unschedulablePlugins, pendingPlugins, ...(nominate === undefined ? {} : { nominate }),
+    }, started)
   }
 
   /** undefined: the pod needs no more. */
@@ -187,17 +252,14 @@ class Scheduler implements Component, SchedulerContext {
     if (current !== pod) queued.info = podInfo(current)
     return this.profiles.get(current.spec?.schedulerName ?? '')
   }
+}
 
-  #refuse(framework: Framework, queued: QueuedPod, diagnosis: Diagnosis, state: CycleResult['state'], started: number): void {
-    const { unschedulablePlugins, pendingPlugins } = diagnosis
-    const { absent } = diagnosis
-    if (absent?.code === 'Error') return fail(this, framework, queued, { message: absent.reasons.join(', '), reason: 'SchedulerError', nominate: '' }, started)
-    const outcome = framework.postFilter(state, queued.info, diagnosis)
-    diagnosis.postFilterMessage = outcome?.message ?? ''
-    fail(this, framework, queued, {
-      message: fitMessage(this.cache.nodes.length, diagnosis), reason: 'Unschedulable', unschedulablePlugins, pendingPlugins,
-      // Without plugins that could clear a node nobody keeps the nomination up.
-      ...(outcome === undefined ? { nominate: '' } : outcome.nominate === undefined ? {} : { nominate: outcome.nominate }),
-    }, started)
-  }
+/** Resources that an extender manages alone are none of NodeResourcesFit's business. */
+function withIgnoredResources(profile: SchedulerProfile, { extenders = [] }: SchedulerConfiguration): SchedulerProfile {
+  const names = extenders.flatMap(({ managedResources = [] }) => managedResources.filter(({ ignoredByScheduler }) => ignoredByScheduler === true)).map(({ name }) => name)
+  if (names.length === 0) return profile
+  const entry = profile.pluginConfig?.find(({ name }) => name === 'NodeResourcesFit')
+  const own = (entry?.args?.['ignoredResources'] ?? []) as readonly string[]
+  const others = (profile.pluginConfig ?? []).filter((other) => other !== entry)
+  return { ...profile, pluginConfig: [...others, { name: 'NodeResourcesFit', args: { ...entry?.args, ignoredResources: [...own, ...names] } }] }
 }

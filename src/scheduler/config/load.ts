@@ -2,6 +2,7 @@
 import { type Fields, isFields } from '../../api/meta/json-equal.ts'
 import type { FieldError } from '../../api/meta/errors.ts'
 import { aggregateText, childPath, fieldDuplicate, fieldInvalid, fieldRequired, indexPath } from '../../api/meta/field-errors.ts'
+import { parseDuration } from '../../api/meta/time.ts'
 import { checkPluginArgs } from './plugin-args.ts'
 import { type SchedulerConfiguration, SchedulerConfigError, type SchedulerProfile } from './types.ts'
 
@@ -34,6 +35,11 @@ function withDefaults(given: SchedulerConfiguration): SchedulerConfiguration {
     ...given,
     parallelism: given.parallelism ?? 16,
     percentageOfNodesToScore: given.percentageOfNodesToScore ?? 0,
+    leaderElection: {
+      leaderElect: true, leaseDuration: '15s', renewDeadline: '10s', retryPeriod: '2s', resourceLock: 'leases', resourceNamespace: 'kube-system',
+      resourceName: 'kube-scheduler', ...given.leaderElection,
+    },
+    clientConnection: { acceptContentTypes: '', burst: 100, contentType: 'application/vnd.kubernetes.protobuf', kubeconfig: '', qps: 50, ...given.clientConnection },
     podInitialBackoffSeconds: given.podInitialBackoffSeconds ?? 1,
     podMaxBackoffSeconds: given.podMaxBackoffSeconds ?? 10,
     // A name is only given to the one profile of a configuration that has no other.
@@ -43,6 +49,9 @@ function withDefaults(given: SchedulerConfiguration): SchedulerConfiguration {
 
 function* checkConfiguration(c: SchedulerConfiguration): Generator<FieldError> {
   if (c.parallelism! <= 0) yield fieldInvalid('parallelism', c.parallelism, 'should be an integer value greater than zero')
+  const burst = c.clientConnection?.['burst'] as number
+  if (burst < 0) yield fieldInvalid('clientConnection.burst', burst, 'must be non-negative')
+  yield* checkLeaderElection(c.leaderElection ?? {})
   const names = new Map<string, number>()
   for (const [i, profile] of c.profiles!.entries()) {
     const path = indexPath('profiles', i)
@@ -62,6 +71,16 @@ function* checkConfiguration(c: SchedulerConfiguration): Generator<FieldError> {
     yield fieldInvalid('podMaxBackoffSeconds', c.podMaxBackoffSeconds, 'must be greater than or equal to PodInitialBackoffSeconds')
   }
   yield* checkExtenders(c)
+}
+
+function* checkLeaderElection(election: Fields): Generator<FieldError> {
+  if (election['leaderElect'] !== true) return
+  const length = (name: string) => parseDuration(String(election[name])) ?? 0
+  for (const name of ['leaseDuration', 'renewDeadline', 'retryPeriod']) {
+    if (length(name) <= 0) yield fieldInvalid(`leaderElection.${name}`, election[name], 'must be greater than zero')
+  }
+  if (length('leaseDuration') <= length('renewDeadline')) yield fieldInvalid('leaderElection.leaseDuration', election['renewDeadline'], 'must be greater than `RenewDeadline`')
+  for (const name of ['resourceLock', 'resourceNamespace', 'resourceName']) if (election[name] === '') yield fieldRequired(`leaderElection.${name}`, '')
 }
 
 function* checkPercentage(value: number | undefined, path: string): Generator<FieldError> {

@@ -38,6 +38,17 @@ export interface ExtenderConfig {
   readonly weight?: number
   readonly bindVerb?: string
   readonly enableHTTPS?: boolean
+  readonly tlsConfig?: {
+    readonly insecure?: boolean
+    readonly serverName?: string
+    readonly certFile?: string
+    readonly keyFile?: string
+    readonly caFile?: string
+    /** In base64, as the rest of the data. */
+    readonly certData?: string
+    readonly keyData?: string
+    readonly caData?: string
+  }
   /** A Go duration, "5s". */
   readonly httpTimeout?: string
   readonly nodeCacheCapable?: boolean
@@ -46,6 +57,8 @@ export interface ExtenderConfig {
 }
 
 export interface SchedulerConfiguration {
+  readonly apiVersion?: string
+  readonly kind?: string
   readonly parallelism?: number
   readonly leaderElection?: Readonly<Record<string, unknown>>
   readonly clientConnection?: Readonly<Record<string, unknown>>

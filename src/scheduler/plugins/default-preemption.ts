@@ -2,6 +2,7 @@
 import { podDisruptionBudgets } from '../../api/generated/resources.ts'
 import type { PodDisruptionBudget } from '../../api/generated/types/policy-v1.ts'
 import { type CycleState, type Diagnosis, type FilterRunner, type Handle, type PluginDefinition, type PostFilterResult, type Verdict, unresolvable } from '../framework.ts'
+import type { Extender, Victims } from '../extender.ts'
 import { fitMessage } from '../fit-message.ts'
 import { type NodeInfo, type PodInfo, labelMatcher } from '../snapshot.ts'
 
@@ -36,10 +37,16 @@ export const defaultPreemption: PluginDefinition = {
       preEnqueue: (pod) =>
         (handle.preemptor?.isPreempting(pod.metadata.uid!) === true ? unresolvable('waiting for the preemption for this pod to be finished') : undefined),
       postFilter(state, pod, diagnosis, runner) {
-        const result = preempt(search, state, pod, diagnosis, runner)
-        if ('message' in result) return result
-        handle.preemptor?.evict(pod, result.node, result.victims)
-        return { success: true, nominate: result.node, message: '' }
+        const found = preempt(search, state, pod, diagnosis, runner)
+        if ('message' in found) return found
+        const carryOut = (candidates: readonly Candidate[]): PostFilterResult => {
+          if (candidates.length === 0) return { success: false, message: 'preemption: no candidate node for preemption' }
+          const { node, victims } = best(candidates)
+          handle.preemptor?.evict(pod, node, victims)
+          return { success: true, nominate: node, message: '' }
+        }
+        const extenders = handle.extenders.filter((extender) => extender.preempts && extender.isInterested(pod.pod))
+        return extenders.length === 0 ? carryOut(found) : askExtenders(extenders, handle, pod, found).then(carryOut)
       },
     }
   },
@@ -52,7 +59,7 @@ interface Search {
   count(nodes: number): number
 }
 
-function preempt(search: Search, state: CycleState, pod: PodInfo, diagnosis: Diagnosis, runner: FilterRunner): Candidate | PostFilterResult {
+function preempt(search: Search, state: CycleState, pod: PodInfo, diagnosis: Diagnosis, runner: FilterRunner): readonly Candidate[] | PostFilterResult {
   const { handle } = search
   const verdictOf = (node: string) => diagnosis.verdicts.get(node) ?? diagnosis.absent
   const refused = notEligible(handle, pod, verdictOf)
@@ -60,9 +67,27 @@ function preempt(search: Search, state: CycleState, pod: PodInfo, diagnosis: Dia
   const potential = handle.nodes.filter((node) => verdictOf(node.name)?.code === 'Unschedulable')
   const verdicts = new Map<string, Verdict>()
   const candidates = findCandidates(search, state, pod, potential, verdicts, runner)
-  if (candidates.length > 0) return best(candidates)
+  if (candidates.length > 0) return candidates
   const message = fitMessage(handle.nodes.length, { verdicts, absent: notHelpful, preFilterMessage: '', postFilterMessage: '' })
   return { success: false, nominate: '', message: `preemption: ${message}` }
+}
+
+/** Each extender takes candidates, or victims, out; one that fails stops the preemption unless it may be ignored. */
+async function askExtenders(extenders: readonly Extender[], handle: Handle, { pod }: PodInfo, candidates: readonly Candidate[]): Promise<Candidate[]> {
+  let victims: ReadonlyMap<string, Victims> = new Map(candidates.map((c) => [c.node, { pods: c.victims, budgetViolations: c.budgetViolations }]))
+  for (const extender of extenders) {
+    try {
+      const kept = await extender.preempt(pod, victims, (node) => handle.node(node))
+      const bare = [...kept].filter(([, { pods }]) => pods.length === 0)
+      if (bare.length > 0 && !extender.ignorable) throw new Error(`expected at least one victim pod on node "${bare[0]![0]}"`)
+      for (const [node] of bare) kept.delete(node)
+      victims = kept
+    } catch (error) {
+      if (!extender.ignorable) throw error
+    }
+    if (victims.size === 0) break
+  }
+  return [...victims].map(([node, { pods, budgetViolations }]) => ({ node, victims: pods, budgetViolations }))
 }
 
 function notEligible(handle: Handle, pod: PodInfo, verdictOf: (node: string) => Verdict | undefined): string | undefined {

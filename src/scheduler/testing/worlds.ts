@@ -48,6 +48,7 @@ export interface WorldOptions {
   readonly profile?: SchedulerProfile
   readonly preemptor?: Preemptor
   readonly random?: Random
+  readonly features?: readonly string[]
 }
 
 export interface World {
@@ -74,6 +75,8 @@ export function world(nodes: readonly Node[], placed: readonly Pod[] = [], optio
     namespaceLabels: (name) => options.objects?.find((o) => o.kind === 'Namespace' && o.metadata.name === name)?.metadata.labels ?? {},
     activate: () => undefined,
     waiting: () => [],
+    extenders: [],
+    feature: (name) => options.features?.includes(name) ?? false,
   }
   const lists = createPlugins({ schedulerName: 'default-scheduler', ...options.profile }, inTreePlugins, handle)
   const framework = new Framework('default-scheduler', lists, handle, (name) => (options.nominated ?? []).filter((n) => n.node === name).map((n) => n.pod))

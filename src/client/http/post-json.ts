@@ -1,0 +1,25 @@
+/** POSTs JSON to any server by URL, for callers that have no API server at the other end (scheduler extenders). */
+import { type Connection, type TlsMaterial, createConnection } from './connection.ts'
+
+export interface JsonAnswer {
+  readonly code: number
+  /** undefined where the answer is no JSON. */
+  readonly body: unknown
+}
+
+/** Connections are kept by origin. `tls` says how to reach an origin over HTTPS. */
+export function createJsonPoster(tls: (url: string) => TlsMaterial): (url: string, body: unknown, signal: AbortSignal) => Promise<JsonAnswer> {
+  const connections = new Map<string, Connection>()
+  return async (url, body, signal) => {
+    const { origin, pathname, search } = new URL(url)
+    let connection = connections.get(origin)
+    if (connection === undefined) connections.set(origin, (connection = createConnection(origin, tls(url), { http1: true })))
+    const response = await connection.open({
+      method: 'POST', path: `${pathname}${search}`, headers: { 'content-type': 'application/json' }, body: Buffer.from(JSON.stringify(body)), signal,
+    })
+    const chunks: Buffer[] = []
+    for await (const chunk of response.body) chunks.push(chunk)
+    const text = Buffer.concat(chunks).toString()
+    return { code: response.code, body: response.code === 200 ? JSON.parse(text) : undefined }
+  }
+}
