@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { encodeYaml, parseYaml } from '../api/codec/yaml.ts'
 import { parseDuration } from '../api/meta/time.ts'
+import { versionInfo } from '../apiserver/extend/version.ts'
 import type { TlsMaterial } from '../client/http/connection.ts'
 import { createJsonPoster } from '../client/http/post-json.ts'
 import { loadSchedulerConfiguration } from '../scheduler/config/load.ts'
@@ -12,8 +13,11 @@ import { createScheduler } from '../scheduler/scheduler.ts'
 import { type Command, type Flag, type FlagValue, FlagValues, type Invocation, UsageError } from './command.ts'
 import { clientFlags, leaderElectionFlags, runWithClient } from './component.ts'
 import { schedulerFlags } from './flags/scheduler.ts'
+import { commonFlags, servingFlags } from './flags/serving.ts'
+import { serveComponent } from './serving.ts'
 
-const lock = leaderElectionFlags('kube-scheduler')
+const name = 'kube-scheduler'
+const lock = leaderElectionFlags(name)
 
 export const command: Command = {
   name: 'scheduler',
@@ -22,9 +26,13 @@ export const command: Command = {
     'Finds a node for every pod that has none, against the API server that the kubeconfig names.\n',
     'Examples:', '  coxswain scheduler --kubeconfig scheduler.conf', '  coxswain scheduler --config scheduler.yaml',
   ].join('\n'),
-  flags: [...clientFlags.map((flag): Flag => (flag.name === 'kubeconfig' ? { ...flag, required: false, default: '' } : flag)), ...lock, ...schedulerFlags],
+  flags: [...clientFlags.map((flag): Flag => (flag.name === 'kubeconfig' ? { ...flag, required: false, default: '' } : flag)), ...lock, ...servingFlags(10259), ...commonFlags, ...schedulerFlags],
   async run(invocation) {
     const { flags } = invocation
+    if (flags.bool('version')) {
+      invocation.stdout(`Kubernetes ${versionInfo.gitVersion}\n`)
+      return 0
+    }
     const file = flags.string('config') ?? ''
     const configuration = readConfiguration(file)
     const target = flags.string('write-config-to') ?? ''
@@ -34,11 +42,17 @@ export const command: Command = {
     }
     const plugins = await loadPlugins(configuration.pluginModules ?? [], file === '' ? process.cwd() : dirname(file))
     const kubeconfig = file === '' ? flags.string('kubeconfig')! : ((configuration.clientConnection?.['kubeconfig'] as string | undefined) ?? '')
-    return runWithClient(underConfiguration(invocation, configuration), 'kube-scheduler', (env, client) => createScheduler(env, client, {
+    return runWithClient(underConfiguration(invocation, configuration), name, (env, client) => createScheduler(env, client, {
       configuration, plugins, post: createJsonPoster((url) => tlsOf(configuration, url)),
       features: Object.fromEntries(Object.entries(flags.map('feature-gates')).map(([name, on]) => [name.replace(/^kube:/, ''), on === 'true'])),
       podMaxInUnschedulableMs: flags.number('pod-max-in-unschedulable-pods-duration'),
-    }), { kubeconfig, server: flags.string('master') ?? '' })
+    }), {
+      source: { kubeconfig, server: flags.string('master') ?? '' },
+      serve: (env) => serveComponent(env, flags, name, {
+        checks: { ping: () => undefined, leaderElection: () => undefined, 'scheduler-informers-sync': () => undefined },
+        config: () => ({ 'kubescheduler.config.k8s.io': configuration }),
+      }),
+    })
   },
 }
 
@@ -58,7 +72,7 @@ function underConfiguration(invocation: Invocation, { leaderElection = {} }: Sch
   const { flags } = invocation
   const names: Readonly<Record<string, string>> = {
     'leader-elect': 'leaderElect', 'leader-elect-lease-duration': 'leaseDuration', 'leader-elect-renew-deadline': 'renewDeadline',
-    'leader-elect-retry-period': 'retryPeriod', 'leader-elect-resource-name': 'resourceName', 'leader-elect-resource-namespace': 'resourceNamespace',
+    'leader-elect-retry-period': 'retryPeriod', 'leader-elect-resource-name': 'resourceName', 'leader-elect-resource-namespace': 'resourceNamespace', 'leader-elect-resource-lock': 'resourceLock',
   }
   const values = new Map<string, FlagValue>([['v', flags.number('v') ?? 2]])
   for (const { name, type } of lock) {
