@@ -48,20 +48,27 @@ export function endPods(job: Job, pods: readonly Pod[]): Step[] {
 
 /** At least `count` of the active pods: doubles of an index and indexes beyond the last go in any case. */
 export function surplusPods(job: Job, active: readonly Pod[], count: number, now: number): Pod[] {
-  if (!isIndexed(job)) return podsToDelete(active, [], count, now).slice(0, count)
+  if (!isIndexed(job)) return least(active, count, now)
   const remove: Pod[] = []
   const left: Pod[] = []
   const byIndex = Map.groupBy(active, (pod) => completionIndex(pod))
   for (const [index, pods] of byIndex) {
     if (index === undefined || index >= (job.spec?.completions ?? 0)) remove.push(...pods)
     else {
-      const doubles = podsToDelete(pods, [], pods.length - 1, now).slice(0, pods.length - 1)
+      const doubles = least(pods, pods.length - 1, now)
       remove.push(...doubles)
       left.push(...pods.filter((pod) => !doubles.includes(pod)))
     }
   }
   const more = Math.max(0, count - remove.length)
-  return [...remove, ...podsToDelete(left, [], more, now).slice(0, more)]
+  return [...remove, ...least(left, more, now)]
+}
+
+/** Those whose finalizer is off already are on their way out: a deletion was cut short, and nobody would count them. */
+function least(active: readonly Pod[], count: number, now: number): Pod[] {
+  const going = active.filter((pod) => !isTracked(pod)).slice(0, count)
+  const rest = count - going.length
+  return rest <= 0 ? going : [...going, ...podsToDelete(active.filter(isTracked), [], rest, now).slice(0, rest)]
 }
 
 /** New pods; with `indexes` one for each of them. `replaced` is the failed pod that an index had last. */
