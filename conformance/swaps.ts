@@ -33,7 +33,7 @@ export function focusOf(component: Swappable): string {
   return areasOf[component].map((area) => `\\[${area}\\].*\\[Conformance\\]`).join('|')
 }
 
-/** What upstream replaces when one component alone is ours. kube-apiserver of upstream's needs an etcd. */
+/** What is upstream's when one component alone is ours. */
 export function othersThan(component: Swappable): Swappable[] {
   return swappable.filter((name) => name !== component)
 }

@@ -17,6 +17,7 @@ const subcommands: Readonly<Record<string, { summary: string; load: () => Promis
   'controller-manager': { summary: 'All controllers (kube-controller-manager)', load: () => import('./controller-manager.ts') },
   kubelet: { summary: 'The node agent (kubelet), over CRI', load: () => import('./kubelet.ts') },
   proxy: { summary: 'Service virtual IPs on a node (kube-proxy)', load: () => import('./proxy.ts') },
+  etcd: { summary: 'The store behind etcd\'s v3 API, one member', load: () => import('./etcd.ts') },
   node: { summary: 'Kubelet, proxy and DNS of one node in one process', load: () => import('./node.ts') },
   'control-plane': { summary: 'API server, scheduler and controllers in one process', load: () => import('./control-plane.ts') },
   version: { summary: 'The version of Coxswain and of the Kubernetes API it serves', load: () => import('./version.ts') },

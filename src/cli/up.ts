@@ -63,7 +63,7 @@ function upstreamFrom(flags: FlagValues, simulate: boolean): Upstream | undefine
   const unknown = named.find((name) => !(swappable as readonly string[]).includes(name))
   if (unknown !== undefined) throw new UsageError(`--upstream: ${unknown} is none of ${swappable.join(', ')}`)
   const folder = resolve(flags.string('upstream-bin') ?? join(process.env['COXSWAIN_CACHE'] ?? join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'coxswain'), 'upstream'))
-  const components = swappable.filter((name) => named.includes(name) || (name === 'etcd' && named.includes('kube-apiserver')))
+  const components = swappable.filter((name) => named.includes(name))
   const missing = components.filter((name) => !existsSync(join(folder, name)))
   if (missing.length > 0) throw new UsageError(`--upstream: ${folder} has no ${missing.join(', ')}; build with hack/upstream ${missing.join(' ')}`)
   return { components, folder }

@@ -24,6 +24,9 @@ describe('the programs of a cluster', () => {
     [['kubelet', 'kube-proxy'], [
       'control-plane: coxswain control-plane', 'node-1: coxswain node without kubelet,kube-proxy', 'node-1-kubelet: /up/kubelet', 'node-1-kube-proxy: /up/kube-proxy',
     ]],
+    [['kube-apiserver', 'kube-scheduler'], [
+      'etcd: coxswain etcd', 'kube-apiserver: /up/kube-apiserver', 'kube-controller-manager: coxswain controller-manager', 'kube-scheduler: /up/kube-scheduler', 'node-1: coxswain node',
+    ]],
     [['etcd', 'kube-apiserver'], [
       'etcd: /up/etcd', 'kube-apiserver: /up/kube-apiserver', 'kube-controller-manager: coxswain controller-manager', 'kube-scheduler: coxswain scheduler', 'node-1: coxswain node',
     ]],

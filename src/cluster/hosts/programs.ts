@@ -7,7 +7,7 @@ import type { NodeFiles } from './node-files.ts'
 import type { HostsPlan, NodePlan } from './plan-hosts.ts'
 import type { ProgramSpec } from './processes.ts'
 
-/** What can be upstream's. Its kube-apiserver brings etcd with it. */
+/** What can be upstream's. Its kube-apiserver needs an etcd of its own: upstream's, or ours behind etcd's API. */
 export const swappable = ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'kubelet', 'kube-proxy'] as const
 export type Swappable = (typeof swappable)[number]
 
@@ -41,7 +41,7 @@ export function apiPrograms(plan: HostsPlan, choice: ProgramChoice): ProgramSpec
   const upstream = (name: Swappable): boolean => isUpstream(choice, name)
   const etcd = upstream('etcd') || upstream('kube-apiserver')
   return [
-    ...(etcd ? [{ name: 'etcd', command: etcdCommand(plan, choice.upstream!.folder) }] : []),
+    ...(etcd ? [{ name: 'etcd', command: [...(upstream('etcd') ? [join(choice.upstream!.folder, 'etcd')] : [...choice.coxswain, 'etcd']), ...etcdFlags(plan)] }] : []),
     upstream('kube-apiserver')
       ? { name: 'kube-apiserver', command: apiServerCommand(plan, choice.upstream!.folder) }
       : { name: 'control-plane', command: controlPlaneCommand(plan, choice, etcd) },
@@ -114,10 +114,10 @@ function etcdURL(plan: HostsPlan): string {
   return `http://${loopbackAddress(plan)}:2379`
 }
 
-function etcdCommand(plan: HostsPlan, folder: string): string[] {
+function etcdFlags(plan: HostsPlan): string[] {
   const peer = `http://${loopbackAddress(plan)}:2380`
   return [
-    join(folder, 'etcd'), '--data-dir', join(plan.dataDir, 'etcd'), '--listen-client-urls', etcdURL(plan), '--advertise-client-urls', etcdURL(plan),
+    '--data-dir', join(plan.dataDir, 'etcd'), '--listen-client-urls', etcdURL(plan), '--advertise-client-urls', etcdURL(plan),
     '--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer, '--initial-cluster', `default=${peer}`,
   ]
 }
