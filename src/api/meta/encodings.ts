@@ -8,6 +8,24 @@ export interface Encodings {
   /** The watch frames that were written last for this object, by event type. */
   watchJson?: Partial<Record<string, Buffer>>
   watchProtobuf?: Partial<Record<string, Buffer>>
+  /** Compressed pieces of lists that begin with this object, by format. */
+  segments?: Partial<Record<'json' | 'protobuf', KeptSegment>>
+}
+
+/** A piece of a gzip stream that can stand in any stream (http/gzip-segments.ts). */
+export interface Segment {
+  readonly compressed: Buffer
+  /** Of the bytes before compression. */
+  readonly length: number
+  readonly crc: number
+  /** What a checksum before this piece is multiplied by. */
+  readonly shift: number
+}
+
+export interface KeptSegment {
+  /** The encodings of its objects, by which they are known again. */
+  readonly items: readonly object[]
+  segment: Segment | Promise<Segment>
 }
 
 /**

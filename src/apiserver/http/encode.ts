@@ -1,18 +1,15 @@
 /**
- * Objects, lists and watch events as bytes. Stored objects keep their encodings (encodings.ts), so a list is a
- * concatenation of cached buffers and a watch event is encoded once for all its watchers.
+ * Objects and watch events as bytes. Stored objects keep their encodings (encodings.ts), so a list is a row of cached
+ * buffers (list-body.ts) and a watch event is encoded once for all its watchers.
  */
 import { encodeYaml } from '../../api/codec/yaml.ts'
-import {
-  encodeProtobuf, encodeProtobufList, encodeProtobufRaw, encodeWatchEventProtobuf,
-} from '../../api/codec/protobuf.ts'
+import { encodeProtobuf, encodeProtobufRaw, encodeWatchEventProtobuf } from '../../api/codec/protobuf.ts'
 import { ownBytes, ownConcat } from '../../api/meta/encodings.ts'
 import type { KubeObject, ListMeta } from '../../api/meta/object.ts'
 import type { Entry, ListResponse, WatchResponseEvent } from '../handler.ts'
 import type { MediaType } from './negotiate.ts'
 
 const newline = Buffer.from('\n')
-const comma = Buffer.from(',')
 
 /** The cached JSON of a stored object, without a newline. */
 export function entryJson(entry: Entry): Buffer {
@@ -38,13 +35,6 @@ export function encodeObject(object: object, mediaType: MediaType, pretty: boole
   }
 }
 
-/** Bytes of a list in the negotiated format. */
-export function encodeList(list: ListResponse, mediaType: MediaType, pretty: boolean): Buffer {
-  if (mediaType === 'application/json' && !pretty) return listJson(list)
-  if (mediaType === 'application/vnd.kubernetes.protobuf') return listProtobuf(list)
-  return encodeObject(listObject(list), mediaType, pretty)
-}
-
 /** The list as one value, for formats without a shortcut. */
 export function listObject(list: ListResponse): { kind: string; apiVersion: string; metadata: ListMeta; items: KubeObject[] } {
   return {
@@ -52,26 +42,8 @@ export function listObject(list: ListResponse): { kind: string; apiVersion: stri
   }
 }
 
-function listJson(list: ListResponse): Buffer {
-  const head = `{"kind":${JSON.stringify(list.kind)},"apiVersion":${JSON.stringify(list.apiVersion)},"metadata":${JSON.stringify(list.metadata)},"items":[`
-  const chunks: Buffer[] = [Buffer.from(head)]
-  let first = true
-  for (const entry of list.items) {
-    if (first) first = false
-    else chunks.push(comma)
-    chunks.push(entryJson(entry))
-  }
-  chunks.push(Buffer.from(']}\n'))
-  return Buffer.concat(chunks)
-}
-
-function listProtobuf(list: ListResponse): Buffer {
-  const items = list.items.map((entry) => entryProtobufRaw(entry))
-  return encodeProtobufList(list.apiVersion, list.kind, list.metadata, items)
-}
-
 /** The cached bare message, as lists hold it. */
-function entryProtobufRaw({ encodings, object }: Entry): Buffer {
+export function entryProtobufRaw({ encodings, object }: Entry): Buffer {
   return (encodings.protobufRaw ??= encodeProtobufRaw(object, { apiVersion: object.apiVersion ?? '', kind: object.kind ?? '' }))
 }
 

@@ -5,9 +5,10 @@ import { type Status, StatusError, internalError } from '../../api/meta/errors.t
 import type { KubeObject } from '../../api/meta/object.ts'
 import type { ApiRequest, ApiResponse, ListResponse, ObjectResponse, RawResponse } from '../handler.ts'
 import type { Column } from '../resources/define.ts'
-import { encodeList, encodeObject } from './encode.ts'
+import { encodeObject, listObject } from './encode.ts'
 import type { HttpExchange } from './exchange.ts'
-import { type MediaType, type Negotiated, jsonType, negotiate } from './negotiate.ts'
+import { type ListBody, gzipChunks, jsonListBody, plainChunks, protobufListBody, wholeBody } from './list-body.ts'
+import { type MediaType, type Negotiated, jsonType, negotiate, protobufType } from './negotiate.ts'
 import {
   type TableOptions, assertTransformFits, defaultColumns, parseIncludeObject, toPartial, toPartialList, toTable,
 } from './transform.ts'
@@ -64,7 +65,9 @@ async function writeList(
 ): Promise<void> {
   const { transform, mediaType, pretty } = negotiated
   let bytes: Buffer
-  if (transform === undefined) bytes = encodeList(response, mediaType, pretty)
+  const row = mediaType === jsonType ? !pretty : mediaType === protobufType
+  if (transform === undefined && row) return sendList(exchange, request, mediaType, mediaType === jsonType ? jsonListBody(response) : protobufListBody(response))
+  if (transform === undefined) bytes = encodeObject(listObject(response), mediaType, pretty)
   else {
     assertTransformFits(transform, true, response.kind)
     const objects = response.items.map((entry) => entry.object)
@@ -75,6 +78,24 @@ async function writeList(
     bytes = encodeObject(body, mediaType, pretty)
   }
   await sendBytes(exchange, request, 200, mediaType, bytes)
+}
+
+async function sendList(exchange: HttpExchange, request: ApiRequest, mediaType: MediaType, body: ListBody): Promise<void> {
+  if (body.length <= gzipThresholdBytes) return sendBytes(exchange, request, 200, mediaType, wholeBody(body))
+  const headers = commonHeaders(exchange, request.warnings)
+  headers['content-type'] = mediaType
+  const packed = acceptsGzip(exchange)
+  if (packed) {
+    headers['content-encoding'] = 'gzip'
+    headers['vary'] = 'Accept-Encoding'
+  } else headers['content-length'] = String(body.length)
+  const { response } = exchange
+  if (response === undefined || response.headersSent || response.destroyed) return
+  startResponse(response, 200, headers)
+  if (exchange.method !== 'HEAD') {
+    for await (const chunk of packed ? gzipChunks(body) : plainChunks(body)) await writeChunk(response, chunk, request.signal)
+  }
+  response.end()
 }
 
 function tableOptions(request: ApiRequest, negotiated: Negotiated, context: RespondContext): TableOptions | undefined {
