@@ -25,7 +25,7 @@ async function packed(body: ReturnType<typeof jsonListBody>): Promise<Buffer> {
 
 describe('segments of a gzip stream', () => {
   it.each([[[]], [['a']], [['', 'b', '']], [['x'.repeat(70_000), 'y', 'z'.repeat(3)]]])('join to one valid stream', async (texts) => {
-    const segments = await Promise.all(texts.map((text, i) => (i % 2 === 0 ? segmentOf(Buffer.from(text)) : storedSegment(Buffer.from(text)))))
+    const segments = await Promise.all(texts.map(async (text, i) => (i % 2 === 0 ? segmentOf(Buffer.from(text)) : storedSegment(Buffer.from(text)))))
     const stream = Buffer.concat([gzipHeader, ...segments.map((segment) => segment.compressed), gzipTrailer(segments)])
     expect(gunzipSync(stream).toString()).toBe(texts.join(''))
   })
