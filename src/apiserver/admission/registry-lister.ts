@@ -13,7 +13,9 @@ export function registryLister(registry: ResourceRegistry): Lister {
     },
     list<T>({ group, resource }: Resource<T>, namespace = ''): readonly T[] {
       const cache = registry.store(group, resource)?.storage.cache
-      return Array.from(cache?.values(namespace) ?? [], (cached): KubeObject => cached.object) as unknown as T[]
+      // Asked for several kinds of each write, most of which a cluster does not have.
+      if (cache === undefined || cache.size === 0) return []
+      return Array.from(cache.values(namespace), (cached): KubeObject => cached.object) as unknown as T[]
     },
     resourcesOf(apiVersion, kind) {
       const { group, version } = parseApiVersion(apiVersion)
