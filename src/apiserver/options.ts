@@ -7,7 +7,7 @@ import type { AdmissionSelection } from './admission/index.ts'
 import type { Authorizer } from './auth/contract.ts'
 import type { InFlightLimits } from './chain/in-flight.ts'
 import type { SpecialHandler } from './handlers/index.ts'
-import type { UserInfo } from './handler.ts'
+import type { ApiRequest, ApiResponse, Filter, UserInfo } from './handler.ts'
 import type { RegistrySnapshot, ResourceRegistry } from './registry/resource-registry.ts'
 import type { ResourceDefinition } from './resources/define.ts'
 import type { EtcdOptions } from './storage/etcd/etcd.ts'
@@ -42,6 +42,12 @@ export interface ServerSnapshot {
 }
 
 export interface ApiServerOptions {
+  /** Filters besides the usual ones, outside authorization, on both roads: whoever watches or disturbs requests. */
+  readonly filters?: readonly Filter[]
+  /** Paths of its own besides those of the API; undefined: not its path. Authorization comes before. */
+  readonly extension?: (request: ApiRequest) => Promise<ApiResponse> | undefined
+  /** 'all': nothing that was ever stored is forgotten. Default: old revisions are, after five to ten minutes. */
+  readonly history?: 'recent' | 'all'
   /** The state of another server to go on from, in the place of a store. */
   readonly inherit?: ServerSnapshot
   /** A store that is open already; else `etcd`, else `dataDir` (lmdb), else memory. */

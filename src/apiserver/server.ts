@@ -70,7 +70,7 @@ export async function createApiServer(env: Env, options: ApiServerOptions): Prom
   const log = env.log.child('apiserver')
   const store = await openStore(env, options)
   const services: Record<string, unknown> = { ...options.services }
-  const registry = new ResourceRegistry({ env, store, feature: options.feature ?? featureDefault, services, inherit: options.inherit?.registry })
+  const registry = new ResourceRegistry({ env, store, feature: options.feature ?? featureDefault, services, inherit: options.inherit?.registry, history: options.history === 'all' ? everything : undefined })
   const server = { env: { ...env, log }, options, store, registry, services }
   return assemble(server)
 }
@@ -100,7 +100,7 @@ function assemble({ env, options, store, registry, services }: Parts): ApiServer
   const resolveService = serviceResolver(registryLister(registry), env.random, () => ({ host: urlHost(options), port: http?.port ?? 0 }))
   const webhooks = webhookParts(env, registry, resolveService)
   const admission: Admission = access.guard(options.admission?.(parts)
-    ?? createAdmission(pluginContext({ ...parts, feature: options.feature ?? featureDefault }), options.admissionPlugins, webhooks))
+    ?? createAdmission(pluginContext({ ...parts, feature: options.feature ?? featureDefault }), options.admissionPlugins, webhooks, env.trace))
 
   const customResources = createCustomResources(env, { client, informers, registry, conversion: webhooks.caller })
   const published = { changed: () => undefined as void }
@@ -129,10 +129,10 @@ function assemble({ env, options, store, registry, services }: Parts): ApiServer
   const endpoints = createEndpoints({
     metrics: env.metrics, checks: () => healthChecks(store, state), openapi, ...(access.openid === undefined ? {} : { openid: access.openid }),
   })
-  const dispatch = aggregated(aggregation, dispatcher(resources, discovery, endpoints))
+  const dispatch = aggregated(aggregation, dispatcher(resources, discovery, endpoints, options.extension))
   const chain = {
     authenticator: access.authenticator, authorizer: access.authorizer, kinds: registry, limits: options.limits ?? defaultLimits,
-    requestTimeoutMs: options.requestTimeoutMs ?? 60_000, ...(flowControl === undefined ? {} : { flowControl }),
+    requestTimeoutMs: options.requestTimeoutMs ?? 60_000, inner: options.filters ?? [], ...(flowControl === undefined ? {} : { flowControl }),
   }
   inner = chained(inProcessFilters(chain), dispatch)
   const outer = chained(httpFilters(env, chain), dispatch)
@@ -179,7 +179,7 @@ function assemble({ env, options, store, registry, services }: Parts): ApiServer
         resolveReady()
       })
       env.tasks.go('compaction', async (signal) => {
-        for (;;) {
+        while (options.history !== 'all') {
           await env.clock.sleep(compactionIntervalMs, signal)
           await registry.compact()
         }
@@ -239,6 +239,9 @@ function onceDone(run: () => Promise<void>): () => Promise<void> {
 /** Upstream's default of a feature gate. */
 const featureDefault = (name: string): boolean => featureGates[name]?.default ?? false
 
+/** History without bounds. */
+const everything = { minAgeMs: Infinity, minEvents: Infinity, maxEvents: Infinity, maxBytes: Infinity }
+
 const defaultLimits = { readOnly: 400, mutating: 200 }
 
 const totalLimit = ({ readOnly, mutating }: InFlightLimits): number => readOnly + mutating
@@ -265,10 +268,10 @@ function healthChecks(store: KVStore, state: HookState): HealthCheck[] {
   ]
 }
 
-function dispatcher(resources: ApiHandler, discovery: Discovery, endpoints: ApiHandler): ApiHandler {
+function dispatcher(resources: ApiHandler, discovery: Discovery, endpoints: ApiHandler, extension: ApiServerOptions['extension']): ApiHandler {
   return async (request) => {
     if (request.info.isResourceRequest) return resources(request)
-    return discovery.answer(request) ?? endpoints(request)
+    return extension?.(request) ?? discovery.answer(request) ?? endpoints(request)
   }
 }
 

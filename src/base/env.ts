@@ -76,7 +76,32 @@ export interface Task {
   stop(): Promise<void>
 }
 
+/** What something was done for. */
+export type Cause =
+  | { readonly type: 'event'; readonly revision: number }
+  | { readonly type: 'reconcile'; readonly controller: string; readonly key: string; readonly events: readonly number[] }
+  | RequestCause
+
+export interface RequestCause {
+  readonly type: 'request'
+  readonly verb: string
+  readonly path: string
+  readonly user: string
+  /** Admission plugins that changed the object. Filled while the request is under way. */
+  readonly changedBy: string[]
+  readonly because: Cause | undefined
+}
+
+/** Carries causes to what they cause. */
+export interface Trace {
+  /** Runs the work; whatever it does, now and later, has the cause. */
+  run<T>(cause: Cause, work: () => T): T
+  current(): Cause | undefined
+}
+
 export interface Env {
+  /** There when causes are followed. */
+  readonly trace?: Trace
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger

@@ -8,6 +8,7 @@ import type { KubeObject, Resource } from '../api/meta/object.ts'
 import type { Client } from './client.ts'
 import type { EventRecorder } from './events.ts'
 import type { Informer, Informers } from './informer.ts'
+import { QueuedCauses } from './queued-causes.ts'
 import { WorkQueue } from './work-queue.ts'
 
 /** What a running controller has at hand. */
@@ -94,10 +95,11 @@ export function runController(controller: KeyedController, context: ControllerCo
   const queue = new WorkQueue({ name: controller.name.replaceAll('-', '_'), clock: env.clock, metrics: env.metrics })
   const used: Informer<never>[] = (controller.reads ?? []).map((resource) => informers.of(resource))
   const stops: (() => void)[] = []
+  const causes = env.trace === undefined ? undefined : new QueuedCauses(env.trace)
   for (const source of controller.watches) {
     const informer = informers.of(source.resource)
     used.push(informer as unknown as Informer<never>)
-    stops.push(informer.addHandler(handlerFor(source, informers, queue, context.tuning?.batchMs ?? 0)))
+    stops.push(informer.addHandler(handlerFor(source, informers, queue, context.tuning?.batchMs ?? 0, causes)))
   }
   for (const key of controller.initialKeys ?? []) queue.add(key)
 
@@ -108,7 +110,7 @@ export function runController(controller: KeyedController, context: ControllerCo
     await Promise.race([ready, aborted])
     if (signal.aborted) return
     const keyed: KeyedContext = { ...context, env: { ...env, log }, signal, random: env.random, queue }
-    await Promise.all(Array.from({ length: context.tuning?.workers ?? controller.workers ?? 5 }, () => work(controller, keyed)))
+    await Promise.all(Array.from({ length: context.tuning?.workers ?? controller.workers ?? 5 }, () => work(controller, keyed, causes)))
   })
   return {
     name: controller.name, queue, ready,
@@ -119,11 +121,12 @@ export function runController(controller: KeyedController, context: ControllerCo
   }
 }
 
-function handlerFor(source: Watch, informers: Informers, queue: WorkQueue, batchMs: number): {
+function handlerFor(source: Watch, informers: Informers, queue: WorkQueue, batchMs: number, causes: QueuedCauses | undefined): {
   add(object: KubeObject): void; update(object: KubeObject, old: KubeObject): void; delete(object: KubeObject): void
 } {
   const addAll = (object: KubeObject): void => {
     for (const key of source.keys(object, informers)) {
+      causes?.note(key)
       if (source.batched) queue.addAfter(key, batchMs)
       else queue.add(key)
     }
@@ -143,11 +146,12 @@ function handlerFor(source: Watch, informers: Informers, queue: WorkQueue, batch
   }
 }
 
-async function work(controller: KeyedController, context: KeyedContext): Promise<void> {
+async function work(controller: KeyedController, context: KeyedContext, causes: QueuedCauses | undefined): Promise<void> {
   const { queue, env, signal } = context
   for (let key = await queue.get(); key !== undefined; key = await queue.get()) {
     try {
-      const result = await controller.sync(key, context)
+      const sync = () => controller.sync(key, context)
+      const result = await (causes === undefined ? sync() : causes.run(controller.name, key, sync))
       queue.forget(key)
       if (result?.requeueAfterMs !== undefined) queue.addAfter(key, result.requeueAfterMs)
     } catch (error) {

@@ -132,7 +132,7 @@ export class SharedInformer<T extends KubeObject> implements Informer<T> {
     }
     const old = this.#cache.set(key, object)
     for (const handler of this.#handlers) {
-      this.#call(() => (old === undefined ? handler.add?.(object, initial) : handler.update?.(object, old)))
+      this.#tell(object, () => (old === undefined ? handler.add?.(object, initial) : handler.update?.(object, old)))
     }
   }
 
@@ -140,7 +140,7 @@ export class SharedInformer<T extends KubeObject> implements Informer<T> {
     const old = this.#cache.delete(key)
     if (old === undefined) return
     const object = last ?? old
-    for (const handler of this.#handlers) this.#call(() => handler.delete?.(object))
+    for (const handler of this.#handlers) this.#tell(object, () => handler.delete?.(object))
   }
 
   #advance(version: string): void {
@@ -151,6 +151,13 @@ export class SharedInformer<T extends KubeObject> implements Informer<T> {
     if (ready.length === 0) return
     this.#waiting = this.#waiting.filter((waiter) => !ready.includes(waiter))
     for (const { callback } of ready) this.#call(callback)
+  }
+
+  /** What a handler does, it does because of this revision. */
+  #tell(object: T, run: () => void): void {
+    const { trace } = this.#env
+    if (trace === undefined) return this.#call(run)
+    trace.run({ type: 'event', revision: Number(object.metadata.resourceVersion) }, () => this.#call(run))
   }
 
   /** A handler that throws must not keep others from hearing. */

@@ -2,16 +2,20 @@
 import type { Env } from '../base/env.ts'
 import { createSystemEnv } from '../base/real/env.ts'
 import { forkVirtualEnv, isVirtual } from '../base/real/virtual.ts'
+import { createTrace } from '../base/trace.ts'
 import type { VirtualClock } from '../base/virtual/clock.ts'
 import type { ApiHandler, ApiRequest } from '../api/meta/request.ts'
 import type { ServerSnapshot } from '../apiserver/server.ts'
 import type { Client } from '../client/client.ts'
 import { createInProcessClient } from '../client/in-process.ts'
 import { type HollowNodes, type HollowState, createHollowNodes, hollowNodeSpecs } from '../sim/nodes/hollow-nodes.ts'
+import { controlApi } from './control-api.ts'
 import { type ControlPlane, createControlPlane } from './control-plane.ts'
+import { type Difference, diffSnapshots } from './diff.ts'
 import { type ClusterOptions, apiServerOptions, controllerOptions } from './options.ts'
 import { kubeconfigText } from './pki/kubeconfig.ts'
 import { type Authorities, clientCertificate } from './pki/memory.ts'
+import { WhyRecorder, type WhyStep } from './why.ts'
 
 export interface StoreWrite {
   readonly revision: number
@@ -54,6 +58,13 @@ export interface Cluster {
   snapshot(): Snapshot
   /** A cluster that goes on from here and shares with this one what neither of them changes. Its components start anew. */
   fork(options?: ForkOptions): Promise<Cluster>
+  /**
+   * The last writes of an object ("pods/default/web"), the newest first, with the requests and events that led to each.
+   * Throws for a cluster that was not started with { trace: true }.
+   */
+  why(object: string, limit?: number): WhyStep[]
+  /** What is different in another cluster, or in a state: most telling for two forks. */
+  diff(other: Cluster | Snapshot): Difference[]
   /** Calls back with every write of the store from now on; answers how to stop that. */
   onWrite(callback: (write: StoreWrite) => void): () => void
   readonly env: Env
@@ -77,18 +88,24 @@ export class RunningCluster implements Cluster {
   readonly #options: ClusterOptions
   readonly #authorities: Authorities
   readonly #inherited: Inherited | undefined
+  readonly #why: WhyRecorder | undefined
   #nodes: HollowNodes | undefined
   #started: Promise<void> | undefined
   #ready = false
   #stopped = false
 
   /** A cluster that is not awake: it answers an administrator's questions; anything more wakes it. */
-  static async create(env: Env, options: ClusterOptions, authorities: Authorities, inherited?: Inherited): Promise<RunningCluster> {
+  static async create(given: Env, options: ClusterOptions, authorities: Authorities, inherited?: Inherited): Promise<RunningCluster> {
+    const env = options.trace === true && given.trace === undefined ? { ...given, trace: createTrace() } : given
+    const self: { cluster?: RunningCluster } = {}
     const plane = await createControlPlane(env, {
-      apiserver: { ...apiServerOptions(options, authorities), ...(inherited === undefined ? {} : { inherit: inherited.server }) },
+      apiserver: {
+        ...apiServerOptions(options, authorities), ...(inherited === undefined ? {} : { inherit: inherited.server }),
+        filters: [WhyRecorder.filter(env)], extension: controlApi(() => self.cluster!),
+      },
       scheduler: options.scheduler, controllers: controllerOptions(options, authorities),
     })
-    return new RunningCluster(env, options, authorities, plane, inherited)
+    return (self.cluster = new RunningCluster(env, options, authorities, plane, inherited))
   }
 
   private constructor(env: Env, options: ClusterOptions, authorities: Authorities, plane: ControlPlane, inherited: Inherited | undefined) {
@@ -98,6 +115,7 @@ export class RunningCluster implements Cluster {
     this.#authorities = authorities
     this.#inherited = inherited
     this.client = this.clientAs('kubernetes-admin', masters)
+    if (env.trace !== undefined) this.#why = new WhyRecorder(env, plane.server.store)
     if (isVirtual(env)) env.clock.beforeMove(() => this.wake())
   }
 
@@ -152,6 +170,15 @@ export class RunningCluster implements Cluster {
   async fork(options?: ForkOptions): Promise<Cluster> {
     if (isVirtual(this.env)) await this.env.clock.settled()
     return this.snapshot().fork(options)
+  }
+
+  why(object: string, limit?: number): WhyStep[] {
+    if (this.#why === undefined) throw new Error('causes are not followed: start the cluster with { trace: true }')
+    return this.#why.why(object, limit)
+  }
+
+  diff(other: Cluster | Snapshot): Difference[] {
+    return diffSnapshots(this.snapshot().server, 'server' in other ? other.server : other.snapshot().server)
   }
 
   onWrite(callback: (write: StoreWrite) => void): () => void {

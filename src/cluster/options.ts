@@ -41,6 +41,10 @@ export interface ClusterOptions {
   readonly tokens?: Readonly<Record<string, UserInfo>>
   readonly serviceCIDR?: string
   readonly podCIDR?: string
+  /** 'all': every past state can be read for ever. Default: those of the last five to ten minutes. */
+  readonly history?: 'recent' | 'all'
+  /** Follows what led to what, for `cluster.why`. */
+  readonly trace?: boolean
   /** More of the controllers' settings: grace periods, rates, signers. */
   readonly controllerOptions?: Omit<ControllerManagerOptions, 'informers' | 'clientFor'>
   /** Clock, chance and log; default: the system's, silent below warnings. */
@@ -61,11 +65,11 @@ export function listenOf({ listen = false }: ClusterOptions): Listen {
 const defaultServiceCIDR = '10.96.0.0/16'
 
 export function apiServerOptions(options: ClusterOptions, authorities: Authorities): ApiServerOptions {
-  const { store, dataDir, etcd, features, runtimeConfig, admission, tokens, serviceCIDR = defaultServiceCIDR } = options
+  const { store, dataDir, etcd, features, runtimeConfig, admission, tokens, history, serviceCIDR = defaultServiceCIDR } = options
   const { address, port } = listenOf(options)
   for (const name of Object.keys(features ?? {})) if (featureGates[name] === undefined) throw new Error(`unknown feature gate: ${name}`)
   return {
-    store, dataDir, etcd, runtimeConfig, admissionPlugins: admission,
+    store, dataDir, etcd, runtimeConfig, history, admissionPlugins: admission,
     ...(port === undefined ? {} : { tls: serverCertificate(authorities, [address], serviceCIDR), bindAddress: address, securePort: port }),
     ...(features === undefined ? {} : { feature: (name: string) => features[name] ?? featureGates[name]?.default ?? false }),
     ...(tokens === undefined ? {} : { tokenUsers: new Map(Object.entries(tokens)) }),

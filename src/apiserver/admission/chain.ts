@@ -2,6 +2,7 @@
  * Plugins in order. Mutating plugins see the object one after another; validating ones run when it is final. When a
  * webhook or a policy has changed the object, all mutating plugins are asked once more (upstream: admission/reinvocation.go).
  */
+import type { Trace } from '../../base/env.ts'
 import type { Admission, AdmissionPlugin, Attributes } from './contract.ts'
 
 /** What mutating plugins know of the rounds of one request. */
@@ -19,12 +20,19 @@ export interface ReinvocablePlugin extends Omit<AdmissionPlugin, 'admit'> {
   admit?(attributes: Attributes, reinvocation: Reinvocation): Promise<void>
 }
 
-export function admissionChain(plugins: readonly ReinvocablePlugin[]): Admission {
+/** `trace`: where plugins are written down that changed the object. */
+export function admissionChain(plugins: readonly ReinvocablePlugin[], trace?: Trace): Admission {
   const mutating = plugins.filter((p) => p.admit !== undefined)
   const validating = plugins.filter((p) => p.validate !== undefined)
 
   async function round(attributes: Attributes, reinvocation: Reinvocation): Promise<void> {
-    for (const plugin of mutating) if (plugin.handles(attributes)) await plugin.admit!(attributes, reinvocation)
+    for (const plugin of mutating) {
+      if (!plugin.handles(attributes)) continue
+      const cause = trace?.current()
+      const before = cause === undefined ? undefined : JSON.stringify(attributes.object)
+      await plugin.admit!(attributes, reinvocation)
+      if (cause?.type === 'request' && JSON.stringify(attributes.object) !== before) cause.changedBy.push(plugin.name)
+    }
   }
 
   return {

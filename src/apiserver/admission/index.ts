@@ -1,5 +1,5 @@
 /** The plugins in upstream's order, and which of them are on unless told otherwise. */
-import type { Clock, Logger, Random } from '../../base/env.ts'
+import type { Clock, Logger, Random, Trace } from '../../base/env.ts'
 import type { Client } from '../../client/client.ts'
 import { type Authorizer, allAuthenticated } from '../auth/contract.ts'
 import { serviceAccountGroups, serviceAccountUserName } from '../auth/service-account-names.ts'
@@ -79,13 +79,13 @@ export interface AdmissionSelection {
 
 /** The chain of the plugins that are on. Throws on names that are none. */
 export function createAdmission(
-  context: PluginContext, { enable = [], disable = [] }: AdmissionSelection = {}, webhooks?: WebhookParts,
+  context: PluginContext, { enable = [], disable = [] }: AdmissionSelection = {}, webhooks?: WebhookParts, trace?: Trace,
 ): Admission {
   for (const name of [...enable, ...disable]) {
     if (!admissionPlugins.some((p) => p.name === name)) throw new Error(`unknown admission plugin: ${JSON.stringify(name)}`)
   }
   const chosen = admissionPlugins.filter((p) => enable.includes(p.name) || (p.onByDefault && !disable.includes(p.name)))
-  return admissionChain(chosen.flatMap((p) => p.create(context, webhooks) ?? []))
+  return admissionChain(chosen.flatMap((p) => p.create(context, webhooks) ?? []), trace)
 }
 
 export interface ServerParts {

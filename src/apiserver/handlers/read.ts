@@ -8,6 +8,7 @@ import type { ResourceStorage } from '../registry/resource-storage.ts'
 import type { CachePage } from '../registry/watch-cache.ts'
 import { plainError } from '../registry/resource-store.ts'
 import { notFound } from '../../api/meta/errors.ts'
+import { asOfRevision } from './as-of.ts'
 import { decodeContinue, encodeContinue } from './continue-token.ts'
 import type { RequestContext } from './context.ts'
 import { storeOf } from './context.ts'
@@ -21,12 +22,14 @@ export async function handleGet(context: RequestContext): Promise<ApiResponse> {
   if (parseBoolean(query.get('export') ?? '')) throw badRequest('the export parameter, deprecated since v1.14, is no longer supported')
   const store = storeOf(context)
   const key = store.keyOf(info.namespace, info.name)
-  const resourceVersion = query.get('resourceVersion') ?? ''
+  const past = asOfRevision(request, context.deps.registry, store.storage)
+  const resourceVersion = past === undefined ? query.get('resourceVersion') ?? '' : ''
   if (resourceVersion !== '' && resourceVersion !== '0') {
     if (!/^\d+$/.test(resourceVersion)) throw plainError(resourceVersionText(resourceVersion))
     await store.storage.waitFor(parseResourceVersion(resourceVersion), request.signal)
   }
-  const cached = resourceVersion === '' ? await store.storage.read(key) : store.storage.get(key)
+  const cached = past !== undefined ? store.storage.cache.at(past).get(key)
+    : resourceVersion === '' ? await store.storage.read(key) : store.storage.get(key)
   if (cached === undefined) throw notFound(served, info.name)
   await served.prepare?.([cached])
   const entry = served.view(cached)
@@ -50,7 +53,9 @@ export async function handleList(context: RequestContext): Promise<ListResponse>
   const options = listOptions(request.query, false)
   const { selection, plain, converted } = selectionOf(served, request.info.namespace, request.info.name, options)
   const { storage } = storeOf(context)
-  const page = await locate(context, storage, options)
+  const past = asOfRevision(request, context.deps.registry, storage)
+  const page = await locate(context, storage, past === undefined || options.continue !== '' ? options
+    : { ...options, resourceVersion: String(past), resourceVersionMatch: 'Exact' })
   // Keys in tokens are relative to what is listed.
   const base = served.namespaced && request.info.namespace !== '' ? `${request.info.namespace}/` : ''
   const limit = options.resourceVersion === '0' && options.continue === '' ? 0 : Math.max(0, options.limit)

@@ -7,6 +7,7 @@ import type { Env } from '../../base/env.ts'
 import { StatusError, badRequest } from '../../api/meta/errors.ts'
 import { RequestInfoError, isLongRunning, parseRequestInfo } from '../chain/request-info.ts'
 import type { ApiHandler, ApiRequest } from '../handler.ts'
+import { splitAsOf } from '../handlers/as-of.ts'
 import { type HttpExchange, type Peer, header } from './exchange.ts'
 import { peerOf } from './peer.ts'
 import { type RespondContext, statusOf, writeFailure, writeResponse } from './respond.ts'
@@ -39,7 +40,12 @@ export function createListener(env: Env, handler: ApiHandler, context: RespondCo
     let apiRequest: ApiRequest | undefined
     let code = 200
     try {
-      const path = decodePath(exchange.rawPath)
+      let path = decodePath(exchange.rawPath)
+      const past = splitAsOf(path)
+      if (past !== undefined) {
+        path = past.path
+        query.set('asOf', past.asOf)
+      }
       apiRequest = {
         info: parseRequestInfo(exchange.method, path, query), user: nobody, query, warnings, audit: {},
         userAgent: header(exchange.headers, 'user-agent') ?? '', signal: controller.signal, raw: exchange,

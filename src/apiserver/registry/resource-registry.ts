@@ -149,6 +149,13 @@ export class ResourceRegistry {
     await Promise.all([...this.#stores.values()].map((store) => store.storage.ready))
   }
 
+  /** The last revision up to that time, in ms since the epoch. */
+  revisionAt(time: number): number {
+    let revision = 0
+    for (const store of this.#stores.values()) revision = Math.max(revision, store.storage.cache.revisionAt(time))
+    return revision
+  }
+
   /** Lists at revisions before this one are answered with 410. */
   get listFloor(): number {
     return this.#listFloor

@@ -232,6 +232,18 @@ export class WatchCache {
     return tree
   }
 
+  /** The last revision of this resource up to that time, in ms since the epoch, as far as it is remembered. */
+  revisionAt(time: number): number {
+    let low = 0
+    let high = this.#changes.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (this.#changes.at(middle).time > time) high = middle
+      else low = middle + 1
+    }
+    return low === 0 ? this.#oldest : this.#changes.at(low - 1).revision
+  }
+
   /** Lists of revisions before this one are no longer asked for. */
   forgetPast(revision: number): void {
     for (const known of this.#past.keys()) if (known < revision) this.#past.delete(known)
