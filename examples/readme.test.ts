@@ -5,6 +5,6 @@ import { expect, test } from 'vitest'
 
 const root = resolve(import.meta.dirname, '..')
 
-test('the README shows examples/deployment.test.ts as it is', () => {
-  expect(readFileSync(join(root, 'README.md'), 'utf8')).toContain(readFileSync(join(root, 'examples/deployment.test.ts'), 'utf8'))
+test.each(['deployment', 'forks'])('the README shows examples/%s.test.ts as it is', (name) => {
+  expect(readFileSync(join(root, 'README.md'), 'utf8')).toContain(readFileSync(join(root, `examples/${name}.test.ts`), 'utf8'))
 })

@@ -48,6 +48,21 @@ test('from CommonJS', async () => {
   expect(await node('common.cjs', `const { startCluster } = require('coxswain')\nconst { nodes } = require('coxswain/resources')\nasync function main() {${body}\n}\nmain()\n`)).toBe('node-0 node-1\n')
 })
 
+test('with the helpers for node:test and jest', async () => {
+  const use = `
+  const cluster = useCluster({ nodes: 2 })
+  test('first', async () => {
+    await cluster().client.delete(nodes, { name: 'node-0' })
+  })
+  test('second', async () => {
+    console.log('nodes:', (await cluster().client.list(nodes)).items.length)
+  })`
+  expect(await node('node-test.mjs', `import { test } from 'node:test'\nimport { useCluster } from 'coxswain/node-test'\nimport { nodes } from 'coxswain/resources'\n${use}\n`)).toMatch(/nodes: 2[^]*pass 2/)
+  // Jest's hooks are globals, as those of its older relatives.
+  const hooks = 'const { before, after, beforeEach, afterEach, test } = require(\'node:test\')\nObject.assign(globalThis, { beforeAll: before, afterAll: after, beforeEach, afterEach })'
+  expect(await node('jest.cjs', `${hooks}\nconst { useCluster } = require('coxswain/jest')\nconst { nodes } = require('coxswain/resources')\n${use}\n`)).toMatch(/nodes: 2[^]*pass 2/)
+})
+
 test('with its types, strictly', () => {
   writeFileSync(join(dir, 'typed.ts'), [
     'import { type Cluster, startCluster } from \'coxswain\'', 'import { deployments } from \'coxswain/resources\'',

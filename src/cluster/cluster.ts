@@ -4,6 +4,7 @@ import { createSystemEnv } from '../base/real/env.ts'
 import { forkVirtualEnv, isVirtual } from '../base/real/virtual.ts'
 import { createTrace } from '../base/trace.ts'
 import type { VirtualClock } from '../base/virtual/clock.ts'
+import { parseSpan } from '../base/virtual/span.ts'
 import type { ApiHandler, ApiRequest } from '../api/meta/request.ts'
 import type { ServerSnapshot } from '../apiserver/server.ts'
 import type { Client } from '../client/client.ts'
@@ -54,6 +55,11 @@ export interface Cluster {
   kubeconfig(): string
   /** Moves a virtual cluster's time. Throws for a cluster with real time. */
   readonly time: VirtualClock
+  /**
+   * Asks until the answer is truthy, and answers it. What `ask` throws counts as "not yet". Virtual time moves from one
+   * event to the next meanwhile, by no more than `limit`; real time passes. Throws with the last failure.
+   */
+  eventually<T>(ask: () => T | Promise<T>, limit?: number | string): Promise<Exclude<T, undefined | null | false | 0 | ''>>
   /** Constant time. What components have in mind but have not written is not part of it: let a virtual cluster settle. */
   snapshot(): Snapshot
   /** A cluster that goes on from here and shares with this one what neither of them changes. Its components start anew. */
@@ -103,7 +109,7 @@ export class RunningCluster implements Cluster {
         ...apiServerOptions(options, authorities), ...(inherited === undefined ? {} : { inherit: inherited.server }),
         filters: [WhyRecorder.filter(env)], extension: controlApi(() => self.cluster!),
       },
-      scheduler: options.scheduler, controllers: controllerOptions(options, authorities),
+      scheduler: options.scheduler, controllers: controllerOptions(options, authorities), metricsEveryMs: isVirtual(env) ? 60_000 : undefined,
     })
     return (self.cluster = new RunningCluster(env, options, authorities, plane, inherited))
   }
@@ -147,6 +153,26 @@ export class RunningCluster implements Cluster {
   get time(): VirtualClock {
     if (!isVirtual(this.env)) throw new Error('this cluster has real time: start it with { time: \'virtual\' }')
     return this.env.clock
+  }
+
+  /** A value of its own, so that tests may take it out of the cluster. */
+  readonly eventually = async <T>(ask: () => T | Promise<T>, limit: number | string = '10m'): Promise<Exclude<T, undefined | null | false | 0 | ''>> => {
+    const { clock } = this.env
+    const end = clock.now() + parseSpan(limit)
+    for (;;) {
+      if (isVirtual(this.env)) await this.env.clock.settled()
+      let failure: unknown
+      try {
+        const answer = await ask()
+        if (answer) return answer as Exclude<T, undefined | null | false | 0 | ''>
+        failure = new Error(`not within ${limit}: the last answer was ${JSON.stringify(answer)}`)
+      } catch (error) {
+        failure = error
+      }
+      if (clock.now() >= end) throw failure
+      if (!isVirtual(this.env)) await clock.sleep(20)
+      else if (!await this.env.clock.step()) throw failure
+    }
   }
 
   snapshot(): Snapshot {

@@ -12,6 +12,8 @@ export interface ControlPlaneOptions {
   /** false: none. */
   readonly controllers?: ControllerManagerOptions | false
   readonly scheduler?: boolean
+  /** How often the scheduler's gauges are brought up to date. Default a second. */
+  readonly metricsEveryMs?: number
   /** Told what is being waited for. */
   readonly progress?: (text: string) => void
 }
@@ -79,7 +81,7 @@ export async function createControlPlane(env: Env, options: ControlPlaneOptions)
     }
     if (options.scheduler !== false) {
       progress('starting the scheduler')
-      await add(createScheduler(env, client('system:kube-scheduler'), { informers }))
+      await add(createScheduler(env, client('system:kube-scheduler'), { informers, metricsEveryMs: options.metricsEveryMs }))
     }
   }
   return plane

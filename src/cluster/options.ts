@@ -76,6 +76,8 @@ export function apiServerOptions(options: ClusterOptions, authorities: Authoriti
     advertiseAddress: address, caCertificate: authorities.ca.cert, clientCA: authorities.ca.cert, serviceClusterIPRanges: [serviceCIDR],
     serviceAccount: { issuers: ['https://kubernetes.default.svc.cluster.local'], signingKey: authorities.serviceAccount.privateKey, keys: [authorities.serviceAccount.publicKey] },
     authorizationModes: options.authorization ?? ['Node', 'RBAC'], bootstrapTokens: true,
+    // Components of this process are not held back, so without a socket there is nobody to be fair to.
+    priorityAndFairness: port !== undefined,
   }
 }
 

@@ -37,6 +37,8 @@ export interface SchedulerOptions {
   readonly features?: Readonly<Record<string, boolean>>
   /** How long a refused pod waits when nothing happens. Default 5 minutes. */
   readonly podMaxInUnschedulableMs?: number
+  /** How often gauges are brought up to date. Default a second. */
+  readonly metricsEveryMs?: number
 }
 
 /** How long cycles go on before others get their turn. */
@@ -68,12 +70,14 @@ class Scheduler implements Component, SchedulerContext {
   readonly #features: Readonly<Record<string, boolean>>
   readonly #rotation = new NodeRotation()
   readonly #ownsInformers: boolean
+  readonly #metricsEveryMs: number
   #resolveReady!: () => void
   #stops: (() => Promise<void> | void)[] = []
 
   constructor(env: Env, client: Client, options: SchedulerOptions) {
     this.env = env
     this.client = client
+    this.#metricsEveryMs = options.metricsEveryMs ?? metricsEveryMs
     this.#ownsInformers = options.informers === undefined
     this.informers = options.informers ?? new InformerFactory(env, client)
     this.ready = new Promise((resolve) => (this.#resolveReady = resolve))
@@ -168,7 +172,7 @@ class Scheduler implements Component, SchedulerContext {
       this.metrics.pending({ active, backoff, unschedulable, gated })
       this.metrics.cacheSize({ nodes: this.cache.nodes.length, pods: this.cache.podCount, assumed_pods: this.cache.assumedCount })
       this.metrics.unschedulablePlugins(this.queue.refusedByPlugin())
-      await this.env.clock.sleep(metricsEveryMs, signal).catch(() => undefined)
+      await this.env.clock.sleep(this.#metricsEveryMs, signal).catch(() => undefined)
     }
   }
 

@@ -7,8 +7,22 @@ const rfc3339 = /^(\d{4})-(\d\d)-(\d\d)T(\d\d?):(\d\d):(\d\d)([.,]\d+)?(Z|[+-]\d
 
 const daysIn = (year: number, month: number): number => new Date(Date.UTC(year, month, 0)).getUTCDate()
 
+/** Times that were read lately: an object's are read again with each of its writes. */
+const recent = new Map<string, number>()
+const recentLimit = 1000
+
 /** Milliseconds since 1970 with fractions, or undefined when the text is no RFC 3339 time. */
 export function parseTime(text: string): number | undefined {
+  const known = recent.get(text)
+  if (known !== undefined) return known
+  const time = readTime(text)
+  if (time === undefined) return undefined
+  if (recent.size >= recentLimit) recent.clear()
+  recent.set(text, time)
+  return time
+}
+
+function readTime(text: string): number | undefined {
   const match = rfc3339.exec(text)
   if (match === null) return undefined
   const [year, month, day, hour, minute, second] = match.slice(1, 7).map(Number) as [number, number, number, number, number, number]

@@ -16,6 +16,8 @@ export const garbageCollectorName = 'garbage-collector-controller'
 const defaultWorkers = 20
 /** Discovery is asked this often, and soon after a definition has changed. */
 const resyncMs = 30_000
+/** A server in this process tells of new kinds by its definitions; what else could change does so rarely. */
+const localResyncMs = 600_000
 const resyncAfterChangeMs = 1000
 
 export function startGarbageCollector(context: ControllerContext): Running {
@@ -73,7 +75,7 @@ export function startGarbageCollector(context: ControllerContext): Running {
       }
       const changed = new Promise<void>((resolve) => (wake.now = resolve))
       const woken = changed.then(() => env.clock.sleep(resyncAfterChangeMs, signal))
-      await Promise.race([woken, env.clock.sleep(resyncMs, signal)]).catch(() => undefined)
+      await Promise.race([woken, env.clock.sleep(client.local === true ? localResyncMs : resyncMs, signal)]).catch(() => undefined)
       woken.catch(() => undefined)
     }
   })
