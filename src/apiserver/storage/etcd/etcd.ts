@@ -2,56 +2,27 @@
  * The store on an etcd cluster, with the very operations upstream's API server uses: transactions that compare a key's
  * modification revision, ranges at a revision, watches with previous values, leases. Upstream: apiserver/pkg/storage/etcd3.
  */
-import { readFileSync } from 'node:fs'
 import { Etcd3 } from 'etcd3'
-import type { IOptions } from 'etcd3'
 import type { Clock } from '../../../base/env.ts'
 import type { KVStore, KeyValue, ListResult, WriteResult } from '../store.ts'
 import { CompactedError, FutureRevisionError } from '../store.ts'
+import { type EtcdOptions, connection, isUnreachable, neverSent, persistent } from './connection.ts'
 import { LeasePool } from './leases.ts'
 import type { RawKeyValue } from './watch.ts'
 import { keyValue, rangeEnd, Watches } from './watch.ts'
 
-export interface EtcdOptions {
-  /** "https://127.0.0.1:2379", several of one cluster. */
-  readonly endpoints: readonly string[]
-  /** PEM files, as kube-apiserver's --etcd-cafile, --etcd-certfile, --etcd-keyfile. */
-  readonly caFile?: string
-  readonly certFile?: string
-  readonly keyFile?: string
-  readonly clock: Clock
-  /** Put before every key, so that several clusters share one etcd; without a slash at its end. */
-  readonly prefix?: string
-  /** After which a request counts as failed. Default 10 s. */
-  readonly timeoutMs?: number
-}
+export type { EtcdOptions } from './connection.ts'
 
 /** Connects when it is first used; throws at once when a certificate file cannot be read. */
 export function openEtcdStore(o: EtcdOptions): KVStore {
   return new EtcdStore(new Etcd3(connection(o)), o)
 }
 
-function connection(o: EtcdOptions): IOptions {
-  const timeoutMs = o.timeoutMs ?? 10_000
-  return {
-    hosts: [...o.endpoints],
-    ...(o.caFile === undefined ? {} : {
-      credentials: {
-        rootCertificate: readFileSync(o.caFile),
-        ...(o.certFile === undefined || o.keyFile === undefined ? {} : {
-          certChain: readFileSync(o.certFile), privateKey: readFileSync(o.keyFile),
-        }),
-      },
-    }),
-    grpcOptions: { 'grpc.max_receive_message_length': -1, 'grpc.max_send_message_length': -1, 'grpc.keepalive_time_ms': 30_000 },
-    defaultCallOptions: (context) => context.isStream ? {} : { deadline: o.clock.now() + timeoutMs },
-  }
-}
-
 type Txn = Parameters<Etcd3['kv']['txn']>[0]
 
 class EtcdStore implements KVStore {
   readonly #client: Etcd3
+  readonly #clock: Clock
   readonly #prefix: string
   readonly #leases: LeasePool
   readonly #watches: Watches
@@ -60,25 +31,26 @@ class EtcdStore implements KVStore {
 
   constructor(client: Etcd3, o: EtcdOptions) {
     this.#client = client
+    this.#clock = o.clock
     this.#prefix = o.prefix ?? ''
     this.#leases = new LeasePool(o.clock, async (ttl) => (await client.leaseClient.leaseGrant({ TTL: ttl })).ID)
     this.#watches = new Watches(client.watchClient, this.#prefix)
   }
 
   async revision(): Promise<number> {
-    const response = await this.#client.kv.range({ key: this.#key('/'), count_only: true })
+    const response = await this.#read(() => this.#client.kv.range({ key: this.#key('/'), count_only: true }))
     return Number(response.header.revision)
   }
 
   async get(key: string, o: { revision?: number } = {}): Promise<{ item: KeyValue | undefined; revision: number }> {
-    const response = await this.#interpret(this.#client.kv.range({ key: this.#key(key), revision: o.revision }))
+    const response = await this.#read(() => this.#client.kv.range({ key: this.#key(key), revision: o.revision }))
     const [kv] = response.kvs
     return { item: kv === undefined ? undefined : this.#item(kv), revision: Number(response.header.revision) }
   }
 
   async list(prefix: string, o: { revision?: number; after?: string; limit?: number } = {}): Promise<ListResult> {
     const start = o.after !== undefined && o.after >= prefix ? o.after + '\0' : prefix
-    const response = await this.#interpret(this.#client.kv.range({
+    const response = await this.#read(() => this.#client.kv.range({
       key: this.#key(start), range_end: rangeEnd(this.#key(prefix)), revision: o.revision, limit: o.limit ?? 0,
     }))
     const items = response.kvs.map((kv) => this.#item(kv))
@@ -88,7 +60,7 @@ class EtcdStore implements KVStore {
 
   async count(prefix: string): Promise<number> {
     const key = this.#key(prefix)
-    return Number((await this.#client.kv.range({ key, range_end: rangeEnd(key), count_only: true })).count)
+    return Number((await this.#read(() => this.#client.kv.range({ key, range_end: rangeEnd(key), count_only: true }))).count)
   }
 
   create(key: string, value: Uint8Array, o: { ttlSeconds?: number } = {}): Promise<WriteResult> {
@@ -124,7 +96,7 @@ class EtcdStore implements KVStore {
   }
 
   async compact(revision: number): Promise<void> {
-    await this.#interpret(this.#client.kv.compact({ revision, physical: false }))
+    await this.#interpret(() => this.#client.kv.compact({ revision, physical: false }))
     this.#compacted = Math.max(this.#compacted, revision)
   }
 
@@ -153,11 +125,11 @@ class EtcdStore implements KVStore {
   }
 
   async #compareAndDo(key: string, expected: number, action: NonNullable<Txn['success']>[number]): Promise<WriteResult> {
-    const response = await this.#client.kv.txn({
+    const response = await persistent(this.#clock, neverSent, () => this.#client.kv.txn({
       compare: [{ target: 'Mod', result: 'Equal', key: this.#key(key), mod_revision: expected }],
       success: [action],
       failure: [{ request_range: { key: this.#key(key) } }],
-    })
+    }))
     const revision = Number(response.header.revision)
     if (response.succeeded) return { ok: true, revision }
     const [kv] = response.responses[0]!.response_range.kvs
@@ -169,10 +141,14 @@ class EtcdStore implements KVStore {
     return { ok: false, current: item, revision }
   }
 
+  #read<T>(call: () => Promise<T>): Promise<T> {
+    return this.#interpret(() => persistent(this.#clock, (error) => isUnreachable(error) || neverSent(error), call))
+  }
+
   /** etcd's errors by their texts, as its own client does. */
-  async #interpret<T>(call: Promise<T>): Promise<T> {
+  async #interpret<T>(call: () => Promise<T>): Promise<T> {
     try {
-      return await call
+      return await call()
     } catch (error) {
       const text = error instanceof Error ? error.message : ''
       if (text.includes('required revision has been compacted')) throw new CompactedError(this.#compacted)

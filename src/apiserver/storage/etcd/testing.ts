@@ -29,14 +29,14 @@ export function etcdMissing(): string | undefined {
 }
 
 /** Starts it and waits until it answers. */
-export async function startTestEtcd(): Promise<TestEtcd> {
+export async function startTestEtcd(more: readonly string[] = []): Promise<TestEtcd> {
   const folder = mkdtempSync(join(tmpdir(), 'coxswain-etcd-'))
   const [client, peer] = [await freePort(), await freePort()]
   const endpoint = `http://127.0.0.1:${client}`
   const peerUrl = `http://127.0.0.1:${peer}`
   const server = spawn(binary, [
     '--data-dir', folder, '--listen-client-urls', endpoint, '--advertise-client-urls', endpoint,
-    '--listen-peer-urls', peerUrl, '--initial-advertise-peer-urls', peerUrl, '--initial-cluster', `default=${peerUrl}`,
+    '--listen-peer-urls', peerUrl, '--initial-advertise-peer-urls', peerUrl, '--initial-cluster', `default=${peerUrl}`, ...more,
   ], { stdio: 'ignore' })
   const probe = openEtcdStore({ endpoints: [endpoint], clock: systemClock, timeoutMs: 1000 })
   while (await probe.revision().catch(() => 0) === 0) {

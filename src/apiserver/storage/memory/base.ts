@@ -24,9 +24,10 @@ export function storeOver(core: MvccCore, clock: Clock, durability: Durability):
   async function write(op: LocalWrite): Promise<WriteResult> {
     const applied = core.apply(op, clock.now())
     if (!applied.ok) {
-      // The refusal may rest on a change that nobody may see yet.
-      if (core.head !== core.revision) await durability.settled()
-      return { ok: false, current: applied.current, revision: core.revision }
+      const at = core.head
+      // The refusal may rest on a change that nobody may see yet, or never will.
+      if (at !== core.revision) await durability.settled()
+      return core.revision < at ? write(op) : { ok: false, current: applied.current, revision: at }
     }
     await durability.commit(applied.change)
     if (applied.change.next?.expiresAt !== undefined) leases.add(applied.change.next)
@@ -99,7 +100,10 @@ async function* watchCore(core: MvccCore, prefix: string, fromRevision: number, 
     if (revision > fromRevision) offer({ revision, events: [event] })
   }
   const stop = core.subscribe(prefix, onEvent)
-  const stopProgress = core.onProgress(() => offer({ revision: core.revision, events: [] }))
+  const stopProgress = core.onProgress(() => {
+    // A watch of what is yet to come is told nothing of what was before.
+    if (core.revision >= fromRevision) offer({ revision: core.revision, events: [] })
+  })
   const onAbort = () => wake?.()
   signal.addEventListener('abort', onAbort)
   try {
