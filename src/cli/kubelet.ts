@@ -1,25 +1,112 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { hostname, networkInterfaces } from 'node:os'
-import { parseYaml } from '../api/codec/yaml.ts'
-import { issueCertificate } from '../apiserver/auth/certificates.ts'
-import { createAuthorities } from '../cluster/pki/memory.ts'
-import { ConfigurationError, type KubeletConfiguration, type ServerSettings, readConfiguration } from '../kubelet/configuration.ts'
+import { nodes } from '../api/generated/resources.ts'
+import { isLabelValue, isQualifiedName } from '../api/meta/names.ts'
+import type { Env } from '../base/env.ts'
+import { rotateCertificates } from '../kubelet/certificates/rotation.ts'
+import { type StoredPair, createCertificateStore } from '../kubelet/certificates/store.ts'
+import type { KubeletConfiguration } from '../kubelet/configuration/read.ts'
+import { systemFiles } from '../kubelet/host/files.ts'
 import { createKubelet } from '../kubelet/kubelet.ts'
 import type { KubeletOptions, KubeletServerOptions } from '../kubelet/options.ts'
-import { type Command, type FlagValues, UsageError } from './command.ts'
-import { runWithClient } from './component.ts'
+import { type Command, type FlagValues, type Invocation, UsageError } from './command.ts'
+import { systemEnv, untilSignalled } from './component.ts'
 import { kubeletFlags } from './flags/kubelet.ts'
+import { loadConfiguration } from './kubelet-configuration.ts'
+import { type ClosableClient, bootstrapCredentials, nodeClient, nodeSubject, selfSigned } from './kubelet-credentials.ts'
 
 export const command: Command = {
   name: 'kubelet',
   summary: 'The node agent (kubelet), over CRI',
-  description: 'Runs the pods that are bound to this node on a container runtime that speaks CRI.\n\nExample:\n  coxswain kubelet --kubeconfig node.kubeconfig --config kubelet.yaml --hostname-override node-1',
+  description: `Runs the pods that are bound to this node on a container runtime that speaks CRI.
+
+Examples:
+  coxswain kubelet --kubeconfig node.kubeconfig --config kubelet.yaml --hostname-override node-1
+  coxswain kubelet --bootstrap-kubeconfig /etc/kubernetes/bootstrap-kubelet.conf --kubeconfig /etc/kubernetes/kubelet.conf --config /var/lib/kubelet/config.yaml`,
   flags: kubeletFlags,
-  run(invocation) {
-    const { flags } = invocation
-    const options = kubeletOptions(flags, configurationOf(flags.string('config')))
-    return runWithClient(invocation, 'kubelet', (env, client) => createKubelet(env, client, options))
-  },
+  run,
+}
+
+async function run(invocation: Invocation): Promise<number> {
+  const { flags } = invocation
+  const configuration = loadConfiguration(flags)
+  const kubeconfig = flags.string('kubeconfig') ?? ''
+  if (kubeconfig === '') throw new UsageError('--kubeconfig is needed: a kubelet without an API server is not supported')
+  checkLabels(flags.map('node-labels'))
+  if (configuration.process.failSwapOn) checkSwap(readFileSync('/proc/swaps', 'utf8'))
+  const env = systemEnv(invocation, 'kubelet')
+  for (const field of configuration.unknown) env.log.warn('the configuration has an unknown field', { field })
+  setOomScore(env, configuration.process.oomScoreAdj)
+  const nodeName = nodeNameOf(flags)
+  const credentials = {
+    kubeconfig, bootstrapKubeconfig: flags.string('bootstrap-kubeconfig'), certDir: flags.string('cert-dir')!, nodeName, rotate: configuration.process.rotateCertificates,
+  }
+  const stopped = untilSignalled()
+  const stopping = new AbortController()
+  void stopped.then(() => stopping.abort(new Error('the kubelet was asked to stop')))
+  try {
+    await bootstrapCredentials(env, credentials, stopping.signal)
+  } catch (error) {
+    if (stopping.signal.aborted) return 0
+    throw error
+  }
+  const client = await nodeClient(env, credentials)
+  const server = await serverOptions(env, client, flags, configuration)
+  const component = createKubelet(env, client, { ...kubeletOptions(flags, configuration), server })
+  await component.start()
+  env.log.info('started', { component: 'kubelet', node: nodeName })
+  await stopped
+  await component.stop()
+  await env.tasks.stop()
+  await client.close()
+  return 0
+}
+
+/** Everything but the server, whose certificate may have to be asked for. */
+export function kubeletOptions(flags: FlagValues, { options, document }: KubeletConfiguration): KubeletOptions {
+  return {
+    ...options, nodeName: nodeNameOf(flags), nodeIps: nodeIpsOf(flags), rootDir: flags.string('root-dir')!, configuration: document,
+    ...(flags.given('node-labels') ? { nodeLabels: flags.map('node-labels') } : {}), ...(flags.given('cloud-provider') ? { cloudProvider: flags.string('cloud-provider')! } : {}),
+  }
+}
+
+const nodeNameOf = (flags: FlagValues): string => (flags.string('hostname-override') ?? hostname()).trim().toLowerCase()
+const nodeIpsOf = (flags: FlagValues): readonly string[] => (flags.list('node-ip').length > 0 ? flags.list('node-ip') : [nodeAddress()])
+
+async function serverOptions(env: Env, client: ClosableClient, flags: FlagValues, { server, process }: KubeletConfiguration): Promise<KubeletServerOptions | undefined> {
+  if (!server.enabled) return undefined
+  const { tlsCertFile, tlsPrivateKeyFile, clientCAFile, enabled: _enabled, ...rest } = server
+  if ((tlsCertFile === undefined) !== (tlsPrivateKeyFile === undefined)) throw new UsageError('--tls-cert-file and --tls-private-key-file go together')
+  const certDir = flags.string('cert-dir')!
+  const [nodeName, nodeIps] = [nodeNameOf(flags), nodeIpsOf(flags)]
+  const store = createCertificateStore(systemFiles, certDir, 'kubelet-server')
+  const asked = process.serverTLSBootstrap && tlsCertFile === undefined
+  // Until the cluster has signed for it the server answers with a certificate of its own.
+  const pair = tlsCertFile !== undefined ? { cert: readText(tlsCertFile, 'certificate'), key: readText(tlsPrivateKeyFile!, 'key') } :
+    ((asked ? await store.current() : undefined) ?? selfSigned(certDir, nodeName, nodeIps, new Date()))
+  const renewals = (use: (pair: StoredPair) => void) => void env.tasks.go('server certificate', async (signal) => {
+    const node = await registeredNode(env, client, nodeName, signal)
+    const ips = node.filter(({ type }) => type.endsWith('IP')).map(({ address }) => address)
+    const names = node.filter(({ type }) => !type.endsWith('IP')).map(({ address }) => address)
+    await rotateCertificates({
+      ...env, store, onPair: use,
+      ask: () => ({ client, clock: env.clock, signer: 'kubernetes.io/kubelet-serving', subject: { ...nodeSubject(nodeName), dnsNames: names.sort(), ipAddresses: ips.sort() }, namePrefix: 'csr-' }),
+    }, signal)
+  })
+  return {
+    ...rest, ...pair, ...(asked ? { renewals } : {}),
+    ...(clientCAFile === undefined ? {} : { clientCA: readText(clientCAFile, 'client authorities') }),
+  }
+}
+
+/** The addresses that the node has in the API: the cluster signs for no others. */
+async function registeredNode(env: Env, client: ClosableClient, name: string, signal: AbortSignal) {
+  for (;;) {
+    const node = await client.get(nodes, { name }, { signal }).catch(() => undefined)
+    const addresses = node?.status?.addresses ?? []
+    if (addresses.some(({ type }) => type.endsWith('IP'))) return addresses
+    await env.clock.sleep(1000, signal)
+  }
 }
 
 function readText(file: string, what: string): string {
@@ -30,75 +117,39 @@ function readText(file: string, what: string): string {
   }
 }
 
-function configurationOf(file: string | undefined): KubeletConfiguration {
-  if (file === undefined) return { options: {}, server: {} }
-  const text = readText(file, 'kubelet configuration')
+const ownLabels = [
+  'beta.kubernetes.io/arch', 'beta.kubernetes.io/instance-type', 'beta.kubernetes.io/os', 'failure-domain.beta.kubernetes.io/region', 'failure-domain.beta.kubernetes.io/zone',
+  'kubernetes.io/arch', 'kubernetes.io/hostname', 'kubernetes.io/os', 'node.kubernetes.io/instance-type', 'topology.kubernetes.io/region', 'topology.kubernetes.io/zone',
+]
+const ownNamespaces = ['kubelet.kubernetes.io', 'node.kubernetes.io']
+
+/** A node may give itself only some of the cluster's own labels. Throws UsageError with upstream's text. */
+export function checkLabels(labels: Readonly<Record<string, string>>): void {
+  const under = (namespace: string, suffix: string) => namespace === suffix || namespace.endsWith(`.${suffix}`)
+  const unknown = Object.keys(labels).filter((key) => {
+    const namespace = key.includes('/') ? key.slice(0, key.indexOf('/')) : ''
+    return (under(namespace, 'kubernetes.io') || under(namespace, 'k8s.io')) && !ownLabels.includes(key) && !ownNamespaces.some((own) => under(namespace, own))
+  })
+  if (unknown.length > 0) {
+    throw new UsageError(`failed to validate kubelet flags: unknown 'kubernetes.io' or 'k8s.io' labels specified with --node-labels: [${unknown.sort().join(' ')}]\n--node-labels in the 'kubernetes.io' namespace must begin with an allowed prefix (${ownNamespaces.join(', ')}) or be in the specifically allowed set (${ownLabels.join(', ')})`)
+  }
+  const wrong = Object.entries(labels).flatMap(([key, value]) => [[key, isQualifiedName(key)], [value, isLabelValue(value)]] as const).filter(([, errors]) => errors.length > 0)
+  if (wrong.length > 0) throw new UsageError(`failed to validate kubelet flags: invalid node labels: ${wrong.map(([text, errors]) => `'${text}' - ${errors.join(', ')}`).join('; ')}`)
+}
+
+/** Throws when the machine swaps. */
+export function checkSwap(swaps: string): void {
+  const lines = swaps.trim().split('\n')
+  if (lines.length <= 1) return
+  throw new Error(`running with swap on is not supported, please disable swap or set --fail-swap-on flag to false. /proc/swaps contained: [${lines.join(' ')}]`)
+}
+
+function setOomScore(env: Env, score: number): void {
   try {
-    return readConfiguration(parseYaml(text))
+    writeFileSync('/proc/self/oom_score_adj', String(score))
   } catch (error) {
-    if (error instanceof ConfigurationError) throw new UsageError(`kubelet configuration ${file}: ${error.message}`)
-    throw error
+    env.log.warn('the kubelet may be ended first when memory runs out', { error })
   }
-}
-
-/** Flags that were given win over the file. */
-export function kubeletOptions(flags: FlagValues, { options, server }: KubeletConfiguration): KubeletOptions {
-  if (flags.string('cgroup-driver') !== 'cgroupfs') throw new UsageError('--cgroup-driver: cgroupfs is the one supported')
-  const given = <T>(name: string, read: (name: string) => T): T | undefined => (flags.given(name) ? read(name) : undefined)
-  const text = (name: string) => given(name, (n) => flags.string(n))
-  const number = (name: string) => given(name, (n) => flags.number(n))
-  const bool = (name: string) => given(name, (n) => flags.bool(n))
-  const list = (name: string) => given(name, (n) => flags.list(n))
-  const map = (name: string) => given(name, (n) => flags.map(n))
-  const nodeName = (text('hostname-override') ?? hostname()).toLowerCase()
-  const nodeIps = list('node-ip') ?? [nodeAddress()]
-  const fromFlags: Partial<KubeletOptions> = {
-    rootDir: flags.string('root-dir'), podLogsDir: text('pod-logs-dir'), staticPodPath: text('pod-manifest-path'),
-    nodeLabels: map('node-labels'), registerNode: bool('register-node'), registerWithTaints: list('register-with-taints')?.map(parseTaint),
-    providerID: text('provider-id'), nodeStatusUpdateFrequency: number('node-status-update-frequency'), maxPods: number('max-pods'),
-    systemReserved: map('system-reserved'), kubeReserved: map('kube-reserved'), clusterDNS: list('cluster-dns'), clusterDomain: text('cluster-domain'),
-    resolvConf: text('resolv-conf'), syncFrequency: number('sync-frequency'), fileCheckFrequency: number('file-check-frequency'),
-    cpuCFSQuota: bool('cpu-cfs-quota'), seccompDefault: bool('seccomp-default'), containerRuntimeEndpoint: text('container-runtime-endpoint'),
-    cgroupRoot: text('cgroup-root'), cgroupsPerQOS: bool('cgroups-per-qos'), serializeImagePulls: bool('serialize-image-pulls'),
-  }
-  const merged = { ...options, ...Object.fromEntries(Object.entries(fromFlags).filter(([, value]) => value !== undefined)) }
-  const authorization = text('authorization-mode') ?? server.authorization
-  if (authorization !== undefined && authorization !== 'AlwaysAllow' && authorization !== 'Webhook') {
-    throw new UsageError(`--authorization-mode: ${authorization} is not AlwaysAllow or Webhook`)
-  }
-  return {
-    ...merged, nodeName, nodeIps,
-    server: serverOptions({
-      address: text('address') ?? server.address, port: number('port') ?? server.port, authorization,
-      tlsCertFile: text('tls-cert-file') ?? server.tlsCertFile, tlsPrivateKeyFile: text('tls-private-key-file') ?? server.tlsPrivateKeyFile,
-      clientCAFile: text('client-ca-file') ?? server.clientCAFile, anonymous: bool('anonymous-auth') ?? server.anonymous,
-      webhookAuthentication: bool('authentication-token-webhook') ?? server.webhookAuthentication,
-    }, nodeName, nodeIps),
-  }
-}
-
-/** A server without a certificate signs one itself, as upstream's does. */
-function serverOptions(settings: ServerSettings, nodeName: string, nodeIps: readonly string[]): KubeletServerOptions {
-  const { tlsCertFile, tlsPrivateKeyFile, clientCAFile, ...rest } = settings
-  if ((tlsCertFile === undefined) !== (tlsPrivateKeyFile === undefined)) throw new UsageError('--tls-cert-file and --tls-private-key-file go together')
-  const now = new Date()
-  const pair = tlsCertFile === undefined ? selfSigned(nodeName, nodeIps, now) :
-    { cert: readText(tlsCertFile, 'certificate'), key: readText(tlsPrivateKeyFile!, 'key') }
-  return {
-    cert: pair.cert, key: pair.key, webhookAuthentication: true, ...Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined)),
-    ...(clientCAFile === undefined ? {} : { clientCA: readText(clientCAFile, 'client authorities') }),
-  }
-}
-
-function selfSigned(nodeName: string, ipAddresses: readonly string[], now: Date): { cert: string; key: string } {
-  const identity = { commonName: `system:node:${nodeName}`, organizations: ['system:nodes'] }
-  return issueCertificate(createAuthorities(now).ca, { ...identity, dnsNames: [nodeName], ipAddresses: [...ipAddresses], usages: ['server'], now, days: 365 })
-}
-
-function parseTaint(text: string): { key: string; value?: string; effect: string } {
-  const match = /^([^=:]+)(?:=([^:]*))?:(NoSchedule|PreferNoSchedule|NoExecute)$/.exec(text)
-  if (match === null) throw new UsageError(`--register-with-taints: invalid taint spec: ${text}`)
-  return { key: match[1]!, ...(match[2] === undefined ? {} : { value: match[2] }), effect: match[3]! }
 }
 
 /** The first address that others can reach. */

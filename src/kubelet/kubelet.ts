@@ -21,6 +21,7 @@ import { systemHost } from './host/system.ts'
 import { cleanUp } from './housekeeping.ts'
 import { createImageManager } from './images/manager.ts'
 import { type NodeAgent, createNodeAgent } from './node/agent.ts'
+import { podsMayHave } from './node/status.ts'
 import { createObjectCache } from './objects.ts'
 import { type KubeletOptions, type ResolvedOptions, resolveOptions } from './options.ts'
 import { type Pleg, createPleg } from './pleg.ts'
@@ -118,14 +119,13 @@ function createInformers(env: Env, client: Client, nodeName: string) {
 async function startKubelet(outer: Env, client: Client, options: ResolvedOptions, given: KubeletOptions): Promise<Running> {
   const env: Env = { ...outer, log: outer.log.child('kubelet') }
   const { clock, random, log, tasks } = env
-  const cri = given.cri ?? connectCri(options.containerRuntimeEndpoint)
+  const cri = given.cri ?? connectCri(options.containerRuntimeEndpoint, options.imageServiceEndpoint)
   const host = given.host ?? systemHost()
   const kubeletStartedAt = clock.now()
   const podsDir = `${options.rootDir}/pods`
   const podDir = (uid: string) => `${podsDir}/${uid}`
   await host.files.makeDir(podsDir, 0o750)
   await host.files.makeDir(options.podLogsDir, 0o755)
-  const cgroups = options.cgroupsPerQOS ? await createCgroupManager(cleanCgroupRoot(options.cgroupRoot)) : undefined
   const emit = createEmitters(env, client, options.nodeName)
   const informers = createInformers(env, client, options.nodeName)
   let server: KubeletServer | undefined
@@ -135,12 +135,16 @@ async function startKubelet(outer: Env, client: Client, options: ResolvedOptions
     ...env, client, cri, host, options, kubeletVersion, kubeletPort: () => server?.port ?? options.server?.port ?? 10250, emitNode: emit.node,
     volumesInUse: () => volumes?.inUse() ?? [], pressures: () => guard?.eviction.conditions() ?? [],
   })
+  const cgroups = options.cgroupsPerQOS ? await createCgroupManager({
+    root: cleanCgroupRoot(options.cgroupRoot), driver: options.cgroupDriver, podPidsLimit: options.podPidsLimit,
+    allocatable: options.enforceNodeAllocatable.includes('pods') ? podsMayHave(options, agent.machine()) : undefined,
+  }) : undefined
   const node = () => informers.node.list()[0] ?? agent.node()
   const store = createPodStore()
   const images = createImageManager(clock, cri.images, { serializePulls: options.serializeImagePulls, maxParallelPulls: options.maxParallelImagePulls })
-  const restartBackOff = new BackOff(clock, 10_000, 300_000)
+  const restartBackOff = new BackOff(clock, Math.min(10_000, options.maxContainerRestartPeriod), options.maxContainerRestartPeriod)
   const resources: ResourceSettings = {
-    cpuCfsQuota: options.cpuCFSQuota, cpuCfsPeriod: options.cpuCFSQuotaPeriod * 1000, memoryCapacity: agent.machineMemory(),
+    cpuCfsQuota: options.cpuCFSQuota, cpuCfsPeriod: options.cpuCFSQuotaPeriod * 1000, memoryCapacity: agent.machine().memoryBytes,
   }
   const downward = (podIps: readonly string[]) => ({ hostIps: options.nodeIps, podIps, allocatable: node()?.status?.allocatable ?? {} })
   const allocated = await openAllocationState(host.files, log, `${options.rootDir}/allocated_pods_state`)

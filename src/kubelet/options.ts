@@ -16,6 +16,8 @@ export interface KubeletOptions {
   readonly containerLogsDir?: string
   /** "unix:///run/containerd/containerd.sock". */
   readonly containerRuntimeEndpoint?: string
+  /** Where it differs from the runtime's. */
+  readonly imageServiceEndpoint?: string
   /** Instead of a connection of its own, for tests. */
   readonly cri?: Cri
   readonly host?: Host
@@ -25,12 +27,20 @@ export interface KubeletOptions {
   readonly cgroupRoot?: string
   /** Whether pods get cgroups of their own by quality of service. */
   readonly cgroupsPerQOS?: boolean
+  /** How cgroups are named; "systemd": its slices. */
+  readonly cgroupDriver?: 'cgroupfs' | 'systemd'
+  /** "pods": together they get what is allocatable. */
+  readonly enforceNodeAllocatable?: readonly string[]
   readonly clusterDNS?: readonly string[]
   readonly clusterDomain?: string
   /** File of the host's resolver; '' for none. */
   readonly resolvConf?: string
   readonly staticPodPath?: string
+  readonly staticPodURL?: string
+  readonly staticPodURLHeader?: Readonly<Record<string, readonly string[]>>
   readonly maxPods?: number
+  /** 0: any number. */
+  readonly podsPerCore?: number
   readonly podPidsLimit?: number
   readonly cpuCFSQuota?: boolean
   /** ms. */
@@ -38,9 +48,16 @@ export interface KubeletOptions {
   readonly seccompDefault?: boolean
   readonly serializeImagePulls?: boolean
   readonly maxParallelImagePulls?: number
+  /** ms that a container that fails again and again waits at most. */
+  readonly maxContainerRestartPeriod?: number
+  readonly swapBehavior?: 'NoSwap' | 'LimitedSwap'
+  /** The lowest priority first; empty: pods are not told that the machine goes down. */
+  readonly shutdown?: readonly ShutdownPeriod[]
   /** ms. */
   readonly syncFrequency?: number
   readonly fileCheckFrequency?: number
+  readonly httpCheckFrequency?: number
+  readonly volumeStatsAggPeriod?: number
   readonly nodeStatusUpdateFrequency?: number
   readonly nodeStatusReportFrequency?: number
   readonly nodeLeaseDurationSeconds?: number
@@ -52,6 +69,10 @@ export interface KubeletOptions {
   readonly registerWithTaints?: readonly Taint[]
   readonly nodeLabels?: Readonly<Record<string, string>>
   readonly providerID?: string
+  /** "external": somebody else tells the node's addresses, and takes its taint away. */
+  readonly cloudProvider?: string
+  /** -1: all. */
+  readonly nodeStatusMaxImages?: number
   /** Kernel parameters beside the safe ones that pods may set; "net.core.*" for all below. */
   readonly allowedUnsafeSysctls?: readonly string[]
   readonly systemReserved?: Readonly<Record<string, string>>
@@ -79,6 +100,14 @@ export interface KubeletOptions {
   /** What the kubelet says it has instead of what the machine has: several nodes on one machine. */
   readonly capacity?: Readonly<Record<string, string>>
   readonly server?: KubeletServerOptions
+  /** The KubeletConfiguration that all this comes from, for /configz. */
+  readonly configuration?: Readonly<Record<string, unknown>>
+}
+
+/** Seconds that pods from this priority on get when the machine goes down. */
+export interface ShutdownPeriod {
+  readonly priority: number
+  readonly seconds: number
 }
 
 export interface KubeletServerOptions {
@@ -88,6 +117,21 @@ export interface KubeletServerOptions {
   /** PEM texts. */
   readonly cert: string
   readonly key: string
+  /** Calls `use` with each newer pair. */
+  readonly renewals?: (use: (pair: { cert: string; key: string }) => void) => void
+  readonly tlsMinVersion?: string
+  readonly tlsCipherSuites?: readonly string[]
+  /** A server of the same paths for reading, without authentication; 0: none. */
+  readonly readOnlyPort?: number
+  /** A server of /healthz alone; 0: none. */
+  readonly healthzPort?: number
+  readonly healthzBindAddress?: string
+  /** ms that answers of the API server are good. */
+  readonly cacheTtls?: { readonly authentication: number; readonly allowed: number; readonly denied: number }
+  /** Logs and commands are served; default: they are. */
+  readonly debuggingHandlers?: boolean
+  /** Files of /var/log are served; default: they are. */
+  readonly systemLogs?: boolean
   /** Those it signed may talk to the kubelet; undefined: client certificates are not asked for. */
   readonly clientCA?: string
   /** Bearer tokens are asked of the API server (TokenReview). */
@@ -97,11 +141,12 @@ export interface KubeletServerOptions {
   readonly anonymous?: boolean
 }
 
-export type ResolvedOptions = Required<Omit<KubeletOptions,
-  'containerLogsDir' | 'cri' | 'host' | 'connect' | 'staticPodPath' | 'server' | 'maxParallelImagePulls' | 'podPidsLimit' | 'providerID' | 'capacity'>> &
-  Pick<KubeletOptions, 'containerLogsDir' | 'staticPodPath' | 'server' | 'maxParallelImagePulls' | 'podPidsLimit' | 'providerID' | 'capacity'>
+type Optional = 'containerLogsDir' | 'staticPodPath' | 'staticPodURL' | 'server' | 'maxParallelImagePulls' | 'podPidsLimit' | 'providerID' | 'capacity' | 'imageServiceEndpoint' |
+  'configuration'
 
-const defaultEvictionHard = {
+export type ResolvedOptions = Required<Omit<KubeletOptions, Optional | 'cri' | 'host' | 'connect'>> & Pick<KubeletOptions, Optional>
+
+export const defaultEvictionHard = {
   'memory.available': '100Mi', 'nodefs.available': '10%', 'nodefs.inodesFree': '5%', 'imagefs.available': '15%', 'imagefs.inodesFree': '5%',
 }
 
@@ -131,6 +176,11 @@ export function resolveOptions(options: KubeletOptions): ResolvedOptions {
     imageMinimumGCAge: options.imageMinimumGCAge ?? 120_000, imageMaximumGCAge: options.imageMaximumGCAge ?? 0,
     containerLogMaxSize: options.containerLogMaxSize ?? '10Mi', containerLogMaxFiles: options.containerLogMaxFiles ?? 5,
     containerLogMonitorInterval: options.containerLogMonitorInterval ?? 10_000,
-    capacity: options.capacity, server: options.server,
+    capacity: options.capacity, server: options.server, imageServiceEndpoint: options.imageServiceEndpoint, cgroupDriver: options.cgroupDriver ?? 'cgroupfs',
+    enforceNodeAllocatable: options.enforceNodeAllocatable ?? ['pods'], staticPodURL: options.staticPodURL, staticPodURLHeader: options.staticPodURLHeader ?? {},
+    podsPerCore: options.podsPerCore ?? 0,
+    maxContainerRestartPeriod: options.maxContainerRestartPeriod ?? 300_000, swapBehavior: options.swapBehavior ?? 'NoSwap', shutdown: options.shutdown ?? [],
+    httpCheckFrequency: options.httpCheckFrequency ?? 20_000, volumeStatsAggPeriod: options.volumeStatsAggPeriod ?? 60_000, cloudProvider: options.cloudProvider ?? '',
+    nodeStatusMaxImages: options.nodeStatusMaxImages ?? 50, configuration: options.configuration,
   }
 }

@@ -1,53 +1,58 @@
-/** Flags of the kubelet under upstream's names; most may stand in --config instead, and win over it when both are given. */
-import type { Flag } from '../command.ts'
+/**
+ * Flags of the kubelet under upstream's names. Most stand for a field of KubeletConfiguration (configuration/fields.ts) and
+ * win over it; here is the rest.
+ */
+import { type Field, configurationFields } from '../../kubelet/configuration/fields.ts'
+import type { Flag, FlagType } from '../command.ts'
 
 const node = 'Node'
-const runtime = 'Container runtime'
-const server = 'Server'
-const pods = 'Pods'
+const files = 'Files and credentials'
+const upstreams = 'Taken without effect'
 
-export const kubeletFlags: readonly Flag[] = [
-  { name: 'config', type: 'string', help: 'A KubeletConfiguration file' },
-  { name: 'kubeconfig', type: 'string', required: true, help: 'File that says where the API server is and who we are' },
+const own: readonly Flag[] = [
+  { name: 'config', type: 'string', group: files, help: 'A KubeletConfiguration file; flags win over it' },
+  { name: 'config-dir', type: 'string', group: files, help: 'Folder of drop-in files (*.conf) that are merged over it in order of their names' },
+  { name: 'kubeconfig', type: 'string', default: '', group: files, help: 'File that says where the API server is and who we are; none: static pods only' },
+  { name: 'bootstrap-kubeconfig', type: 'string', group: files, help: 'Kubeconfig to ask for a client certificate with when --kubeconfig does not exist' },
+  { name: 'cert-dir', type: 'string', default: '/var/lib/kubelet/pki', group: files, help: 'Folder of certificates that are made or asked for' },
+  { name: 'root-dir', type: 'string', default: '/var/lib/kubelet', group: files, help: 'Folder of pods and their volumes' },
   { name: 'hostname-override', type: 'string', group: node, help: 'Name of the node; default: the host name' },
   { name: 'node-ip', type: 'list', group: node, help: 'Addresses of the node, one of each family' },
   { name: 'node-labels', type: 'map', group: node, help: 'Labels the node is registered with' },
-  { name: 'register-node', type: 'bool', default: true, group: node, help: 'Make the Node object' },
-  { name: 'register-with-taints', type: 'list', group: node, help: 'key=value:Effect' },
-  { name: 'provider-id', type: 'string', group: node, help: "The cloud's name of the machine" },
-  { name: 'node-status-update-frequency', type: 'duration', group: node, help: 'How often the node looks at itself' },
-  { name: 'max-pods', type: 'int', group: node, help: 'Most pods at a time' },
-  { name: 'system-reserved', type: 'map', group: node, help: 'Resources kept for the system' },
-  { name: 'kube-reserved', type: 'map', group: node, help: 'Resources kept for Kubernetes' },
-  { name: 'root-dir', type: 'string', default: '/var/lib/kubelet', group: pods, help: 'Folder of pods and their volumes' },
-  { name: 'pod-logs-dir', type: 'string', group: pods, help: 'Folder of container logs; default: /var/log/pods' },
-  { name: 'pod-manifest-path', type: 'string', group: pods, help: 'File or folder of static pods' },
-  { name: 'cluster-dns', type: 'list', group: pods, help: 'Addresses of DNS servers for pods' },
-  { name: 'cluster-domain', type: 'string', group: pods, help: 'Domain of the cluster' },
-  { name: 'resolv-conf', type: 'string', group: pods, help: "Resolver file of pods that take the host's" },
-  { name: 'sync-frequency', type: 'duration', group: pods, help: 'Longest time between two looks at a pod' },
-  { name: 'file-check-frequency', type: 'duration', group: pods, help: 'Time between looks for static pods' },
-  { name: 'cpu-cfs-quota', type: 'bool', default: true, group: pods, help: 'Enforce CPU limits' },
-  { name: 'seccomp-default', type: 'bool', group: pods, help: 'RuntimeDefault seccomp profile where a pod names none' },
-  { name: 'container-runtime-endpoint', type: 'string', group: runtime, help: 'Socket of the runtime; default: unix:///run/containerd/containerd.sock' },
-  { name: 'cgroup-root', type: 'string', group: runtime, help: 'Cgroup below which pods get theirs' },
-  { name: 'cgroups-per-qos', type: 'bool', default: true, group: runtime, help: 'Cgroups by quality of service' },
-  { name: 'cgroup-driver', type: 'string', default: 'cgroupfs', group: runtime, help: 'cgroupfs is the one supported' },
-  { name: 'serialize-image-pulls', type: 'bool', default: true, group: runtime, help: 'One pull at a time' },
-  { name: 'address', type: 'string', group: server, help: 'Where the server listens' },
-  { name: 'port', type: 'int', group: server, help: 'Port of the server; default: 10250' },
-  { name: 'tls-cert-file', type: 'string', group: server, help: 'Certificate of the server; made when not given' },
-  { name: 'tls-private-key-file', type: 'string', group: server, help: 'Its key' },
-  { name: 'client-ca-file', type: 'string', group: server, help: 'Authorities of client certificates' },
-  { name: 'anonymous-auth', type: 'bool', group: server, help: 'Let in requests without credentials' },
-  { name: 'authentication-token-webhook', type: 'bool', group: server, help: 'Ask the API server about bearer tokens' },
-  { name: 'authorization-mode', type: 'string', group: server, help: 'AlwaysAllow or Webhook' },
+  { name: 'cloud-provider', type: 'string', group: node, help: 'external: a cloud controller knows the node; empty: there is none' },
   { name: 'v', short: 'v', type: 'int', default: 2, help: 'How much is logged; 4 and more: debug' },
-  { name: 'fail-swap-on', type: 'bool', effect: 'accepted', help: 'Swap never stops this kubelet' },
-  { name: 'feature-gates', type: 'map', effect: 'accepted', help: 'Behaviour is that of the defaults of v1.36' },
-  { name: 'cert-dir', type: 'string', effect: 'accepted', help: 'Certificates that are made are kept in memory' },
-  { name: 'rotate-certificates', type: 'bool', effect: 'accepted', help: 'Certificates are taken from the kubeconfig' },
-  { name: 'runtime-cgroups', type: 'string', effect: 'accepted', help: 'Used for accounting upstream' },
-  { name: 'kubelet-cgroups', type: 'string', effect: 'accepted', help: 'Used for accounting upstream' },
-  { name: 'bootstrap-kubeconfig', type: 'string', effect: 'refused', reason: 'give a kubeconfig with credentials of the node', help: 'TLS bootstrap' },
+]
+
+const withoutEffect: readonly (readonly [FlagType, string])[] = [
+  ['string', 'runtime-cgroups logging-format log-json-info-buffer-size log-text-info-buffer-size vmodule experimental-mounter-path application-metrics-count-limit boot-id-file container-hints containerd containerd-namespace event-storage-age-limit event-storage-event-limit machine-id-file storage-driver-db storage-driver-host storage-driver-password storage-driver-table storage-driver-user'],
+  ['bool', 'log-json-split-stream log-text-split-stream experimental-allocatable-ignore-eviction enable-load-reader log-cadvisor-usage storage-driver-secure'],
+  ['duration', 'log-flush-frequency minimum-container-ttl-duration global-housekeeping-interval housekeeping-interval storage-driver-buffer-duration'],
+  ['int', 'maximum-dead-containers maximum-dead-containers-per-container'],
+]
+
+const refuse = (name: string, type: FlagType, reason: string, help: string): Flag => ({ name, type, effect: 'refused', reason, help })
+const noPlugins = 'credential plugins are not run; give pods an imagePullSecret'
+const noLocks = 'files cannot be locked from here; see to it that only one kubelet runs'
+const refused: readonly Flag[] = [
+  refuse('image-credential-provider-config', 'string', noPlugins, 'Plugins that know passwords of registries'),
+  refuse('image-credential-provider-bin-dir', 'string', noPlugins, 'Folder of such plugins'),
+  refuse('lock-file', 'string', noLocks, 'File that only one kubelet may hold'),
+  refuse('exit-on-lock-contention', 'bool', noLocks, 'End when another kubelet wants the lock file'),
+]
+
+const types: Readonly<Record<Field['type'], FlagType>> = {
+  text: 'string', flag: 'bool', number: 'int', duration: 'duration', texts: 'list', map: 'map', flags: 'map', object: 'list', list: 'list',
+}
+
+/** The fields that have a flag. */
+export const fieldFlags: readonly (Field & { flag: string })[] = configurationFields.filter((field): field is Field & { flag: string } => field.flag !== undefined)
+
+export const kubeletFlags: readonly Flag[] = [
+  ...own,
+  ...fieldFlags.map((field): Flag => ({
+    name: field.flag, type: field.separator === '<' ? 'list' : types[field.type], group: field.accepted === true ? upstreams : 'Configuration',
+    help: field.help ?? '', ...(field.accepted === true ? { effect: 'accepted' as const } : {}),
+  })),
+  ...withoutEffect.flatMap(([type, names]) => names.split(' ').map((name): Flag => ({ name, type, effect: 'accepted', group: upstreams, help: 'Of programs that this one has no part of' }))),
+  ...refused,
 ]

@@ -1,10 +1,11 @@
 /**
  * The cgroups that pods live in, by quality of service: <root>/kubepods[/burstable|/besteffort]/pod<uid>, by the files of
- * cgroup v1 or v2. Upstream: pkg/kubelet/cm with the cgroupfs driver.
+ * cgroup v1 or v2; under systemd's names where a node is set up so. Upstream: pkg/kubelet/cm/cgroup_manager_linux.go.
  */
 import { mkdir, readFile, readdir, rmdir, writeFile } from 'node:fs/promises'
 import type { Pod } from '../../api/generated/types/core-v1.ts'
 import { podQOS } from '../../api/helpers/qos.ts'
+import { podUid } from '../pod.ts'
 import { type PodCgroupResources, cpuShares, podTotals } from '../runtime/resources.ts'
 
 export interface CgroupManager {
@@ -50,27 +51,55 @@ export function parseHierarchies(mounts: string): Hierarchy[] {
   return found.filter(([, , type]) => type === 'cgroup2').map(([, dir]) => ({ dir: dir!, version: 2 as const, controllers: new Set(known) }))
 }
 
-/** `root`: "/" or a cgroup that exists. Makes the classes' cgroups. */
-export async function createCgroupManager(root: string): Promise<CgroupManager> {
+export type CgroupDriver = 'cgroupfs' | 'systemd'
+
+/** Where the cgroup of these names lies: "/kubepods/burstable", "/kubepods.slice/kubepods-burstable.slice". */
+export function cgroupPath(names: readonly string[], driver: CgroupDriver): string {
+  if (driver === 'cgroupfs') return names.map((name) => `/${name}`).join('')
+  const parts = names.map((name) => name.replaceAll('-', '_'))
+  return parts.map((_, i) => `/${parts.slice(0, i + 1).join('-')}.slice`).join('')
+}
+
+export interface CgroupSettings {
+  /** "/" or a cgroup that exists. */
+  readonly root: string
+  readonly driver: CgroupDriver
+  /** What all pods together may have; undefined: it is not enforced. */
+  readonly allocatable: { readonly milliCpu: number; readonly memoryBytes: number } | undefined
+  /** Most processes of a pod. */
+  readonly podPidsLimit: number | undefined
+}
+
+/** Makes the classes' cgroups. */
+export async function createCgroupManager({ root, driver, allocatable, podPidsLimit }: CgroupSettings): Promise<CgroupManager> {
   const hierarchies = parseHierarchies(await readFile('/proc/mounts', 'utf8'))
-  const base = `${root === '/' ? '' : root}/kubepods`
-  const folders = { Guaranteed: base, Burstable: `${base}/burstable`, BestEffort: `${base}/besteffort` }
+  const base = [...root.split('/').filter((part) => part !== ''), 'kubepods']
+  const names = { Guaranteed: base, Burstable: [...base, 'burstable'], BestEffort: [...base, 'besteffort'] }
+  const folders = Object.fromEntries(Object.entries(names).map(([qos, list]) => [qos, cgroupPath(list, driver)])) as Record<keyof typeof names, string>
   for (const path of Object.values(folders)) await ensure(hierarchies, path)
   await apply(hierarchies, folders.BestEffort, { cpuShares: 2 })
+  if (allocatable !== undefined) {
+    const { milliCpu, memoryBytes } = allocatable
+    await apply(hierarchies, folders.Guaranteed, { cpuShares: cpuShares(milliCpu), ...(memoryBytes > 0 ? { memoryLimit: memoryBytes } : {}) })
+  }
 
-  const nameOf = (pod: Pod) => `${folders[podQOS(pod)]}/pod${pod.metadata.uid}`
+  const pathOf = (qos: keyof typeof names, uid: string) => cgroupPath([...names[qos], `pod${uid}`], driver)
+  const nameOf = (pod: Pod) => pathOf(podQOS(pod) as keyof typeof names, podUid(pod))
+  /** Slices hold pods under their own name before "pod". */
+  const podPrefix = (qos: keyof typeof names) => (driver === 'cgroupfs' ? 'pod' : `${names[qos].map((name) => name.replaceAll('-', '_')).join('-')}-pod`)
+  const classes = Object.keys(names) as (keyof typeof names)[]
   return {
-    parentOf: nameOf,
+    parentOf: (pod) => (driver === 'cgroupfs' ? nameOf(pod) : nameOf(pod).slice(nameOf(pod).lastIndexOf('/') + 1)),
     async ensurePod(pod, resources) {
       const path = nameOf(pod)
-      if (await ensure(hierarchies, path)) await apply(hierarchies, path, resources)
+      if (!(await ensure(hierarchies, path))) return
+      await apply(hierarchies, path, resources)
+      if (podPidsLimit !== undefined) await limitProcesses(hierarchies, path, podPidsLimit)
     },
     setPod: (pod, resources) => apply(hierarchies, nameOf(pod), resources),
     readPod: (pod) => readValues(hierarchies, nameOf(pod)),
     async removePod(uid) {
-      for (const folder of Object.values(folders)) {
-        for (const hierarchy of hierarchies) await removeTree(`${hierarchy.dir}${folder}/pod${uid}`)
-      }
+      for (const qos of classes) for (const hierarchy of hierarchies) await removeTree(hierarchy.dir + pathOf(qos, uid))
     },
     async updateQos(pods) {
       const burstable = pods.filter((pod) => podQOS(pod) === 'Burstable').reduce((sum, pod) => sum + podTotals(pod, 'requests').cpu, 0)
@@ -79,13 +108,24 @@ export async function createCgroupManager(root: string): Promise<CgroupManager> 
     async listPods() {
       const uids = new Set<string>()
       for (const hierarchy of hierarchies) {
-        for (const folder of Object.values(folders)) {
-          for (const name of await readdir(hierarchy.dir + folder).catch(() => [])) if (name.startsWith('pod')) uids.add(name.slice(3))
+        for (const qos of classes) {
+          const prefix = podPrefix(qos)
+          for (const name of await readdir(hierarchy.dir + folders[qos]).catch(() => [])) {
+            if (name.startsWith(prefix)) uids.add(uidOf(name.slice(prefix.length), driver))
+          }
         }
       }
       return [...uids]
     },
   }
+}
+
+function uidOf(name: string, driver: CgroupDriver): string {
+  return driver === 'cgroupfs' ? name : name.replace(/\.slice$/, '').replaceAll('_', '-')
+}
+
+async function limitProcesses(hierarchies: readonly Hierarchy[], path: string, limit: number): Promise<void> {
+  for (const { dir, controllers } of hierarchies) if (controllers.has('pids')) await writeFile(`${dir}${path}/pids.max`, String(limit))
 }
 
 /** Makes the cgroup in every hierarchy, and tells whether any was missing; on v1 a cpuset takes its parent's values, on v2 the parents pass controllers on. */

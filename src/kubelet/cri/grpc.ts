@@ -13,12 +13,12 @@ const shortMs = 120_000
 /** Image pulls have no deadline of their own; the caller's signal ends them. */
 const noDeadline = Infinity
 
-/** Connects to a runtime: "unix:///run/containerd/containerd.sock" or a path. Nothing is sent before the first call. */
-export function connectCri(socket: string): Cri {
+/** Connects to a runtime: "unix:///run/containerd/containerd.sock" or a path; images may have a socket of their own. Nothing is sent before the first call. */
+export function connectCri(socket: string, imageSocket = socket): Cri {
   const services = rpcServices(protocol, ['runtime', 'v1'])
   const options = { timeoutMs: shortMs, fail: (code: number, message: string, details: string) => new CriError(code, message, details) }
   const runtime = connectRpc(services.RuntimeService!, socket, options)
-  const images = connectRpc(services.ImageService!, socket, options)
+  const images = connectRpc(services.ImageService!, imageSocket, options)
   return {
     runtime: runtimeService(runtime),
     images: imageService(images),

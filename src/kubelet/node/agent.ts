@@ -7,7 +7,7 @@ import { isStatus } from '../../api/meta/errors.ts'
 import { formatMicroTime, formatTime } from '../../api/meta/time.ts'
 import type { Client } from '../../client/client.ts'
 import type { Cri } from '../cri/contract.ts'
-import type { Host } from '../host/contract.ts'
+import type { Host, MachineInfo } from '../host/contract.ts'
 import type { ResolvedOptions } from '../options.ts'
 import { type NodeFacts, initialNode, nodeStatus, nodeStatusChanged, nodeStatusPatch, runtimeErrors } from './status.ts'
 
@@ -33,7 +33,7 @@ export interface NodeAgent {
   node(): Node | undefined
   /** Why pods with a network of their own cannot start; empty: they can. */
   networkErrors(): readonly string[]
-  machineMemory(): number
+  machine(): MachineInfo
   /** Writes the volumes in use at once. */
   reportInUse(): Promise<void>
   /** Writes the whole status at once. */
@@ -206,7 +206,7 @@ export async function createNodeAgent(env: NodeAgentEnv): Promise<NodeAgent> {
     },
     node: () => node,
     networkErrors: () => (facts.runtime === undefined ? [] : runtimeErrors(facts).filter((text) => text.includes('network not ready'))),
-    machineMemory: () => facts.machine.memoryBytes,
+    machine: () => machine,
     kernelVersion: () => facts.machine.kernelVersion,
   }
 }

@@ -1,5 +1,5 @@
 /** The Node object as the kubelet writes it. Pure. Upstream: kubelet_node_status.go, nodestatus/setters.go. */
-import type { Node, NodeAddress, NodeCondition, NodeStatus } from '../../api/generated/types/core-v1.ts'
+import type { Node, NodeAddress, NodeCondition, NodeStatus, Taint } from '../../api/generated/types/core-v1.ts'
 import { formatQuantity, newQuantity, parseQuantity, quantityMilliValue, quantityValue } from '../../api/meta/quantity.ts'
 import type { Image, RuntimeStatus, RuntimeVersion } from '../cri/contract.ts'
 import type { DiskUsage, MachineInfo, Usage } from '../host/contract.ts'
@@ -21,7 +21,6 @@ export interface NodeFacts {
   readonly pressures?: readonly string[]
 }
 
-const maxImages = 50
 const maxNamesPerImage = 5
 
 export function initialNode(options: ResolvedOptions, facts: NodeFacts, now: string): Node {
@@ -30,15 +29,22 @@ export function initialNode(options: ResolvedOptions, facts: NodeFacts, now: str
     'kubernetes.io/hostname': options.nodeName, 'kubernetes.io/os': 'linux', 'kubernetes.io/arch': architecture,
     'beta.kubernetes.io/os': 'linux', 'beta.kubernetes.io/arch': architecture, ...options.nodeLabels,
   }
+  const uninitialized: Taint[] = options.cloudProvider === 'external' ? [{ key: 'node.cloudprovider.kubernetes.io/uninitialized', value: 'true', effect: 'NoSchedule' }] : []
+  const taints = [...options.registerWithTaints, ...uninitialized]
   return {
     apiVersion: 'v1', kind: 'Node',
-    metadata: { name: options.nodeName, labels, annotations: { 'volumes.kubernetes.io/controller-managed-attach-detach': 'true' } },
+    metadata: { name: options.nodeName, labels, annotations: { 'volumes.kubernetes.io/controller-managed-attach-detach': 'true', ...providedIp(options) } },
     spec: {
-      ...(options.registerWithTaints.length > 0 ? { taints: [...options.registerWithTaints] } : {}),
+      ...(taints.length > 0 ? { taints } : {}),
       ...(options.providerID === undefined ? {} : { providerID: options.providerID }),
     },
     status: nodeStatus(undefined, options, facts, now),
   }
+}
+
+/** A cloud has to find the address that the node was given among its own. */
+function providedIp({ cloudProvider, nodeIps }: ResolvedOptions): Record<string, string> {
+  return cloudProvider === 'external' && nodeIps.length > 0 ? { 'alpha.kubernetes.io/provided-node-ip': nodeIps.join(',') } : {}
 }
 
 /** The next status over the one the API server has: what others wrote there is kept. */
@@ -48,10 +54,10 @@ export function nodeStatus(old: NodeStatus | undefined, options: ResolvedOptions
   return {
     ...old,
     capacity, allocatable, volumesInUse: [...(facts.volumesInUse ?? [])],
-    addresses: addresses(options, facts),
+    addresses: addresses(old?.addresses, options, facts),
     conditions: conditions(old?.conditions ?? [], facts, now),
     daemonEndpoints: { kubeletEndpoint: { Port: facts.kubeletPort } },
-    images: images(facts.images),
+    images: images(facts.images, options.nodeStatusMaxImages),
     nodeInfo: {
       machineID: facts.machine.machineId, systemUUID: facts.machine.systemUuid, bootID: facts.machine.bootId,
       kernelVersion: facts.machine.kernelVersion, osImage: facts.machine.osImage, operatingSystem: 'linux', architecture: facts.machine.architecture,
@@ -76,8 +82,19 @@ function foreignResources(list: Readonly<Record<string, string | number>> | unde
 function ownCapacity(options: ResolvedOptions, { machine, disk }: NodeFacts): Record<string, string> {
   return {
     cpu: String(machine.cpus), memory: kibi(machine.memoryBytes), 'ephemeral-storage': kibi(disk.capacityBytes),
-    'hugepages-1Gi': '0', 'hugepages-2Mi': '0', pods: String(options.maxPods), ...options.capacity,
+    'hugepages-1Gi': '0', 'hugepages-2Mi': '0', pods: String(mostPods(options, machine.cpus)), ...options.capacity,
   }
+}
+
+function mostPods({ maxPods, podsPerCore }: ResolvedOptions, cpus: number): number {
+  return podsPerCore > 0 ? Math.min(maxPods, podsPerCore * cpus) : maxPods
+}
+
+/** What all pods together are held to: the machine without what is reserved. What eviction keeps free they may touch. */
+export function podsMayHave(options: ResolvedOptions, machine: MachineInfo): { milliCpu: number; memoryBytes: number } {
+  const left = (total: number, name: string, value: (amount: string | number) => number) =>
+    Math.max(0, total - value(options.systemReserved[name] ?? 0) - value(options.kubeReserved[name] ?? 0))
+  return { milliCpu: left(machine.cpus * 1000, 'cpu', quantityMilliValue), memoryBytes: left(machine.memoryBytes, 'memory', quantityValue) }
 }
 
 function kibi(bytes: number): string {
@@ -109,7 +126,9 @@ function subtract(name: string, amount: string, reserved: readonly string[]): st
   return name === 'ephemeral-storage' ? String(left) : formatQuantity(newQuantity(left, parseQuantity(amount).format))
 }
 
-function addresses(options: ResolvedOptions, facts: NodeFacts): NodeAddress[] {
+function addresses(old: readonly NodeAddress[] | undefined, options: ResolvedOptions, facts: NodeFacts): NodeAddress[] {
+  // What a cloud told stays; before it does, the node's own view has to do.
+  if (options.cloudProvider === 'external' && old !== undefined && old.length > 0) return [...old]
   const ips = options.nodeIps.map((address) => ({ type: 'InternalIP', address }))
   return [...ips, { type: 'Hostname', address: options.nodeName === '' ? facts.machine.hostname : options.nodeName }]
 }
@@ -155,8 +174,8 @@ function ready(facts: NodeFacts): Verdict {
   return { type: 'Ready', status: 'False', reason: 'KubeletNotReady', message }
 }
 
-function images(list: readonly Image[]): NonNullable<NodeStatus['images']> {
-  return [...list].sort((a, b) => b.size - a.size).slice(0, maxImages)
+function images(list: readonly Image[], most: number): NonNullable<NodeStatus['images']> {
+  return [...list].sort((a, b) => b.size - a.size).slice(0, most < 0 ? undefined : most)
     .map(({ repoTags, repoDigests, size }) => ({ names: [...repoDigests, ...repoTags].slice(0, maxNamesPerImage), sizeBytes: size }))
 }
 

@@ -17,7 +17,7 @@ import { type ObjectReader, makeEnvironment } from './environment.ts'
 import type { HookRunner } from './hooks.ts'
 import { kernelHostname, podHostname } from './hosts-file.ts'
 import { type EmitContainerEvent, type KillEnv, killContainer, killContainers } from './kill.ts'
-import { containerNameLabel, podUidLabel } from './labels.ts'
+import { containerHash, containerNameLabel, podUidLabel } from './labels.ts'
 import { makeDevices, makeMounts } from './mounts.ts'
 import {
   type ReadTerminationMessage, type RuntimePod, convertSandbox, latestContainer, readRuntimePod,
@@ -175,7 +175,8 @@ export function createPodRuntime(env: PodRuntimeEnv, settings: PodRuntimeSetting
   function checkBackOff(pod: Pod, container: AnyContainer, status: RuntimePod): void {
     const exited = status.containers.find(({ name, state }) => name === container.name && state === 'exited')
     if (exited === undefined) return
-    const key = `${podUid(pod)}_${container.name}_${exited.hash}`
+    // Of what is to run now: another image starts without the old one's delays.
+    const key = `${podUid(pod)}_${container.name}_${containerHash(container)}`
     const remaining = env.restartBackOff.remainingSince(key, exited.finishedAt)
     if (remaining <= 0) return env.restartBackOff.next(key, exited.finishedAt)
     env.emit(pod, container.name, 'Warning', 'BackOff', `Back-off restarting failed container ${container.name} in pod ${formatPod(pod)}`)

@@ -1,19 +1,8 @@
 import { expect, test } from 'vitest'
-import { readConfiguration } from './configuration.ts'
-import { parseHierarchies, v1Files, v2Files, weightOfShares } from './cgroups/manager.ts'
+import { cgroupPath, parseHierarchies, v1Files, v2Files, weightOfShares } from './cgroups/manager.ts'
 import { subresourcesOf } from './server/auth.ts'
 import { parseStreamPath } from './server/streams.ts'
 import { logOptions } from './server/server.ts'
-
-test('a KubeletConfiguration becomes options', () => {
-  expect(readConfiguration({
-    kind: 'KubeletConfiguration', clusterDNS: ['10.96.0.10'], syncFrequency: '30s', maxPods: 20, port: 1, newerField: {}, cgroupDriver: 'cgroupfs',
-    authentication: { x509: { clientCAFile: '/ca' }, anonymous: { enabled: false } }, authorization: { mode: 'Webhook' },
-  })).toMatchObject({ options: { clusterDNS: ['10.96.0.10'], syncFrequency: 30_000, maxPods: 20 }, server: { port: 1, clientCAFile: '/ca', anonymous: false, authorization: 'Webhook' } })
-  expect(() => readConfiguration({ syncFrequency: 'soon' })).toThrow('syncFrequency: soon is not a duration')
-  expect(() => readConfiguration({ maxPods: '20' })).toThrow('maxPods: expected a number')
-  expect(() => readConfiguration({ cgroupDriver: 'systemd' })).toThrow('cgroupDriver: systemd is not supported; supported: cgroupfs')
-})
 
 test('cgroup hierarchies and their files', () => {
   const v1 = parseHierarchies('cgroup /sys/fs/cgroup/cpu cgroup rw,cpu,cpuacct 0 0\ncgroup /sys/fs/cgroup/memory cgroup rw,memory 0 0\ncgroup2 /sys/fs/cgroup/unified cgroup2 rw 0 0\n')
@@ -24,6 +13,8 @@ test('cgroup hierarchies and their files', () => {
   expect(v1Files({ cpuShares: 2, cpuQuota: 0, cpuPeriod: 1 }, new Set(['cpu'])).at(-1)).toEqual(['cpu.cfs_quota_us', '-1'])
   expect(v2Files(resources)).toEqual([['cpu.weight', '39'], ['cpu.max', '50000 100000'], ['memory.max', '1000']])
   expect([weightOfShares(2), weightOfShares(262144)]).toEqual([1, 10000])
+  expect(cgroupPath(['kubepods', 'burstable', 'poda-b'], 'cgroupfs')).toBe('/kubepods/burstable/poda-b')
+  expect(cgroupPath(['kubepods', 'burstable', 'poda-b'], 'systemd')).toBe('/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-poda_b.slice')
 })
 
 test('paths of the server', () => {

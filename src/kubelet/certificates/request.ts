@@ -1,0 +1,30 @@
+/** A request for a certificate (PKCS #10) for a new EC P-256 key. Upstream: client-go/util/cert/csr.go. */
+import { createPrivateKey, createPublicKey, generateKeyPairSync, sign } from 'node:crypto'
+import * as der from '../../base/der.ts'
+
+export interface CertificateSubject {
+  readonly commonName: string
+  readonly organizations: readonly string[]
+  readonly dnsNames?: readonly string[]
+  readonly ipAddresses?: readonly string[]
+}
+
+/** PEM, "EC PRIVATE KEY". */
+export function newKey(): string {
+  return generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ type: 'sec1', format: 'pem' }) as string
+}
+
+/** PEM. */
+export function certificateRequest(key: string, { commonName, organizations, dnsNames = [], ipAddresses = [] }: CertificateSubject): string {
+  const attribute = (type: string, text: string) => der.set(der.sequence(der.oid(type), der.utf8(text)))
+  const subject = der.sequence(...organizations.map((name) => attribute('2.5.4.10', name)), attribute('2.5.4.3', commonName))
+  const names = [...dnsNames.map((name) => der.implicit(2, Buffer.from(name))), ...ipAddresses.map((ip) => der.implicit(7, der.ipBytes(ip)))]
+  const extensions = names.length === 0 ? Buffer.alloc(0) :
+    der.sequence(der.oid('1.2.840.113549.1.9.14'), der.set(der.sequence(der.sequence(der.oid('2.5.29.17'), der.octets(der.sequence(...names))))))
+  const publicKey = createPublicKey(createPrivateKey(key)).export({ type: 'spki', format: 'der' })
+  const info = der.sequence(der.integer(Buffer.from([0])), subject, publicKey, der.explicit(0, extensions))
+  const signature = sign('sha256', info, createPrivateKey(key))
+  const whole = der.sequence(info, der.sequence(der.oid('1.2.840.10045.4.3.2')), der.bits(signature))
+  const lines = whole.toString('base64').match(/.{1,64}/g)!
+  return `-----BEGIN CERTIFICATE REQUEST-----\n${lines.join('\n')}\n-----END CERTIFICATE REQUEST-----\n`
+}
