@@ -51,7 +51,7 @@ export function checkValues(document: Document): string[] {
   const errors: string[] = []
   const fail = (text: string) => void errors.push(`invalid configuration: ${text}`)
   const number = (path: string) => Number(at(document, path) ?? 0)
-  const text = (path: string) => String(at(document, path) ?? '')
+  const text = (path: string) => (at(document, path) ?? '') as string
   const ms = (path: string) => parseDuration(text(path)) ?? 0
   if (number('nodeLeaseDurationSeconds') <= 0) fail('nodeLeaseDurationSeconds must be greater than 0')
   if (text('systemCgroups') !== '' && text('cgroupRoot') === '') fail('systemCgroups (--system-cgroups) was specified and cgroupRoot (--cgroup-root) was not specified')

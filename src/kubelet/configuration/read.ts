@@ -58,7 +58,7 @@ export function readConfiguration(given: Document): KubeletConfiguration {
   const wrong = checkValues(document)
   if (wrong.length > 0) throw new ConfigurationError(wrong.length === 1 ? wrong[0]! : `[${wrong.join(', ')}]`)
   const text = (path: string) => (at(document, path) === '' ? undefined : (at(document, path) as string | undefined))
-  const ms = (path: string) => parseDuration(String(at(document, path) ?? '0s')) ?? 0
+  const ms = (path: string) => parseDuration((at(document, path) ?? '0s') as string) ?? 0
   const options: Record<string, unknown> = {}
   for (const name of sameName) if (at(document, name) !== undefined && at(document, name) !== '') options[name] = at(document, name)
   for (const name of durations) options[name] = ms(name)
