@@ -51,7 +51,7 @@ async function run(invocation: Invocation): Promise<number> {
   if (plane === undefined) return 1
   const simulated = flags.number('simulate')!
   if (simulated > 0) {
-    await plane.add(createHollowNodes(env, plane.client('system:kubelet', ['system:masters']), { nodes: hollowNodeSpecs(simulated), informers: plane.informers }))
+    await plane.add(createHollowNodes(env, (node) => plane.client(`system:node:${node}`, ['system:masters']), { nodes: hollowNodeSpecs(simulated), informers: plane.informers }))
   }
   const kubeconfig = flags.string('kubeconfig')
   if (kubeconfig !== undefined) {

@@ -1,4 +1,5 @@
 /** `coxswain time`, `coxswain why`: the controls of a cluster that was started in one process (sim, startCluster). */
+import type { Fault } from '../cluster/faults.ts'
 import { type WhyStep, renderWhy } from '../cluster/why.ts'
 import type { Client } from '../client/client.ts'
 import { type Command, type Flag, type Invocation, UsageError } from './command.ts'
@@ -48,4 +49,48 @@ export const why: Command = {
     invocation.stdout(renderWhy(await asked(invocation, (client) => client.raw('GET', `/coxswain/why?${query}`)) as readonly WhyStep[]))
     return 0
   },
+}
+
+interface FaultList {
+  readonly seed: number
+  readonly faults: readonly Fault[]
+}
+
+export const faults: Command = {
+  name: 'faults',
+  summary: 'Make requests and watches of a cluster fail',
+  description: `Rules are JSON: match (user, verb, resource, namespace, name), then what goes wrong: delay, error, dropAnswer, stale, partition, watch.
+
+Examples:
+  coxswain faults add '{"match":{"verb":"update","resource":"deployments.apps"},"error":409,"probability":0.3}' --kubeconfig sim.kubeconfig
+  coxswain faults add '{"name":"cut","match":{"user":"system:node:node-1"},"partition":true}' --kubeconfig sim.kubeconfig
+  coxswain faults remove cut --kubeconfig sim.kubeconfig`,
+  commands: [
+    {
+      name: 'add', arguments: 'RULE', summary: 'Add a rule; its name is printed', flags: [kubeconfigFlag],
+      async run(invocation) {
+        const [rule] = invocation.args
+        if (rule === undefined) throw new UsageError('faults add: which rule?')
+        const { name } = await asked(invocation, (client) => client.raw('POST', `/coxswain/faults?${new URLSearchParams({ rule }).toString()}`)) as { name: string }
+        invocation.stdout(`${name}\n`)
+        return 0
+      },
+    },
+    {
+      name: 'list', summary: 'Show the rules, what each has hit, and the seed of their chance', flags: [kubeconfigFlag],
+      async run(invocation) {
+        const { seed, faults: all } = await asked(invocation, (client) => client.raw('GET', '/coxswain/faults')) as FaultList
+        invocation.stdout(`seed ${seed}\n${all.map(({ rule, hits }) => `${rule.name}\t${hits} hits\t${JSON.stringify(rule)}\n`).join('')}`)
+        return 0
+      },
+    },
+    {
+      name: 'remove', arguments: '[NAME]', summary: 'Remove a rule, or all', flags: [kubeconfigFlag],
+      async run(invocation) {
+        const [name] = invocation.args
+        await asked(invocation, (client) => client.raw('DELETE', `/coxswain/faults${name === undefined ? '' : `?${new URLSearchParams({ name }).toString()}`}`))
+        return 0
+      },
+    },
+  ],
 }

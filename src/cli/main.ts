@@ -23,6 +23,7 @@ const subcommands: Readonly<Record<string, { summary: string; load: () => Promis
   sim: { summary: 'A cluster with simulated nodes in this process, in real or virtual time', load: () => import('./sim.ts') },
   time: { summary: 'Show and move the time of a cluster in virtual time', load: async () => ({ command: (await import('./control.ts')).time }) },
   why: { summary: 'Tell which requests and reconciliations led to an object\'s state', load: async () => ({ command: (await import('./control.ts')).why }) },
+  faults: { summary: 'Make requests and watches of a cluster fail', load: async () => ({ command: (await import('./control.ts')).faults }) },
   version: { summary: 'The version of Coxswain and of the Kubernetes API it serves', load: () => import('./version.ts') },
 }
 

@@ -4,14 +4,16 @@ import { createSystemEnv } from '../base/real/env.ts'
 import { forkVirtualEnv, isVirtual } from '../base/real/virtual.ts'
 import { createTrace } from '../base/trace.ts'
 import type { VirtualClock } from '../base/virtual/clock.ts'
+import { seededRandom } from '../base/virtual/random.ts'
 import { parseSpan } from '../base/virtual/span.ts'
-import type { ApiHandler, ApiRequest } from '../api/meta/request.ts'
+import type { ApiRequest, ApiResponse } from '../api/meta/request.ts'
 import type { ServerSnapshot } from '../apiserver/server.ts'
 import type { Client } from '../client/client.ts'
 import { createInProcessClient } from '../client/in-process.ts'
 import { type HollowNodes, type HollowState, createHollowNodes, hollowNodeSpecs } from '../sim/nodes/hollow-nodes.ts'
 import { controlApi } from './control-api.ts'
 import { type ControlPlane, createControlPlane } from './control-plane.ts'
+import { Faults } from './faults.ts'
 import { type Difference, diffSnapshots } from './diff.ts'
 import { type ClusterOptions, apiServerOptions, controllerOptions } from './options.ts'
 import { kubeconfigText } from './pki/kubeconfig.ts'
@@ -69,6 +71,8 @@ export interface Cluster {
    * Throws for a cluster that was not started with { trace: true }.
    */
   why(object: string, limit?: number): WhyStep[]
+  /** What goes wrong on the way to the server; nothing, unless rules are added. */
+  readonly faults: Faults
   /** What is different in another cluster, or in a state: most telling for two forks. */
   diff(other: Cluster | Snapshot): Difference[]
   /** Calls back with every write of the store from now on; answers how to stop that. */
@@ -91,6 +95,7 @@ export class RunningCluster implements Cluster {
   readonly env: Env
   readonly controlPlane: ControlPlane
   readonly client: Client
+  readonly faults: Faults
   readonly #options: ClusterOptions
   readonly #authorities: Authorities
   readonly #inherited: Inherited | undefined
@@ -104,18 +109,22 @@ export class RunningCluster implements Cluster {
   static async create(given: Env, options: ClusterOptions, authorities: Authorities, inherited?: Inherited): Promise<RunningCluster> {
     const env = options.trace === true && given.trace === undefined ? { ...given, trace: createTrace() } : given
     const self: { cluster?: RunningCluster } = {}
+    const faults = new Faults(env.clock, faultSeed(options, env))
     const plane = await createControlPlane(env, {
       apiserver: {
         ...apiServerOptions(options, authorities), ...(inherited === undefined ? {} : { inherit: inherited.server }),
-        filters: [WhyRecorder.filter(env)], extension: controlApi(() => self.cluster!),
+        filters: [WhyRecorder.filter(env), faults.filter], extension: controlApi(() => self.cluster!),
       },
       scheduler: options.scheduler, controllers: controllerOptions(options, authorities), metricsEveryMs: isVirtual(env) ? 60_000 : undefined,
     })
-    return (self.cluster = new RunningCluster(env, options, authorities, plane, inherited))
+    return (self.cluster = new RunningCluster(env, options, authorities, plane, faults, inherited))
   }
 
-  private constructor(env: Env, options: ClusterOptions, authorities: Authorities, plane: ControlPlane, inherited: Inherited | undefined) {
+  private constructor(
+    env: Env, options: ClusterOptions, authorities: Authorities, plane: ControlPlane, faults: Faults, inherited: Inherited | undefined,
+  ) {
     this.env = env
+    this.faults = faults
     this.controlPlane = plane
     this.#options = options
     this.#authorities = authorities
@@ -125,9 +134,9 @@ export class RunningCluster implements Cluster {
     if (isVirtual(env)) env.clock.beforeMove(() => this.wake())
   }
 
-  clientAs(user: string, groups: readonly string[] = []): Client {
+  readonly clientAs = (user: string, groups: readonly string[] = []): Client => {
     const who = { name: user, groups: [...groups, 'system:authenticated'] }
-    return createInProcessClient(this.#handler, who, { userAgent: `${user.replace(/^system:/, '')}/v1.36.3` })
+    return createInProcessClient((request) => this.#handle(request), who, { userAgent: `${user.replace(/^system:/, '')}/v1.36.3` })
   }
 
   /** Starts what is not at work yet; resolves when it is. Time moves for it as far as it needs. */
@@ -226,7 +235,7 @@ export class RunningCluster implements Cluster {
     return this.stop()
   }
 
-  readonly #handler: ApiHandler = async (request) => {
+  async #handle(request: ApiRequest): Promise<ApiResponse> {
     if (!this.#ready && needsAll(request)) await this.wake()
     return this.controlPlane.server.handler(request)
   }
@@ -236,13 +245,19 @@ export class RunningCluster implements Cluster {
     const { nodes = 1 } = this.#options
     const specs = typeof nodes === 'object' ? nodes : hollowNodeSpecs(nodes)
     if (specs.length === 0) return
-    this.#nodes = createHollowNodes(this.env, this.controlPlane.client('system:kubelet', masters), {
+    this.#nodes = createHollowNodes(this.env, (node) => this.controlPlane.client(`system:node:${node}`, masters), {
       nodes: specs, informers: this.controlPlane.informers, resume: this.#inherited?.nodes,
       // A month of virtual time is mostly heartbeats: as few as the node controller's patience allows.
       leaseDurationSeconds: isVirtual(this.env) ? 160 : undefined,
     })
     await this.controlPlane.add(this.#nodes)
   }
+}
+
+/** Known beforehand where all chance is, drawn where it is not. */
+function faultSeed({ seed = 1, faultSeed }: ClusterOptions, env: Env): number {
+  if (faultSeed !== undefined) return faultSeed
+  return isVirtual(env) ? Number(seededRandom(`faults of ${seed}`).int(0x7fffffff)) : env.random.int(0x7fffffff)
 }
 
 /** Whether the request is more than an administrator's look at what is stored. */

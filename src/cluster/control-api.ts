@@ -7,6 +7,7 @@ import { isVirtual } from '../base/real/virtual.ts'
 import { badRequest, StatusError } from '../api/meta/errors.ts'
 import type { ApiRequest, ApiResponse } from '../apiserver/handler.ts'
 import type { Cluster } from './cluster.ts'
+import type { FaultRule } from './faults.ts'
 
 const base = '/coxswain/'
 
@@ -25,6 +26,14 @@ type Route = (cluster: Cluster, query: URLSearchParams) => unknown
 const routes: Readonly<Record<string, Route>> = {
   'GET time': ({ env }) => timeOf(env),
   'POST time': moveTime,
+  'GET faults': ({ faults }) => ({ seed: faults.seed, faults: faults.list() }),
+  'POST faults': ({ faults }, query) => ({ name: faults.add(JSON.parse(required(query, 'rule')) as FaultRule) }),
+  'DELETE faults': ({ faults }, query) => {
+    const name = query.get('name')
+    if (name === null) faults.clear()
+    else if (!faults.remove(name)) throw badRequest(`there is no fault ${JSON.stringify(name)}`)
+    return { faults: faults.list() }
+  },
   'GET why': (cluster, query) => cluster.why(required(query, 'object'), Number(query.get('limit') ?? 5)),
 }
 

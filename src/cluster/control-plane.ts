@@ -87,7 +87,8 @@ export async function createControlPlane(env: Env, options: ControlPlaneOptions)
   return plane
 }
 
-/** "system:kube-scheduler" writes as "kube-scheduler". */
+/** "system:kube-scheduler" writes as "kube-scheduler", a node as its kubelet. */
 function agentOf(user: string): string {
+  if (user.startsWith('system:node:')) return 'kubelet/v1.36.3'
   return `${user.replace(/^system:/, '')}/v1.36.3`
 }

@@ -19,6 +19,8 @@ export interface ClusterOptions {
   readonly time?: 'real' | 'virtual' | { readonly start?: Date | string | number }
   /** Of a virtual cluster's chance: names, uids, jitter, keys. The same seed and the same acts make the same history. */
   readonly seed?: number | string
+  /** Of the chance in `cluster.faults`; default: drawn from the seed, or by chance (`cluster.faults.seed` tells it). */
+  readonly faultSeed?: number
   /** A folder where state is kept on disk; default: memory. */
   readonly dataDir?: string
   readonly store?: KVStore

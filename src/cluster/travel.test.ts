@@ -67,7 +67,7 @@ test('why tells the way from a request to an object', async () => {
     chain.push(`${step.object.split('/')[0]} ${step.change} by ${step.request?.user.split(':').at(-1)}${step.reconcile === undefined ? '' : ` for ${step.reconcile.controller}`}`)
   }
   expect(chain).toEqual([
-    'pods changed by kubelet', 'pods changed by kube-scheduler', 'pods created by replicaset-controller for replicaset-controller',
+    'pods changed by node-0', 'pods changed by kube-scheduler', 'pods created by replicaset-controller for replicaset-controller',
     'replicasets created by deployment-controller for deployment-controller', 'deployments created by kubernetes-admin',
   ])
   const text = renderWhy(cluster.why(`pods/default/${pod.metadata.name}`, 1))

@@ -37,8 +37,9 @@ export function hollowNodeSpecs(count: number, prefix = 'node-'): HollowNodeSpec
   return Array.from({ length: count }, (_, i) => ({ name: `${prefix}${i}`, address: `198.18.${(i >> 8) & 255}.${i & 255}` }))
 }
 
-export function createHollowNodes(env: Env, client: Client, options: HollowNodesOptions): HollowNodes {
-  return new Players(env, client, options)
+/** `clientFor` gives each node's own client: what it does is done under its name. */
+export function createHollowNodes(env: Env, clientFor: (node: string) => Client, options: HollowNodesOptions): HollowNodes {
+  return new Players(env, clientFor, options)
 }
 
 class Players implements HollowNodes {
@@ -46,20 +47,21 @@ class Players implements HollowNodes {
   readonly ready: Promise<void>
   #resolveReady!: () => void
   readonly #env: Env
-  readonly #client: Client
+  readonly #clients: ReadonlyMap<string, Client>
   readonly #options: HollowNodesOptions
   readonly #stages: readonly Stage[]
   readonly #specs: ReadonlyMap<string, HollowNodeSpec>
   readonly #pending = new Map<string, Timer>()
   readonly #addresses = new Map<string, string>()
   readonly #leases = new Map<string, Lease>()
+  readonly #renewing = new Set<string>()
   readonly #leaseSeconds: number
   #nextAddress: number
   readonly #stops: (() => Promise<void> | void)[] = []
 
-  constructor(env: Env, client: Client, options: HollowNodesOptions) {
+  constructor(env: Env, clientFor: (node: string) => Client, options: HollowNodesOptions) {
     this.#env = env
-    this.#client = client
+    this.#clients = new Map(options.nodes.map(({ name }) => [name, clientFor(name)]))
     this.#options = options
     this.#stages = options.stages ?? defaultStages
     this.#leaseSeconds = options.leaseDurationSeconds ?? 40
@@ -94,11 +96,11 @@ class Players implements HollowNodes {
   async #register(spec: HollowNodeSpec): Promise<void> {
     const node = nodeObject(spec, this.#env.clock.now())
     try {
-      await this.#client.create(nodes, node)
+      await this.#clientOf(spec.name).create(nodes, node)
     } catch (error) {
       if (!isStatus(error, 'AlreadyExists')) throw error
       // A node from before a restart: it is healthy again.
-      await this.#client.patch(nodes, { name: spec.name }, 'strategic', { status: { conditions: readyConditions(this.#env.clock.now()) } }, { subresource: 'status' })
+      await this.#clientOf(spec.name).patch(nodes, { name: spec.name }, 'strategic', { status: { conditions: readyConditions(this.#env.clock.now()) } }, { subresource: 'status' })
     }
     await this.#renew(spec.name)
   }
@@ -110,7 +112,8 @@ class Players implements HollowNodes {
     for (;;) {
       const started = this.#env.clock.now()
       for (let i = 0; i < names.length && !signal.aborted; i++) {
-        await this.#renew(names[i]!).catch((error: unknown) => this.#env.log.warn('lease of a simulated node was not renewed', { node: names[i], error }))
+        // Not waited for: a node that cannot reach the server must not keep others from it.
+        this.#beat(names[i]!)
         // Spread over the period, so that thousands do not come in one burst.
         if (i % 100 === 99) await this.#env.clock.sleep((renewPeriodMs * 100) / names.length / 2, signal)
       }
@@ -118,13 +121,25 @@ class Players implements HollowNodes {
     }
   }
 
+  #beat(name: string): void {
+    if (this.#renewing.has(name)) return
+    this.#renewing.add(name)
+    this.#renew(name)
+      .catch((error: unknown) => this.#env.log.debug('lease of a simulated node was not renewed', { node: name, error }))
+      .finally(() => this.#renewing.delete(name))
+  }
+
+  #clientOf(node: string): Client {
+    return this.#clients.get(node)!
+  }
+
   async #renew(name: string): Promise<void> {
     const renewTime = formatMicroTime(this.#env.clock.now())
     const known = this.#leases.get(name)
     try {
       if (known !== undefined) {
-        this.#leases.set(name, await this.#client.update(leases, { ...known, spec: { ...known.spec, renewTime } }))
-        return
+        this.#leases.set(name, await this.#clientOf(name).update(leases, { ...known, spec: { ...known.spec, renewTime } }))
+        return await this.#comeBack(name)
       }
     } catch (error) {
       this.#leases.delete(name)
@@ -133,15 +148,22 @@ class Players implements HollowNodes {
     this.#leases.set(name, await this.#takeLease(name, renewTime))
   }
 
+  /** A node that was given up says that it is there, as a kubelet does with its next status. */
+  async #comeBack(name: string): Promise<void> {
+    const node = this.#options.informers.of(nodes).get(name)
+    if (node?.status?.conditions?.find(({ type }) => type === 'Ready')?.status !== 'Unknown') return
+    await this.#clientOf(name).patch(nodes, { name }, 'strategic', { status: { conditions: readyConditions(this.#env.clock.now()) } }, { subresource: 'status' })
+  }
+
   /** Somebody else may have written it, or taken it away. */
   async #takeLease(name: string, renewTime: string): Promise<Lease> {
     const key = { namespace: leaseNamespace, name }
     const spec = { holderIdentity: name, leaseDurationSeconds: this.#leaseSeconds, renewTime }
     try {
-      return await this.#client.patch(leases, key, 'merge', { spec })
+      return await this.#clientOf(name).patch(leases, key, 'merge', { spec })
     } catch (error) {
       if (!isStatus(error, 'NotFound')) throw error
-      return this.#client.create(leases, { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: key, spec }, { namespace: leaseNamespace })
+      return this.#clientOf(name).create(leases, { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: key, spec }, { namespace: leaseNamespace })
     }
   }
 
@@ -168,8 +190,9 @@ class Players implements HollowNodes {
     const hostIP = this.#specs.get(pod.spec!.nodeName!)!.address
     const action = stage.act(pod, { now: this.#env.clock.now(), hostIP, podIP: (of) => this.#addressOf(of) })
     try {
-      if (action.type === 'delete') await this.#client.delete(pods, key, { gracePeriodSeconds: 0, preconditions: { uid }, signal })
-      else await this.#client.patch(pods, key, 'strategic', { metadata: { uid }, status: action.status }, { subresource: 'status', signal })
+      const client = this.#clientOf(pod.spec!.nodeName!)
+      if (action.type === 'delete') await client.delete(pods, key, { gracePeriodSeconds: 0, preconditions: { uid }, signal })
+      else await client.patch(pods, key, 'strategic', { metadata: { uid }, status: action.status }, { subresource: 'status', signal })
     } catch (error) {
       if (isStatus(error, 'NotFound') || isStatus(error, 'Conflict') || signal.aborted) return
       this.#env.log.warn('stage of a simulated pod failed; trying again', { stage: stage.name, pod: `${namespace}/${name}`, error })

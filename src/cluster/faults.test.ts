@@ -1,0 +1,81 @@
+import { afterEach, expect, test } from 'vitest'
+import { configMaps, deployments, nodes, pods } from '../api/generated/resources.ts'
+import type { Cluster } from './cluster.ts'
+import type { ClusterOptions } from './options.ts'
+import { createLogger } from '../base/real/env.ts'
+import { createVirtualEnv } from '../base/real/virtual.ts'
+import { startCluster } from './start-cluster.ts'
+
+const running: Cluster[] = []
+afterEach(async () => {
+  for (const cluster of running.splice(0)) await cluster.stop()
+})
+
+async function start(options: ClusterOptions = {}): Promise<Cluster> {
+  // Components complain of what is done to them here.
+  const env = createVirtualEnv({ log: createLogger({ write: () => undefined }), seed: options.seed ?? 1 })
+  const cluster = await startCluster({ nodes: 2, env, ...options })
+  running.push(cluster)
+  return cluster
+}
+
+const deployment = (name: string, replicas: number) => ({
+  apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name, namespace: 'default' },
+  spec: { replicas, selector: { matchLabels: { app: name } }, template: { metadata: { labels: { app: name } }, spec: { containers: [{ name: 'c', image: 'example.org/c:1' }] } } },
+})
+const configMap = (name: string, data: Record<string, string> = {}) => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace: 'default' }, data })
+
+test('requests are refused, delayed, shown the past, and lose their answers', async () => {
+  const { client, clientAs, faults, time } = await start({ nodes: 0 })
+  const me = clientAs('me', ['system:masters'])
+  const match = { user: 'me', resource: 'configmaps' }
+  faults.add({ name: 'busy', match, error: 429, times: 1 })
+  await expect(me.list(configMaps, { namespace: 'default' })).rejects.toMatchObject({ status: { code: 429, reason: 'TooManyRequests', details: { retryAfterSeconds: 1 } } })
+  expect((await me.list(configMaps, { namespace: 'default' })).items).toHaveLength(1)
+  faults.add({ match: { ...match, verb: 'create' }, dropAnswer: true, times: 1 })
+  await expect(me.create(configMaps, configMap('made'))).rejects.toThrow('the connection was lost')
+  await client.get(configMaps, { namespace: 'default', name: 'made' })
+  await time.advance('1m')
+  await client.create(configMaps, configMap('late'))
+  const stale = faults.add({ match, stale: '30s' })
+  await expect(me.get(configMaps, { namespace: 'default', name: 'late' })).rejects.toThrow('not found')
+  faults.remove(stale)
+  faults.add({ match, delay: ['1s', '3s'] })
+  const before = time.now()
+  await time.until(me.list(configMaps))
+  expect(time.now() - before).toBeGreaterThanOrEqual(1000)
+  expect(time.now() - before).toBeLessThanOrEqual(3000)
+  expect(() => faults.add({ match })).toThrow('a fault says what goes wrong')
+})
+
+test('a cluster gets through conflicts, lost answers, and watches that break', async () => {
+  const story = async (): Promise<string> => {
+    const { client, faults, eventually, time } = await start()
+    const user = 'system:serviceaccount:kube-system:*'
+    faults.add({ name: 'storm', match: { user, verb: ['update', 'patch'] }, error: 409, probability: 0.3 })
+    faults.add({ name: 'lost', match: { user, verb: 'create' }, dropAnswer: true, probability: 0.2 })
+    faults.add({ name: 'gone', match: { verb: 'watch', resource: 'pods' }, watch: { endAfter: 3, gone: true, duplicate: 0.3 }, times: 10 })
+    await client.create(deployments, deployment('web', 6))
+    await eventually(async () => (await client.get(deployments, { namespace: 'default', name: 'web' })).status?.availableReplicas === 6, '1h')
+    expect(faults.list().some(({ hits }) => hits > 0)).toBe(true)
+    faults.clear()
+    await time.advance('10m')
+    const { items } = await client.list(pods, { namespace: 'default' })
+    expect(items).toHaveLength(6)
+    return JSON.stringify(items)
+  }
+  expect(await story()).toBe(await story())
+})
+
+test('a node behind a partition is found unreachable, its pods go elsewhere, and it comes back', async () => {
+  const { client, faults, eventually } = await start()
+  await client.create(deployments, deployment('web', 4))
+  await eventually(async () => (await client.get(deployments, { namespace: 'default', name: 'web' })).status?.availableReplicas === 4)
+  const cut = faults.add({ match: { user: 'system:node:node-1' }, partition: true })
+  const ready = async () => (await client.get(nodes, { name: 'node-1' })).status?.conditions?.find(({ type }) => type === 'Ready')?.status
+  await eventually(async () => await ready() === 'Unknown', '2m')
+  const alive = async () => (await client.list(pods, { namespace: 'default', fieldSelector: 'spec.nodeName=node-0' })).items.filter((pod) => pod.status?.phase === 'Running').length
+  await eventually(async () => await alive() === 4, '10m')
+  faults.remove(cut)
+  await eventually(async () => await ready() === 'True', '5m')
+})
