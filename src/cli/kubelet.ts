@@ -73,7 +73,7 @@ export function kubeletOptions(flags: FlagValues, { options, document }: Kubelet
 const nodeNameOf = (flags: FlagValues): string => (flags.string('hostname-override') ?? hostname()).trim().toLowerCase()
 const nodeIpsOf = (flags: FlagValues): readonly string[] => (flags.list('node-ip').length > 0 ? flags.list('node-ip') : [nodeAddress()])
 
-async function serverOptions(env: Env, client: ClosableClient, flags: FlagValues, { server, process }: KubeletConfiguration): Promise<KubeletServerOptions | undefined> {
+async function serverOptions(env: Env, client: ClosableClient, flags: FlagValues, { server, process, document }: KubeletConfiguration): Promise<KubeletServerOptions | undefined> {
   if (!server.enabled) return undefined
   const { tlsCertFile, tlsPrivateKeyFile, clientCAFile, enabled: _enabled, ...rest } = server
   if ((tlsCertFile === undefined) !== (tlsPrivateKeyFile === undefined)) throw new UsageError('--tls-cert-file and --tls-private-key-file go together')
@@ -94,7 +94,7 @@ async function serverOptions(env: Env, client: ClosableClient, flags: FlagValues
     }, signal)
   })
   return {
-    ...rest, ...pair, ...(asked ? { renewals } : {}),
+    ...rest, ...pair, debuggingHandlers: document['enableDebuggingHandlers'] === true, systemLogs: document['enableSystemLogHandler'] === true, ...(asked ? { renewals } : {}),
     ...(clientCAFile === undefined ? {} : { clientCA: readText(clientCAFile, 'client authorities') }),
   }
 }

@@ -1,6 +1,7 @@
 /** The node agent: everything put together. Upstream: pkg/kubelet/kubelet.go. */
 import { orAborted } from '../base/abort.ts'
 import type { Component, Env } from '../base/env.ts'
+import { createMetrics } from '../base/metrics.ts'
 import type { Node, PersistentVolumeClaim, Pod, Service } from '../api/generated/types/core-v1.ts'
 import type { RuntimeClass } from '../api/generated/types/node-v1.ts'
 import { nodes, pods, runtimeClasses, serviceAccounts, services } from '../api/generated/resources.ts'
@@ -169,8 +170,9 @@ async function startKubelet(outer: Env, client: Client, options: ResolvedOptions
     clock, log, tasks, allocated, actuated, activePods: () => source!.activePods(), pod: (uid) => store.get(uid), emit: emit.pod,
     admit, resync: (uid) => workers!.resync(uid),
   })
+  const probeMetrics = createMetrics()
   const probes = createProbeManager({
-    ...env, runtime: cri.runtime, network: host.network, emit: emit.container, kubeletStartedAt, status: (uid) => status.get(uid),
+    ...env, metrics: probeMetrics, runtime: cri.runtime, network: host.network, emit: emit.container, kubeletStartedAt, status: (uid) => status.get(uid),
     onResult: (uid) => workers!.resync(uid),
   })
   const objects = createObjectCache(env, client, (uid) => workers!.resync(uid))
@@ -210,7 +212,7 @@ async function startKubelet(outer: Env, client: Client, options: ResolvedOptions
     },
   })
   if (options.server !== undefined) {
-    server = await createKubeletServer({ ...env, client, cri, host, options, server: options.server, store, status, pleg, node })
+    server = await createKubeletServer({ ...env, client, cri, host, options, server: options.server, store, status, pleg, node, probeMetrics })
   }
   await volumes.restore()
   agent.start()

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { cgroupPath, parseHierarchies, v1Files, v2Files, weightOfShares } from './cgroups/manager.ts'
 import { subresourcesOf } from './server/auth.ts'
 import { parseStreamPath } from './server/streams.ts'
-import { logOptions } from './server/server.ts'
+import { logOptions } from './server/routes.ts'
 
 test('cgroup hierarchies and their files', () => {
   const v1 = parseHierarchies('cgroup /sys/fs/cgroup/cpu cgroup rw,cpu,cpuacct 0 0\ncgroup /sys/fs/cgroup/memory cgroup rw,memory 0 0\ncgroup2 /sys/fs/cgroup/unified cgroup2 rw 0 0\n')

@@ -343,6 +343,8 @@ export interface RuntimeService {
   updatePodSandboxResources(id: string, overhead: LinuxResources, resources: LinuxResources): Promise<void>
   containerStats(id: string): Promise<ContainerStats | undefined>
   reopenContainerLog(id: string): Promise<void>
+  /** Writes what runs in a container to an archive. `timeoutSeconds` 0: the runtime's own limit. */
+  checkpointContainer(id: string, location: string, timeoutSeconds: number): Promise<void>
   /** `timeoutSeconds` 0: no limit. A timeout is a CriError with code deadlineExceeded. */
   execSync(id: string, command: readonly string[], timeoutSeconds: number, signal?: AbortSignal): Promise<ExecResult>
   /** URLs on the runtime's streaming server. */

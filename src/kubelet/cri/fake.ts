@@ -182,6 +182,7 @@ export function createFakeCri(clock: Clock, options: FakeCriOptions = {}): FakeC
     updatePodSandboxResources: unimplemented,
     containerStats: async () => undefined,
     reopenContainerLog: async () => undefined,
+    checkpointContainer: unimplemented,
     async execSync(id, command): Promise<ExecResult> {
       const container = find(containers, id)
       record('ExecSync', container.config.metadata.name, ...command)

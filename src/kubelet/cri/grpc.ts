@@ -87,6 +87,9 @@ function runtimeService(service: RpcClient): RuntimeService {
     async reopenContainerLog(containerId) {
       await call('reopenContainerLog', { containerId })
     },
+    async checkpointContainer(containerId, location, timeout) {
+      await call('checkpointContainer', { containerId, location, timeout }, { timeoutMs: timeout > 0 ? timeout * 1000 : shortMs })
+    },
     execSync(containerId, command, timeout, signal) {
       const timeoutMs = timeout === 0 ? noDeadline : timeout * 1000 + 10_000
       return call<ExecResult>('execSync', { containerId, cmd: [...command], timeout }, { timeoutMs, signal })

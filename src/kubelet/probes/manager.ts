@@ -42,13 +42,16 @@ interface Worker {
 }
 
 const probeFields = { Startup: 'startupProbe', Liveness: 'livenessProbe', Readiness: 'readinessProbe' } as const
+/** Prometheus' own. */
+const buckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 const types: readonly ProbeType[] = ['Startup', 'Liveness', 'Readiness']
 
 export function createProbeManager(env: ProbeManagerEnv): ProbeManager {
   const workers = new Map<string, Map<string, Worker>>()
   const results: Record<ProbeType, Map<string, ProbeResult>> = { Startup: new Map(), Liveness: new Map(), Readiness: new Map() }
   const counted = env.metrics.counter('prober_probe_total', 'Cumulative number of a liveness, readiness or startup probe for a container by result.',
-    ['probe_type', 'result', 'container', 'pod', 'namespace'])
+    ['probe_type', 'result', 'container', 'pod', 'namespace', 'pod_uid'])
+  const took = env.metrics.histogram('prober_probe_duration_seconds', 'Duration in seconds for a probe response.', buckets, ['probe_type', 'container', 'pod', 'namespace'])
 
   function set(worker: Worker, containerId: string, result: ProbeResult | undefined): void {
     const map = results[worker.type]
@@ -77,10 +80,13 @@ export function createProbeManager(env: ProbeManagerEnv): ProbeManager {
     const decision = decide(input, state, (id, result) => set(worker, id, result))
     if (decision.do !== 'probe') return decision.do === 'wait'
     const { containerId } = state
+    const asked = env.clock.monotonic()
     const outcome = await runProbe(type, probe, { container, containerId, podIp: decision.podIp }, env.runtime, env.network, signal)
+    const labels = { container: container.name, pod: pod.metadata.name!, namespace: pod.metadata.namespace! }
+    took.observe((env.clock.monotonic() - asked) / 1000, { probe_type: type, ...labels })
     counted.inc({
       probe_type: type, result: outcome.errored === true ? 'unknown' : outcome.result === 'success' ? 'successful' : 'failed',
-      container: container.name, pod: pod.metadata.name!, namespace: pod.metadata.namespace!,
+      ...labels, pod_uid: podUid(pod),
     })
     if (outcome.event !== undefined) env.emit(worker.pod, container.name, 'Warning', outcome.event.reason, outcome.event.message)
     if (outcome.errored === true) return true

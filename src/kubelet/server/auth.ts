@@ -20,11 +20,10 @@ export interface Gate {
   authorize(caller: Caller, method: string, path: string): Promise<string | undefined>
 }
 
-const allowedForMs = 300_000
-const deniedForMs = 30_000
-const tokenForMs = 120_000
+const usualTtls = { authentication: 120_000, allowed: 300_000, denied: 30_000 }
 
 export function createGate(clock: Clock, client: Client, nodeName: string, options: KubeletServerOptions): Gate {
+  const ttls = options.cacheTtls ?? usualTtls
   const decisions = new Map<string, { allowed: boolean; until: number }>()
   const tokens = new Map<string, { caller: Caller; until: number }>()
 
@@ -38,7 +37,7 @@ export function createGate(clock: Clock, client: Client, nodeName: string, optio
     if (review.status?.authenticated !== true) return undefined
     const caller = { name: review.status.user?.username ?? '', groups: review.status.user?.groups ?? [] }
     if (tokens.size > 1000) tokens.clear()
-    tokens.set(token, { caller, until: clock.now() + tokenForMs })
+    tokens.set(token, { caller, until: clock.now() + ttls.authentication })
     return caller
   }
 
@@ -55,7 +54,7 @@ export function createGate(clock: Clock, client: Client, nodeName: string, optio
     })
     const allowed = review.status?.allowed === true
     if (decisions.size > 1000) decisions.clear()
-    decisions.set(key, { allowed, until: clock.now() + (allowed ? allowedForMs : deniedForMs) })
+    decisions.set(key, { allowed, until: clock.now() + (allowed ? ttls.allowed : ttls.denied) })
     return allowed
   }
 
