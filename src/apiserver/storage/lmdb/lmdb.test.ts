@@ -1,11 +1,11 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { systemClock } from '../../../base/real/env.ts'
+import { seededRandom } from '../../../base/virtual/random.ts'
 import { storeSuite } from '../suite.ts'
+import { Ledger, damage, killLoop, runWriter } from '../testing/crashes.ts'
 import { openLmdbStore } from './lmdb.ts'
 
 const folders: string[] = []
@@ -45,41 +45,40 @@ describe('over a restart', () => {
     await second.close()
   })
 
-  it('has every acknowledged write after kill -9', async () => {
-    const path = folder()
-    const acknowledged = new Map<string, number>()
-    for (let round = 0; round < 3; round++) {
-      await crash(path, round, acknowledged)
-      const store = openLmdbStore({ path, clock: systemClock })
-      const { items, revision } = await store.list('/w/')
-      const there = new Map(items.map((item) => [item.key, item.modRevision]))
-      for (const [key, written] of acknowledged) expect(there.get(key), key).toBe(written)
-      // Revisions have no holes: each write made one key.
-      expect(new Set(there.values()).size).toBe(there.size)
-      expect(revision).toBeGreaterThanOrEqual(Math.max(...acknowledged.values()))
-      await store.close()
-    }
-    expect(acknowledged.size).toBeGreaterThan(100)
+  it('has every acknowledged write after each of ten kills', async () => {
+    const { acknowledged, damage: found } = await killLoop(folder(), 10, seededRandom('kills').next)
+    expect(found).toEqual([])
+    expect(acknowledged).toBeGreaterThan(50)
   })
 })
 
-/** Runs a writer in a process of its own and kills it in the middle of its work. */
-async function crash(path: string, round: number, acknowledged: Map<string, number>): Promise<void> {
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'crash-writer.ts'), path, String(round)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+describe('a disk that takes no more', () => {
+  it('refuses writes, keeps what was acknowledged, and the process lives on', async () => {
+    const path = folder()
+    const ledger = new Ledger()
+    // Files end at 600 kB: the system refuses what goes beyond in the middle of a commit.
+    await runWriter(path, 1, ledger, { fileBlocks: 600, size: 20_000 })
+    expect(ledger.writes.filter(({ failed }) => failed !== undefined).length).toBeGreaterThanOrEqual(20)
+    expect(ledger.writes.find(({ failed }) => failed !== undefined)!.failed).toContain('the store could not write to disk')
+    expect(ledger.acknowledged).toBeGreaterThan(10)
+    expect(await damage(path, ledger)).toEqual([])
+    // With room again it goes on where it was.
+    await runWriter(path, 2, ledger, { killAfterMs: (acknowledged) => (acknowledged > 50 ? 0 : undefined) })
+    expect(await damage(path, ledger)).toEqual([])
   })
-  let rest = ''
-  let lines = 0
-  child.stdout.on('data', (data: Buffer) => {
-    rest += data.toString()
-    const complete = rest.split('\n')
-    rest = complete.pop()!
-    for (const line of complete) {
-      const [key, revision] = line.split(' ')
-      acknowledged.set(key!, Number(revision))
+
+  it('over its quota takes deletions alone, and writes again behind them', async () => {
+    const store = openLmdbStore({ path: folder(), clock: systemClock, quotaBytes: 500_000 })
+    const made: { key: string; revision: number }[] = []
+    let refused: unknown
+    for (let i = 0; refused === undefined && i < 100; i++) {
+      const result = await store.create(`/k/${i}`, Buffer.alloc(50_000, i)).catch((error: unknown) => { refused = error })
+      if (result?.ok === true) made.push({ key: `/k/${i}`, revision: result.revision })
     }
-    lines += complete.length
-    if (lines > 100) child.kill('SIGKILL')
+    expect(String(refused)).toContain('etcdserver: mvcc: database space exceeded')
+    expect((await store.list('/k/')).items).toHaveLength(made.length)
+    for (const { key, revision } of made.splice(0, 5)) expect((await store.delete(key, revision)).ok).toBe(true)
+    expect((await store.create('/k/again', Buffer.alloc(50_000))).ok).toBe(true)
+    await store.close()
   })
-  await once(child, 'close')
-}
+})

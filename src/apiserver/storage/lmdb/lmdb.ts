@@ -18,14 +18,17 @@ export interface LmdbOptions {
   /** A folder of its own; made if it is missing. */
   readonly path: string
   readonly clock: Clock
-  /** Upper bound of the file in bytes (address space, not disk). Default 64 GiB. */
+  /** Address space to begin with, in bytes; it grows by itself. Default 64 GiB. */
   readonly mapSize?: number
+  /** Keys and values may take so many bytes; beyond that only deletions are taken. Default 8 GiB, which etcd advises not to exceed. */
+  readonly quotaBytes?: number
   /** Leave out fsync: for tests and simulations whose data may be lost with the machine, not with the process. */
   readonly unsafeNoSync?: boolean
 }
 
 const headerBytes = 24
 const defaultMapSize = 64 * 1024 ** 3
+const defaultQuota = 8 * 1024 ** 3
 /** Changes that one commit takes; more wait for the next, so that nobody waits for a giant one. */
 const maxBatch = 4096
 
@@ -34,7 +37,7 @@ export function openLmdbStore(o: LmdbOptions): KVStore {
   mkdirSync(o.path, { recursive: true, mode: 0o700 })
   const root = open({
     path: o.path, maxDbs: 4, mapSize: o.mapSize ?? defaultMapSize, encoding: 'binary', compression: false,
-    overlappingSync: false, noSync: o.unsafeNoSync ?? false, noMemInit: true, cache: false,
+    overlappingSync: false, noSync: o.unsafeNoSync ?? false, noMemInit: true, cache: false, eventTurnBatching: false,
   })
   const kv = root.openDB<Buffer, string>({ name: 'kv', encoding: 'binary' })
   const meta = root.openDB<number, string>({ name: 'meta', encoding: 'json' })
@@ -42,7 +45,7 @@ export function openLmdbStore(o: LmdbOptions): KVStore {
   const core = new MvccCore(revision, revision)
   for (const { key, value } of kv.getRange()) core.load(unpack(key, value))
   const committer = new Committer(core, root, kv, meta)
-  return storeOver(core, o.clock, committer)
+  return storeOver(core, o.clock, committer, o.quotaBytes ?? defaultQuota)
 }
 
 interface Waiting {
@@ -109,17 +112,35 @@ class Committer {
   }
 
   async #write(batch: readonly Waiting[]): Promise<void> {
-    const done = await this.#root.transaction(() => {
-      for (const { change } of batch) {
-        if (change.next === undefined) void this.#kv.remove(change.event.key)
-        else void this.#kv.put(change.event.key, pack(change.next))
-      }
-      void this.#meta.put('revision', batch.at(-1)!.change.revision)
-      return true
-    })
-    if (!done) throw new Error('the store refused the transaction')
-    await this.#root.flushed
+    try {
+      const done = await this.#root.transaction(() => {
+        for (const { change } of batch) {
+          const { next, event: { key } } = change
+          heard(next === undefined ? this.#kv.remove(key) : this.#kv.put(key, pack(next)))
+        }
+        heard(this.#meta.put('revision', batch.at(-1)!.change.revision))
+        return true
+      })
+      if (!done) throw new Error('the store refused the transaction')
+      await this.#root.flushed
+    } catch (error) {
+      throw await failure(error)
+    }
   }
+}
+
+const ignore = () => undefined
+
+/** The transaction tells of a failure for all of its writes: none of them may end the process besides. */
+function heard(write: Promise<unknown>): void {
+  write.catch(ignore)
+}
+
+/** What the disk said; the library keeps it apart from its own words. */
+async function failure(error: unknown): Promise<Error> {
+  const { commitError } = error as { commitError?: Promise<never> }
+  const reason: unknown = commitError === undefined ? error : await commitError.catch((cause: unknown) => cause)
+  return new Error(`the store could not write to disk: ${reason instanceof Error ? reason.message : String(reason)}`, { cause: error })
 }
 
 function pack(value: StoredValue): Buffer {

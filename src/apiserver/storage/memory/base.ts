@@ -15,13 +15,15 @@ export interface Durability {
   close(): Promise<void>
 }
 
-export function storeOver(core: MvccCore, clock: Clock, durability: Durability): KVStore {
+/** Over `quotaBytes` of keys and values the store takes nothing but deletions, with etcd's error. */
+export function storeOver(core: MvccCore, clock: Clock, durability: Durability, quotaBytes = Infinity): KVStore {
   const leases = new Leases(clock, (key, modRevision) => {
     write({ type: 'delete', key, expectedRevision: modRevision }).catch(() => undefined)
   })
   for (const value of core.expiring()) leases.add(value)
 
   async function write(op: LocalWrite): Promise<WriteResult> {
+    if (core.bytes > quotaBytes && op.type !== 'delete') throw new Error('etcdserver: mvcc: database space exceeded')
     const applied = core.apply(op, clock.now())
     if (!applied.ok) {
       const at = core.head

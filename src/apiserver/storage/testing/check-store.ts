@@ -1,6 +1,10 @@
 /** The long runs behind `hack/check-store`: prints what was run and what it found. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type BackendName, backends, checkBackend } from './backends.ts'
+import { killLoop } from './crashes.ts'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -28,7 +32,20 @@ async function histories(): Promise<boolean> {
   return right
 }
 
-const modes: Readonly<Record<string, () => Promise<boolean>>> = { histories }
+async function kills(): Promise<boolean> {
+  const count = Number(values.count ?? 500)
+  const path = mkdtempSync(join(tmpdir(), 'coxswain-kills-'))
+  const began = performance.now()
+  const result = await killLoop(path, count, Math.random, (done) => {
+    if (done % 50 === 0) process.stderr.write(`${done} of ${count}\n`)
+  })
+  rmSync(path, { recursive: true, force: true })
+  console.log(`${result.kills} kills, ${result.acknowledged} acknowledged writes, ${((performance.now() - began) / 1000).toFixed(0)} s: ${result.damage.length === 0 ? 'none lost' : 'damaged'}`)
+  for (const sentence of result.damage) console.log(`  ${sentence}`)
+  return result.damage.length === 0
+}
+
+const modes: Readonly<Record<string, () => Promise<boolean>>> = { histories, kills }
 const mode = modes[positionals[0] ?? '']
 if (mode === undefined) {
   console.error(`usage: hack/check-store ${Object.keys(modes).join('|')} [--count N] [--backend ${backends.join('|')}] [--seed S]`)

@@ -12,6 +12,7 @@ import { type Held, Model, type Written } from './model.ts'
  */
 export function violations(history: History, o: { readonly exclusive?: boolean; readonly mayFail?: boolean } = {}): string[] {
   const out: string[] = []
+  if (history.log.error !== undefined) return [`the watch of everything broke off: ${history.log.error}`]
   const model = replay(history, o.exclusive === true, out)
   if (out.length > 0) return out
   realTime(history, out)
