@@ -1,0 +1,82 @@
+/** Both sides under measurement: an API server with a scheduler, reached by HTTPS. */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { loadPki } from '../../src/apiserver/http/files.ts'
+import { kubeconfigText } from '../../src/cluster/pki/kubeconfig.ts'
+import { BenchClient } from '../lib/client.ts'
+import { freePort, residentMiB, startProgram, untilReady } from '../lib/processes.ts'
+import { root, upstreamProgram } from '../lib/upstream.ts'
+
+export interface Side {
+  readonly client: BenchClient
+  /** The scheduler's metrics. */
+  metrics(): Promise<string>
+  memoryMiB(): Record<string, number>
+  stop(): Promise<void>
+}
+
+const admissionOff = '--disable-admission-plugins=ServiceAccount,TaintNodesByCondition,Priority'
+type Gates = Readonly<Record<string, boolean>>
+
+/** `nodeArgs`: for profiles. */
+export async function startOurs(dir: string, gates: Gates, config = '', nodeArgs: readonly string[] = []): Promise<Side> {
+  const keys = join(dir, 'pki')
+  const pki = loadPki(keys, { now: new Date(), dnsNames: ['localhost'], addresses: ['127.0.0.1'] })
+  const port = await freePort()
+  const url = `https://127.0.0.1:${port}`
+  const host = startProgram('coxswain', process.execPath, [
+    '--disable-warning=ExperimentalWarning', ...nodeArgs, join(root, 'bench/scheduler/host.ts'), String(port), keys, JSON.stringify(gates), config,
+  ], dir)
+  await untilReady(`${url}/readyz`, host, performance.now())
+  const client = new BenchClient(url, pki.admin)
+  return {
+    client, metrics: async () => (await client.ok({ path: '/metrics' })).text, memoryMiB: () => ({ coxswain: residentMiB(host.pid) }),
+    async stop() {
+      client.close()
+      await host.stop()
+    },
+  }
+}
+
+export async function startUpstream(dir: string, gates: Gates, config = ''): Promise<Side> {
+  const keys = join(dir, 'pki')
+  const pki = loadPki(keys, { now: new Date(), dnsNames: ['localhost'], addresses: ['127.0.0.1'] })
+  const [clientPort, peerPort, port, schedulerPort] = [await freePort(), await freePort(), await freePort(), await freePort()]
+  const url = `https://127.0.0.1:${port}`
+  const etcd = startProgram('etcd', upstreamProgram('etcd'), [
+    '--data-dir', join(dir, 'etcd'), '--listen-client-urls', `http://127.0.0.1:${clientPort}`, '--advertise-client-urls', `http://127.0.0.1:${clientPort}`,
+    '--listen-peer-urls', `http://127.0.0.1:${peerPort}`, '--initial-advertise-peer-urls', `http://127.0.0.1:${peerPort}`, '--initial-cluster', `default=http://127.0.0.1:${peerPort}`,
+    '--quota-backend-bytes', String(8 << 30), '--unsafe-no-fsync',
+  ], dir)
+  const gateFlag = Object.keys(gates).length === 0 ? [] : [`--feature-gates=${Object.entries(gates).map(([name, on]) => `${name}=${on}`).join(',')}`]
+  const apiserver = startProgram('kube-apiserver', upstreamProgram('kube-apiserver'), [
+    `--etcd-servers=http://127.0.0.1:${clientPort}`, `--secure-port=${port}`, '--bind-address=127.0.0.1', `--cert-dir=${join(dir, 'certs')}`,
+    `--client-ca-file=${join(keys, 'ca.crt')}`, '--authorization-mode=RBAC', '--service-cluster-ip-range=10.96.0.0/12', '--service-account-issuer=https://kubernetes.default.svc',
+    `--service-account-key-file=${join(keys, 'sa.pub')}`, `--service-account-signing-key-file=${join(keys, 'sa.key')}`, admissionOff, '--runtime-config=api/alpha=true,api/beta=true',
+    '--max-requests-inflight=0', '--max-mutating-requests-inflight=0', '--enable-priority-and-fairness=false', ...gateFlag,
+  ], dir)
+  await untilReady(`${url}/readyz`, apiserver, performance.now())
+  const kubeconfig = join(dir, 'scheduler.kubeconfig')
+  const text = kubeconfigText({ clusterName: 'upstream', server: url, caCert: pki.ca.cert, user: 'admin', credentials: pki.admin })
+  writeFileSync(kubeconfig, text.replace(/certificate-authority-data: .*/, 'insecure-skip-tls-verify: true'), { mode: 0o600 })
+  const file = config === '' ? join(dir, 'scheduler.yaml') : config
+  // Without limits on the client, as scheduler_perf runs it.
+  if (config === '') {
+    writeFileSync(file, `apiVersion: kubescheduler.config.k8s.io/v1\nkind: KubeSchedulerConfiguration\nleaderElection: {leaderElect: false}\nclientConnection: {kubeconfig: ${kubeconfig}, qps: 5000, burst: 5000}\n`)
+  }
+  const scheduler = startProgram('kube-scheduler', upstreamProgram('kube-scheduler'), [
+    `--config=${file}`, `--secure-port=${schedulerPort}`, '--bind-address=127.0.0.1', `--cert-dir=${join(dir, 'ks')}`, '--authorization-always-allow-paths=/metrics,/healthz', ...gateFlag,
+  ], dir)
+  await untilReady(`https://127.0.0.1:${schedulerPort}/healthz`, scheduler, performance.now())
+  const client = new BenchClient(url, pki.admin)
+  const scraper = new BenchClient(`https://127.0.0.1:${schedulerPort}`, pki.admin, 1)
+  return {
+    client, metrics: async () => (await scraper.ok({ path: '/metrics' })).text,
+    memoryMiB: () => Object.fromEntries([etcd, apiserver, scheduler].map(({ name, pid }) => [name, residentMiB(pid)])),
+    async stop() {
+      client.close()
+      scraper.close()
+      for (const program of [scheduler, apiserver, etcd]) await program.stop()
+    },
+  }
+}
