@@ -85,7 +85,7 @@ export class Driver {
       case 'deletePods': return this.#deletePods(op)
       case 'churn': return this.#churn(op, index)
       case 'barrier': return this.#barrier(op)
-      case 'sleep': return void await sleep(parseDuration(this.#value(op, 'duration') as string))
+      case 'sleep': return sleep(parseDuration(this.#value(op, 'duration') as string))
       case 'startCollectingMetrics': return this.#startCollecting(op['namespaces'] as string[], op['labelSelector'] as Selector)
       case 'stopCollectingMetrics': return this.#stopCollecting()
       default: throw new Error(`operation ${op.opcode} is not known`)

@@ -10,7 +10,7 @@ interface Seen {
 }
 
 interface WatchedPod {
-  readonly metadata: { readonly namespace: string; readonly name: string; readonly uid: string; readonly labels?: Readonly<Record<string, string>> }
+  readonly metadata: { readonly resourceVersion: string; readonly namespace: string; readonly name: string; readonly uid: string; readonly labels?: Readonly<Record<string, string>> }
   readonly spec: { readonly nodeName?: string }
   readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] }
 }
@@ -20,13 +20,26 @@ export type Selector = Readonly<Record<string, string>> | undefined
 export class PodWatch {
   readonly #pods = new Map<string, Seen>()
   #listeners = new Set<(pod: Seen, at: number) => void>()
+  #version = '0'
+  #stopped = false
   #stop: () => void = () => undefined
 
   async start(client: BenchClient): Promise<void> {
     const own = client.another(1)
-    const stream = own.open(0, { path: '/api/v1/pods?watch=1&resourceVersion=0&allowWatchBookmarks=true' })
-    this.#stop = () => own.close()
+    this.#stop = () => {
+      this.#stopped = true
+      own.close()
+    }
+    await this.#open(own)
+  }
+
+  /** Servers end watches whose client falls behind: then it goes on where it was. */
+  async #open(own: BenchClient): Promise<void> {
+    const stream = own.open(0, { path: `/api/v1/pods?watch=1&resourceVersion=${this.#version}&allowWatchBookmarks=true` })
     stream.on('error', () => undefined)
+    stream.once('close', () => {
+      if (!this.#stopped) void this.#open(own)
+    })
     let rest = ''
     stream.setEncoding('utf8')
     stream.on('data', (chunk: string) => {
@@ -62,8 +75,9 @@ export class PodWatch {
   }
 
   #take({ type, object }: { type: string; object: WatchedPod }): void {
-    if (type === 'BOOKMARK') return
     if (type === 'ERROR') throw new Error(`the watch of pods ended: ${JSON.stringify(object)}`)
+    this.#version = object.metadata.resourceVersion
+    if (type === 'BOOKMARK') return
     const { uid, namespace, name, labels = {} } = object.metadata
     if (type === 'DELETED') return void this.#pods.delete(uid)
     let seen = this.#pods.get(uid)

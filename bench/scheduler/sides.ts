@@ -1,5 +1,6 @@
 /** Both sides under measurement: an API server with a scheduler, reached by HTTPS. */
 import { writeFileSync } from 'node:fs'
+import { get } from 'node:https'
 import { join } from 'node:path'
 import { loadPki } from '../../src/apiserver/http/files.ts'
 import { kubeconfigText } from '../../src/cluster/pki/kubeconfig.ts'
@@ -69,14 +70,24 @@ export async function startUpstream(dir: string, gates: Gates, config = ''): Pro
   ], dir)
   await untilReady(`https://127.0.0.1:${schedulerPort}/healthz`, scheduler, performance.now())
   const client = new BenchClient(url, pki.admin)
-  const scraper = new BenchClient(`https://127.0.0.1:${schedulerPort}`, pki.admin, 1)
   return {
-    client, metrics: async () => (await scraper.ok({ path: '/metrics' })).text,
+    client, metrics: () => scrape(schedulerPort),
     memoryMiB: () => Object.fromEntries([etcd, apiserver, scheduler].map(({ name, pid }) => [name, residentMiB(pid)])),
     async stop() {
       client.close()
-      scraper.close()
       for (const program of [scheduler, apiserver, etcd]) await program.stop()
     },
   }
+}
+
+/** kube-scheduler's own server, over HTTP/1.1 as Prometheus asks it. */
+function scrape(port: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    get({ host: '127.0.0.1', port, path: '/metrics', rejectUnauthorized: false, agent: false }, (response) => {
+      let text = ''
+      response.setEncoding('utf8')
+      response.on('data', (chunk: string) => { text += chunk })
+      response.on('end', () => (response.statusCode === 200 ? resolve(text) : reject(new Error(`/metrics of kube-scheduler: ${response.statusCode}`))))
+    }).once('error', reject)
+  })
 }
