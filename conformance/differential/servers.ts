@@ -23,15 +23,24 @@ async function freePort(): Promise<number> {
 }
 
 class Processes {
-  readonly #running: ChildProcess[] = []
+  readonly #running = new Map<string, ChildProcess>()
   start(name: string, command: string, args: readonly string[], directory: string): void {
     const log = openSync(join(directory, `${name}.log`), 'w')
     const child = spawn(command, args, { stdio: ['ignore', log, log] })
     child.on('error', (error) => console.error(`${name}: ${error.message}`))
-    this.#running.push(child)
+    this.#running.set(name, child)
+  }
+  /** Ends one in good order. */
+  async end(name: string): Promise<void> {
+    const child = this.#running.get(name)
+    this.#running.delete(name)
+    if (child === undefined || child.exitCode !== null) return
+    const ended = new Promise((done) => child.once('exit', done))
+    child.kill('SIGTERM')
+    await ended
   }
   stop(): void {
-    for (const child of this.#running) child.kill('SIGKILL')
+    for (const child of this.#running.values()) child.kill('SIGKILL')
   }
 }
 
@@ -48,42 +57,74 @@ async function ready(server: Server): Promise<void> {
 /** What both are told: every version and the gates as they are by default. */
 const shared = ['--authorization-mode=AlwaysAllow', '--runtime-config=api/all=true', '--service-cluster-ip-range=10.96.0.0/16']
 
+/** A folder with what the servers share, and the programs that run in it. */
+export class Workshop {
+  readonly directory = mkdtempSync(join(tmpdir(), 'differential-'))
+  readonly processes = new Processes()
+  readonly #bin = join(homedir(), '.cache/coxswain/upstream')
+  readonly #tokens = join(this.directory, 'tokens.csv')
+  readonly #key = join(this.directory, 'sa.key')
+
+  constructor() {
+    writeFileSync(this.#tokens, `${token},admin,admin,"system:masters"\n`)
+    const keys = generateKeyPairSync('rsa', { modulusLength: 2048 })
+    writeFileSync(this.#key, keys.privateKey.export({ type: 'pkcs1', format: 'pem' }))
+  }
+
+  /** Answers its URL. */
+  async etcd(): Promise<string> {
+    const [port, peerPort] = await Promise.all([freePort(), freePort()])
+    const url = `http://127.0.0.1:${port}`
+    this.processes.start('etcd', join(this.#bin, 'etcd'), [
+      '--data-dir', join(this.directory, 'etcd'), '--listen-client-urls', url, '--advertise-client-urls', url,
+      '--listen-peer-urls', `http://127.0.0.1:${peerPort}`, '--unsafe-no-fsync',
+    ], this.directory)
+    return url
+  }
+
+  async theirs(etcdUrl: string): Promise<Server> {
+    const port = await freePort()
+    this.processes.start('kube-apiserver', join(this.#bin, 'kube-apiserver'), [
+      ...shared, '--allow-privileged', `--etcd-servers=${etcdUrl}`, `--secure-port=${port}`, '--bind-address=127.0.0.1',
+      `--cert-dir=${join(this.directory, 'their-certs')}`, `--token-auth-file=${this.#tokens}`, `--service-account-key-file=${this.#key}`,
+      `--service-account-signing-key-file=${this.#key}`, '--service-account-issuer=https://kubernetes.default.svc',
+    ], this.directory)
+    return { name: 'theirs', url: `https://127.0.0.1:${port}` }
+  }
+
+  /** On a store of its own, or on an etcd. */
+  async ours(etcdUrl?: string): Promise<Server> {
+    const port = await freePort()
+    const data = join(this.directory, 'data')
+    mkdirSync(data, { recursive: true })
+    this.processes.start('coxswain', process.execPath, [
+      resolve(import.meta.dirname, '../../src/cli/main.ts'), 'apiserver', ...shared, etcdUrl === undefined ? `--data-dir=${data}` : `--etcd-servers=${etcdUrl}`,
+      `--secure-port=${port}`, '--bind-address=127.0.0.1', `--cert-dir=${join(this.directory, 'our-certs')}`, `--token-auth-file=${this.#tokens}`,
+    ], this.directory)
+    return { name: 'ours', url: `https://127.0.0.1:${port}` }
+  }
+
+  /** Waits for servers; throws when one does not get ready, and then leaves the logs. */
+  async ready(...servers: readonly Server[]): Promise<void> {
+    try {
+      await Promise.all(servers.map(ready))
+    } catch (error) {
+      this.processes.stop()
+      throw new Error(`see the logs in ${this.directory}`, { cause: error })
+    }
+  }
+
+  stop(): void {
+    this.processes.stop()
+    rmSync(this.directory, { recursive: true, force: true })
+  }
+}
+
 /** Runs both; `stop` ends them and removes what they stored. */
 export async function startServers(): Promise<{ ours: Server; theirs: Server; stop(): void }> {
-  const directory = mkdtempSync(join(tmpdir(), 'differential-'))
-  const processes = new Processes()
-  const bin = join(homedir(), '.cache/coxswain/upstream')
-  const tokens = join(directory, 'tokens.csv')
-  writeFileSync(tokens, `${token},admin,admin,"system:masters"\n`)
-  const keys = generateKeyPairSync('rsa', { modulusLength: 2048 })
-  const key = join(directory, 'sa.key')
-  writeFileSync(key, keys.privateKey.export({ type: 'pkcs1', format: 'pem' }))
-  const [etcdPort, peerPort, theirPort, ourPort] = await Promise.all([freePort(), freePort(), freePort(), freePort()])
-  processes.start('etcd', join(bin, 'etcd'), [
-    '--data-dir', join(directory, 'etcd'), '--listen-client-urls', `http://127.0.0.1:${etcdPort}`,
-    '--advertise-client-urls', `http://127.0.0.1:${etcdPort}`, '--listen-peer-urls', `http://127.0.0.1:${peerPort}`, '--unsafe-no-fsync',
-  ], directory)
-  processes.start('kube-apiserver', join(bin, 'kube-apiserver'), [
-    ...shared, '--allow-privileged', `--etcd-servers=http://127.0.0.1:${etcdPort}`, `--secure-port=${theirPort}`, '--bind-address=127.0.0.1',
-    `--cert-dir=${join(directory, 'their-certs')}`, `--token-auth-file=${tokens}`, `--service-account-key-file=${key}`,
-    `--service-account-signing-key-file=${key}`, '--service-account-issuer=https://kubernetes.default.svc',
-  ], directory)
-  mkdirSync(join(directory, 'data'))
-  processes.start('coxswain', process.execPath, [
-    resolve(import.meta.dirname, '../../src/cli/main.ts'), 'apiserver', ...shared, `--data-dir=${join(directory, 'data')}`,
-    `--secure-port=${ourPort}`, '--bind-address=127.0.0.1', `--cert-dir=${join(directory, 'our-certs')}`, `--token-auth-file=${tokens}`,
-  ], directory)
-  const ours = { name: 'ours', url: `https://127.0.0.1:${ourPort}` }
-  const theirs = { name: 'theirs', url: `https://127.0.0.1:${theirPort}` }
-  const stop = (): void => {
-    processes.stop()
-    rmSync(directory, { recursive: true, force: true })
-  }
-  try {
-    await Promise.all([ready(ours), ready(theirs)])
-  } catch (error) {
-    processes.stop()
-    throw new Error(`see the logs in ${directory}`, { cause: error })
-  }
-  return { ours, theirs, stop }
+  const workshop = new Workshop()
+  const etcdUrl = await workshop.etcd()
+  const [ours, theirs] = await Promise.all([workshop.ours(), workshop.theirs(etcdUrl)])
+  await workshop.ready(ours, theirs)
+  return { ours, theirs, stop: () => workshop.stop() }
 }

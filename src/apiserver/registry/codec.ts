@@ -24,9 +24,9 @@ export const jsonCodec: StorageCodec = {
 export const protobufCodec: StorageCodec = {
   name: 'protobuf',
   wireJson: false,
-  encode(_definition, object) {
+  encode(definition, object) {
     const gvk = { apiVersion: object.apiVersion ?? '', kind: object.kind ?? '' }
-    return canEncodeProtobuf(gvk) ? encodeProtobuf(object, gvk) : ownBytes(JSON.stringify(object))
+    return definition.storedAs !== 'json' && canEncodeProtobuf(gvk) ? encodeProtobuf(object, gvk) : ownBytes(JSON.stringify(object))
   },
   decode: (_definition, bytes) => isProtobuf(bytes) ? decodeProtobuf(bytes) : fromJson(bytes),
 }

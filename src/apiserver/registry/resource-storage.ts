@@ -316,5 +316,5 @@ function storedAs(definition: ResourceDefinition, object: KubeObject): ResourceD
 function inStoredVersion(definition: ResourceDefinition, object: KubeObject): KubeObject {
   const { version } = parseApiVersion(object.apiVersion ?? '')
   if (version === definition.version) return object
-  return definition.versions?.[version]?.toStored(object) ?? object
+  return definition.versions?.[version]?.toStored(object) ?? definition.reads?.[version]?.(object) ?? object
 }

@@ -101,6 +101,10 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   readonly schema: Schema
   /** etcd key prefix below /registry/, when it is not the resource name (for instance "services/specs"). */
   readonly storagePrefix?: string
+  /** Kept as JSON where others are kept as protobuf: upstream's servers of extensions do so. */
+  readonly storedAs?: 'json'
+  /** Reads objects of versions that upstream stores and nobody serves. */
+  readonly reads?: Readonly<Record<string, (object: KubeObject) => KubeObject>>
   /** Feature gate that must be on for the resource to be served. */
   readonly featureGate?: string
   /** Sets defaults in place, after the schema's own defaults. Runs on write and on read of old objects. */

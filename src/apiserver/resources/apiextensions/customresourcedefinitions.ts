@@ -3,6 +3,7 @@ import { goQuote } from '../../../api/meta/go-text.ts'
 import { formatTime } from '../../../api/meta/time.ts'
 import { builtin, statusSubresource } from '../builtin.ts'
 import { unknownFormats } from './formats.ts'
+import { fromV1beta1 } from './stored.ts'
 import { statusErrors, validateDefinition, validateDefinitionUpdate } from './validation.ts'
 
 type Definition = CustomResourceDefinition
@@ -31,6 +32,8 @@ function addStoredVersion(definition: Definition): void {
 
 export const customResourceDefinitions = builtin<Definition>({
   group: 'apiextensions.k8s.io', version: 'v1', resource: 'customresourcedefinitions',
+  storagePrefix: 'apiextensions.k8s.io/customresourcedefinitions', storedAs: 'json',
+  reads: { v1beta1: fromV1beta1 },
   default(definition) {
     if (definition.spec === undefined) return
     defaultSpec(definition)

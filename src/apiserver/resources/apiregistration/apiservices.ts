@@ -12,6 +12,7 @@ function availableText({ status }: APIService): string {
 
 export const apiServices = builtin<APIService>({
   group: 'apiregistration.k8s.io', version: 'v1', resource: 'apiservices',
+  storagePrefix: 'apiregistration.k8s.io/apiservices', storedAs: 'json',
   nameFormat: 'path-segment',
   generationFields: [],
   default({ spec }) {

@@ -102,7 +102,11 @@ export class Watches {
       if (response.canceled) {
         const compacted = Number(response.compact_revision)
         finish(compacted > 0 ? new CompactedError(compacted) : new Error(`etcd cancelled the watch: ${response.cancel_reason}`))
-      } else if (!response.created || response.events.length > 0) {
+        return
+      }
+      // Asked for earlier, etcd would answer before it sends the events of the past that the watch begins with.
+      if (response.created && end === undefined) this.#open.set(stream, prefix)
+      if (!response.created || response.events.length > 0) {
         queue.push(...batches(Number(response.header.revision), response.events, this.#prefix.length))
         notify()
       }
@@ -118,7 +122,6 @@ export class Watches {
     stream.write({
       create_request: { key, range_end: rangeEnd(key), start_revision: fromRevision + 1, prev_kv: true, progress_notify: true },
     })
-    this.#open.set(stream, prefix)
     try {
       for (;;) {
         const next = queue.shift()

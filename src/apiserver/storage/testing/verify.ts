@@ -158,7 +158,7 @@ function watched(history: History, model: Model, watch: Watch, out: string[]): v
   let last = watch.from
   const events: SeenEvent[] = []
   for (const batch of watch.batches) {
-    if (batch.revision < last || (batch.events.length > 0 && batch.revision === last)) out.push(`${name} went back from ${last} to ${batch.revision}`)
+    if (batch.revision < last || (batch.events.length > 0 && batch.revision === last)) out.push(`${name} went back from ${last} to ${batch.revision} (${batch.events.length} events): ${watch.batches.map((each) => `${each.revision}:${each.events.length}`).join(' ')}`)
     last = Math.max(last, batch.revision)
     events.push(...batch.events)
   }
