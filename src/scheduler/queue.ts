@@ -6,7 +6,8 @@ import type { Pod } from '../api/generated/types/core-v1.ts'
 import type { Clock } from '../base/env.ts'
 import { KeyedHeap } from '../base/heap.ts'
 import { type ClusterEvent, type EventInterest, eventLabel, matchesInterest, podChanges, unschedulableTimeout } from './cluster-events.ts'
-import type { QueueOrder, SchedulerPlugin, Verdict } from './framework.ts'
+import type { QueueOrder, Verdict } from './framework.ts'
+import { RefusedPods } from './refused-pods.ts'
 import { type PodInfo, podInfo } from './snapshot.ts'
 
 export interface QueuedPod extends QueueOrder {
@@ -33,7 +34,8 @@ export interface QueuedPod extends QueueOrder {
 
 /** What the queue asks of a pod's profile. */
 export interface QueueProfile {
-  readonly plugins: readonly SchedulerPlugin[]
+  /** What the plugin waits for; undefined when it does not say. */
+  eventsOf(plugin: string): readonly EventInterest[] | undefined
   preEnqueue(pod: Pod): { readonly plugin: string; readonly verdict: Verdict } | undefined
 }
 
@@ -49,6 +51,8 @@ export interface QueueOptions {
 
 type Strategy = 'skip' | 'backoff' | 'now'
 
+/** How often those are looked for that have waited too long. */
+const flushEveryMs = 30_000
 /** Back-offs end together in steps of this, so that pods of one step keep the order of the active queue. */
 const windowMs = 1_000
 const byPriority = (a: QueueOrder, b: QueueOrder) => a.priority > b.priority || (a.priority === b.priority && a.timestamp < b.timestamp)
@@ -61,7 +65,7 @@ export class SchedulingQueue {
   readonly #backoff: KeyedHeap<QueuedPod>
   /** Pods whose attempt ended in an error: they are never tried before their back-off is over. */
   readonly #errorBackoff: KeyedHeap<QueuedPod>
-  readonly #unschedulable = new Map<string, QueuedPod>()
+  readonly #unschedulable: RefusedPods
   /** Pods popped and not yet settled; for each the number of events that it has seen. */
   readonly #inFlight = new Map<string, { from: number; own: ClusterEvent[] }>()
   /** Events since the oldest pod in flight was popped. */
@@ -70,10 +74,12 @@ export class SchedulingQueue {
   readonly #nominatedNode = new Map<string, { node: string; info: PodInfo }>()
   readonly #nominatedOn = new Map<string, Set<string>>()
   #wake: (() => void) | undefined
+  #nextFlush = 0
 
   constructor(clock: Clock, profile: (schedulerName: string) => QueueProfile | undefined, options: QueueOptions = {}) {
     this.#clock = clock
     this.#profile = profile
+    this.#unschedulable = new RefusedPods(profile)
     this.#options = { initialBackoffMs: 1_000, maxBackoffMs: 10_000, maxInUnschedulableMs: 5 * 60_000, ...options }
     const less = options.less ?? byPriority
     const key = (p: QueuedPod) => p.uid
@@ -217,9 +223,8 @@ export class SchedulingQueue {
     if (this.#inFlight.size > 0) this.#events.push(event)
     if (this.#unschedulable.size === 0) return
     let moved = false
-    for (const queued of this.#unschedulable.values()) {
+    for (const queued of this.#unschedulable.interestedIn(event)) {
       if (check?.(queued.info) === false) continue
-      if (queued.gatedBy !== undefined && !this.#interests(queued, queued.gatedBy).some((interest) => matchesInterest(interest, event))) continue
       const worth = this.#worth(queued, event)
       if (worth !== 'skip' && this.#requeue(queued, worth, eventLabel(event)) !== 'unschedulable') moved = true
     }
@@ -308,7 +313,7 @@ export class SchedulingQueue {
 
   #toUnschedulable(queued: QueuedPod, event: string): 'unschedulable' {
     if (!this.#unschedulable.has(queued.uid)) this.#options.incoming?.('unschedulable', event)
-    this.#unschedulable.set(queued.uid, queued)
+    this.#unschedulable.set(queued)
     return 'unschedulable'
   }
 
@@ -342,10 +347,8 @@ export class SchedulingQueue {
     return strategy
   }
 
-  /** Plugins that tell no events wait for any. */
   #interests(queued: QueuedPod, plugin: string): readonly EventInterest[] {
-    const profile = this.#profile(queued.pod.spec?.schedulerName ?? '')
-    return profile?.plugins.find(({ name }) => name === plugin)?.events ?? anyEvent
+    return this.#unschedulable.interests(queued.pod.spec?.schedulerName ?? '', plugin)
   }
 
   #backoffEnd(queued: QueuedPod): number {
@@ -372,7 +375,9 @@ export class SchedulingQueue {
       }
     }
     const now = this.#clock.now()
-    for (const queued of this.#unschedulable.values()) {
+    if (now < this.#nextFlush) return
+    this.#nextFlush = now + flushEveryMs
+    for (const queued of [...this.#unschedulable.values()]) {
       if (now - queued.timestamp <= this.#options.maxInUnschedulableMs || queued.gatedBy !== undefined) continue
       queued.flushed = true
       this.#requeue(queued, 'backoff', eventLabel(unschedulableTimeout))
@@ -402,7 +407,6 @@ export class SchedulingQueue {
 }
 
 const none: readonly PodInfo[] = []
-const anyEvent: readonly EventInterest[] = [{ resource: '*', actions: [] }]
 
 function* rejectors({ unschedulablePlugins, pendingPlugins }: QueuedPod): Generator<[string, boolean]> {
   for (const name of pendingPlugins) yield [name, true]

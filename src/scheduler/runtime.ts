@@ -1,5 +1,6 @@
 /** A profile's plugins by extension point and how they are run (upstream: framework/runtime). */
 import type { Pod } from '../api/generated/types/core-v1.ts'
+import type { EventInterest } from './cluster-events.ts'
 import type {
   CycleState, Diagnosis, FilterRunner, Handle, PermitResult, PostFilterResult, SchedulerPlugin, Verdict,
 } from './framework.ts'
@@ -49,6 +50,9 @@ export class Framework implements FilterRunner {
   readonly handle: Handle
   readonly percentageOfNodesToScore: number | undefined
   readonly metrics: SchedulerMetrics | undefined
+  /** Every plugin once. */
+  readonly plugins: readonly SchedulerPlugin[]
+  readonly #events: ReadonlyMap<string, readonly EventInterest[] | undefined>
   readonly #nominations: Nominations
   readonly #withAddPod: readonly SchedulerPlugin[]
 
@@ -59,13 +63,14 @@ export class Framework implements FilterRunner {
     this.percentageOfNodesToScore = options.percentageOfNodesToScore
     this.metrics = options.metrics
     this.#nominations = nominations
+    const { score, ...others } = lists
+    this.plugins = [...new Set([...Object.values(others).flat(), ...score.map(({ plugin }) => plugin)])]
+    this.#events = new Map(this.plugins.map(({ name, events }) => [name, events]))
     this.#withAddPod = lists.preFilter.filter((plugin) => plugin.addPod !== undefined)
   }
 
-  /** Every plugin once. */
-  get plugins(): readonly SchedulerPlugin[] {
-    const { score, ...others } = this.lists
-    return [...new Set([...Object.values(others).flat(), ...score.map(({ plugin }) => plugin)])]
+  eventsOf(plugin: string): readonly EventInterest[] | undefined {
+    return this.#events.get(plugin)
   }
 
   preFilter(state: CycleState, pod: PodInfo): { refused?: Verdict; nodeNames?: ReadonlySet<string>; by: string[] } {

@@ -49,7 +49,16 @@ export interface PodInfo {
 
 const noLabels: Readonly<Record<string, string>> = Object.freeze({})
 
+const knownPods = new WeakMap<Pod, PodInfo>()
+
+/** Pods are values: what is computed of one holds as long as it does. */
 export function podInfo(pod: Pod): PodInfo {
+  let info = knownPods.get(pod)
+  if (info === undefined) knownPods.set(pod, (info = computePodInfo(pod)))
+  return info
+}
+
+function computePodInfo(pod: Pod): PodInfo {
   const affinity = pod.spec?.affinity
   const terms = (list: readonly PodAffinityTerm[] | undefined) => (list ?? []).map((term) => affinityTerm(pod, term))
   const weighted = (list: readonly { weight: number; podAffinityTerm: PodAffinityTerm }[] | undefined) =>
