@@ -16,6 +16,7 @@ import { openAllocationState } from './allocation/state.ts'
 import { BackOff } from './back-off.ts'
 import { type CgroupManager, cleanCgroupRoot, createCgroupManager } from './cgroups/manager.ts'
 import { connectCri } from './cri/grpc.ts'
+import { withTurns } from './cri/turns.ts'
 import { type Guard, createGuard } from './guard.ts'
 import type { Host } from './host/contract.ts'
 import { systemHost } from './host/system.ts'
@@ -51,6 +52,9 @@ import { type IssuedToken, createTokenCache } from './volumes/tokens.ts'
 /** Version of upstream's kubelet whose behaviour this one has. */
 export const kubeletVersion = 'v1.36.3'
 
+/** Steps of starts that the runtime is asked for at a time: more of them only get into each other's way. */
+const turnsPerCpu = 3
+const leastTurns = 6
 /** Every so many rounds dead containers of living pods are looked at. */
 const thoroughRounds = 30
 
@@ -120,8 +124,9 @@ function createInformers(env: Env, client: Client, nodeName: string) {
 async function startKubelet(outer: Env, client: Client, options: ResolvedOptions, given: KubeletOptions): Promise<Running> {
   const env: Env = { ...outer, log: outer.log.child('kubelet') }
   const { clock, random, log, tasks } = env
-  const cri = given.cri ?? connectCri(options.containerRuntimeEndpoint, options.imageServiceEndpoint)
   const host = given.host ?? systemHost()
+  const connected = given.cri ?? connectCri(options.containerRuntimeEndpoint, options.imageServiceEndpoint)
+  const cri = { ...connected, runtime: withTurns(connected.runtime, clock, Math.max(leastTurns, turnsPerCpu * (await host.machine()).cpus)) }
   const kubeletStartedAt = clock.now()
   const podsDir = `${options.rootDir}/pods`
   const podDir = (uid: string) => `${podsDir}/${uid}`

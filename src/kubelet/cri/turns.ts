@@ -1,0 +1,58 @@
+/**
+ * Not all pods start at the same moment: a runtime that is asked for a hundred sandboxes at once finishes all of them late.
+ * Each step of a start waits for its turn, the later steps before the earlier ones, so that what has begun is finished first.
+ */
+import type { Clock } from '../../base/env.ts'
+import type { RuntimeService } from './contract.ts'
+
+type Work<T> = () => Promise<T>
+
+interface Waiting {
+  readonly rank: number
+  readonly go: () => void
+}
+
+/** A call that takes longer (a network that does not come) no longer counts: it must not keep others from starting. */
+const countsForMs = 10_000
+
+/** Lets at most `limit` calls run at a time, of those that wait the one with the lowest rank first. */
+export function createRankedTurns(clock: Clock, limit: number): <T>(rank: number, work: Work<T>) => Promise<T> {
+  const waiting: Waiting[] = []
+  let running = 0
+
+  function release(): void {
+    running--
+    if (waiting.length === 0) return
+    const best = waiting.reduce((least, one) => (one.rank < least.rank ? one : least))
+    waiting.splice(waiting.indexOf(best), 1)
+    best.go()
+  }
+
+  return async (rank, work) => {
+    if (running >= limit) await new Promise<void>((go) => waiting.push({ rank, go }))
+    running++
+    let counted = true
+    const end = () => {
+      if (counted) release()
+      counted = false
+    }
+    const timer = clock.setTimeout(end, countsForMs)
+    try {
+      return await work()
+    } finally {
+      timer.cancel()
+      end()
+    }
+  }
+}
+
+/** The runtime with starts in turns. */
+export function withTurns(runtime: RuntimeService, clock: Clock, limit: number): RuntimeService {
+  const turn = createRankedTurns(clock, limit)
+  return {
+    ...runtime,
+    startContainer: (...given) => turn(0, () => runtime.startContainer(...given)),
+    createContainer: (...given) => turn(1, () => runtime.createContainer(...given)),
+    runPodSandbox: (...given) => turn(2, () => runtime.runPodSandbox(...given)),
+  }
+}
