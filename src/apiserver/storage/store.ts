@@ -17,7 +17,7 @@ export interface StoreEvent {
   readonly key: string
   /** The new value; for a delete, undefined. */
   readonly value?: Uint8Array
-  /** The value before this write; undefined for a create. */
+  /** The value before this write; undefined for a create, and where a watch of the past finds it compacted (etcd). */
   readonly previous?: KeyValue
   readonly createRevision: number
 }

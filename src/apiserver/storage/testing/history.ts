@@ -147,9 +147,10 @@ class Run {
       const startRevision = await this.#o.store.revision()
       this.#revisions = [startRevision]
       const log = this.#watch(this.#o.prefix, startRevision)
-      await this.#mark(`first-${attempt}`)
+      const first = await this.#mark(`first-${attempt}`)
       await this.#until(() => log.batches.length === 0 && !log.compacted, this.#o.within(10_000))
       if (!log.compacted) return { log, startRevision }
+      await this.#o.store.delete(`${this.#o.prefix}first-${attempt}`, first)
       this.#calls.length = 0
     }
   }

@@ -165,7 +165,9 @@ function watched(history: History, model: Model, watch: Watch, out: string[]): v
   const end = reached(watch)
   const wanted = model.between(watch.prefix, watch.from, end)
   const theirs = wanted.map(eventText)
-  const ours = events.map(seenText)
+  // What was before an event may be compacted when a watch of the past comes to it.
+  const forgotten = (event: SeenEvent) => event.previous === undefined && compactions(history, ({ begin }) => begin < watch.end).some((at) => at >= event.revision)
+  const ours = events.map((event, i) => (forgotten(event) && wanted[i]?.version.revision === event.revision ? seenText({ ...event, createRevision: wanted[i].version.createRevision, previous: wanted[i].previous }) : seenText(event)))
   if (theirs.join('\n') !== ours.join('\n')) out.push(`${name} up to ${end} was told\n  ${ours.join('\n  ')}\nwanted\n  ${theirs.join('\n  ')}`)
   if (!watch.stopped && end < history.endRevision) out.push(`${name} did not get behind ${end} (the end is ${history.endRevision})`)
 }

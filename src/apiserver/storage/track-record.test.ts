@@ -1,0 +1,177 @@
+/**
+ * The thirteen correctness issues that etcd's robustness tests list (etcd-io/etcd, tests/robustness/README.md), each held
+ * against our own stores: by a test, or by the reason why it has no place here. Random histories (histories.test.ts) look
+ * for the same on memory, lmdb and etcd.
+ */
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, it } from 'vitest'
+import { systemClock } from '../../base/real/env.ts'
+import { openLmdbStore } from './lmdb/lmdb.ts'
+import { createMemoryStore } from './memory/memory.ts'
+import type { KVStore, RevisionBatch } from './store.ts'
+import { CompactedError } from './store.ts'
+import { Ledger, damage, runWriter } from './testing/crashes.ts'
+
+const folders: string[] = []
+function folder(): string {
+  const path = mkdtempSync(join(tmpdir(), 'coxswain-record-'))
+  folders.push(path)
+  return path
+}
+afterAll(() => {
+  for (const path of folders) rmSync(path, { recursive: true, force: true })
+})
+
+const bytes = (text: string): Uint8Array => Buffer.from(text)
+
+/** Reads batches until `enough` says so; whatever was read is answered. */
+async function read(store: KVStore, from: number, enough: (batches: readonly RevisionBatch[]) => boolean, pause?: () => Promise<void>): Promise<RevisionBatch[]> {
+  const stop = new AbortController()
+  const batches: RevisionBatch[] = []
+  for await (const batch of store.watch('/k/', from, stop.signal)) {
+    batches.push(batch)
+    if (enough(batches)) break
+    await pause?.()
+  }
+  return batches
+}
+
+const eventsOf = (batches: readonly RevisionBatch[]) => batches.flatMap(({ revision, events }) => events.map(({ type, key }) => `${revision} ${type} ${key}`))
+
+describe.each([
+  ['memory', () => createMemoryStore({ clock: systemClock })],
+  ['lmdb', () => openLmdbStore({ path: folder(), clock: systemClock })],
+] as const)('etcd\'s track record: %s', (_name, open) => {
+  async function withStore(run: (store: KVStore) => Promise<void>): Promise<void> {
+    const store = open()
+    try {
+      await run(store)
+    } finally {
+      await store.close()
+    }
+  }
+
+  it('#15220: a progress mark is not ahead of the events of its watch', () => withStore(async (store) => {
+    const start = await store.revision()
+    const watched = read(store, start, (batches) => eventsOf(batches).length === 200)
+    for (let i = 0; i < 200; i++) {
+      void store.create(`/k/${i}`, bytes('x'))
+      void store.requestProgress()
+      if (i % 10 === 0) await store.create(`/other/${i}`, bytes('x'))
+    }
+    let seen = start
+    const written = (await watched).map(({ revision, events }) => {
+      expect(revision).toBeGreaterThanOrEqual(seen)
+      if (events.length > 0) expect(revision).toBeGreaterThan(seen)
+      return (seen = revision)
+    })
+    expect(written.length).toBeGreaterThanOrEqual(200)
+  }))
+
+  it('#15271: a watch that begins again does not go back in time', () => withStore(async (store) => {
+    const revisions: number[] = []
+    for (let i = 0; i < 10; i++) revisions.push((await store.create(`/k/${i}`, bytes('x'))).revision)
+    const first = await read(store, revisions[0]!, (batches) => batches.length === 4)
+    const again = await read(store, first.at(-1)!.revision, (batches) => batches.length === 5)
+    expect([...first, ...again].map(({ revision }) => revision)).toEqual(revisions.slice(1))
+  }))
+
+  it('#17247: an event is told once', () => withStore(async (store) => {
+    const start = await store.revision()
+    const results = await Promise.all(Array.from({ length: 50 }, (_, i) => store.create(`/k/${i % 10}`, bytes(String(i)))))
+    const made = results.filter(({ ok }) => ok)
+    expect(made).toHaveLength(10)
+    expect(new Set(eventsOf(await read(store, start, (batches) => eventsOf(batches).length === 10))).size).toBe(10)
+  }))
+
+  it('#17529: a watch that starves misses nothing', () => withStore(async (store) => {
+    const start = await store.revision()
+    let held = true
+    const watched = read(store, start, (batches) => batches.length === 2000, async () => {
+      while (held) await new Promise<void>((resolve) => { setImmediate(resolve) })
+    })
+    await Promise.all(Array.from({ length: 2000 }, (_, i) => store.create(`/k/${i}`, bytes('x'))))
+    held = false
+    const revisions = (await watched).map(({ revision }) => revision)
+    expect(revisions).toEqual(Array.from({ length: 2000 }, (_, i) => start + 1 + i))
+  }))
+
+  it('#18089, #19179: a deletion at the compacted revision is told, or the watch is refused', () => withStore(async (store) => {
+    const made = await store.create('/k/a', bytes('x'))
+    const gone = await store.delete('/k/a', made.revision)
+    await store.create('/k/b', bytes('x'))
+    await store.compact(gone.revision)
+    await expect(read(store, made.revision, () => true)).rejects.toBeInstanceOf(CompactedError)
+    expect(eventsOf(await read(store, gone.revision, () => true))).toEqual([`${gone.revision + 1} put /k/b`])
+  }))
+
+  it('#18667: reads of a compacted revision fail whole, whatever they ask', () => withStore(async (store) => {
+    const made = await store.create('/k/a', bytes('x'))
+    const next = await store.update('/k/a', bytes('y'), made.revision)
+    await store.compact(next.revision)
+    for (const refused of [store.get('/k/a', { revision: made.revision }), store.get('/none', { revision: made.revision }), store.list('/none/', { revision: made.revision })]) {
+      await expect(refused).rejects.toBeInstanceOf(CompactedError)
+    }
+    expect(Buffer.from((await store.get('/k/a', { revision: next.revision })).item!.value).toString()).toBe('y')
+  }))
+
+  it('#20221: a watch from the future is told nothing of what was before', () => withStore(async (store) => {
+    const start = await store.revision()
+    const watched = read(store, start + 3, (batches) => eventsOf(batches).length === 1)
+    for (let i = 0; i < 4; i++) {
+      await store.requestProgress()
+      await store.create(`/k/${i}`, bytes('x'))
+    }
+    const batches = await watched
+    expect(eventsOf(batches)).toEqual([`${start + 4} put /k/3`])
+    expect(Math.min(...batches.map(({ revision }) => revision))).toBeGreaterThanOrEqual(start + 3)
+  }))
+
+  it('#14571: there are no users, roles or permissions in a store that could change what a write does', () => withStore(async (store) => {
+    // Authorization is the API server's; every write of every client takes one path, so members cannot disagree about it.
+    expect(Object.keys(store).filter((name) => /auth|user|role/i.test(name))).toEqual([])
+    await Promise.resolve()
+  }))
+})
+
+describe('etcd\'s track record: crashes of lmdb', () => {
+  it('#13766, #14370: revision and data agree after a crash under load, and no acknowledged write is lost', async () => {
+    const path = folder()
+    const ledger = new Ledger()
+    for (let round = 1; round <= 3; round++) {
+      await runWriter(path, round, ledger, { killAfterMs: (acknowledged) => (acknowledged > 100 ? 0 : undefined) })
+      expect(await damage(path, ledger)).toEqual([])
+      const store = openLmdbStore({ path, clock: systemClock })
+      const { items, revision } = await store.list('/')
+      expect(Math.max(...items.map(({ modRevision }) => modRevision))).toBeLessThanOrEqual(revision)
+      expect(await store.create(`/next/${round}`, bytes('x'))).toEqual({ ok: true, revision: revision + 1 })
+      await store.close()
+    }
+  })
+
+  it('#17780: compaction is not written, so a crash in it cannot take the revision back', async () => {
+    const path = folder()
+    const store = openLmdbStore({ path, clock: systemClock })
+    const made = await store.create('/k/a', bytes('x'))
+    const gone = await store.delete('/k/a', made.revision)
+    await store.compact(gone.revision)
+    // Looked at from beside, as after a crash: nothing was closed.
+    const after = openLmdbStore({ path, clock: systemClock })
+    expect(await after.revision()).toBe(gone.revision)
+    await store.close()
+    await after.close()
+  })
+
+  it('#14685: there is no defragmentation in place: the file is one, and pages are used again', async () => {
+    const path = folder()
+    const store = openLmdbStore({ path, clock: systemClock })
+    let { revision } = await store.create('/k/a', Buffer.alloc(100_000))
+    const small = await store.size()
+    for (let i = 0; i < 100; i++) ({ revision } = await store.update('/k/a', Buffer.alloc(100_000, i), revision))
+    expect(await store.size()).toBeLessThan(small * 6)
+    expect(readdirSync(path).sort()).toEqual(['data.mdb', 'lock.mdb'])
+    await store.close()
+  })
+})
