@@ -19,6 +19,7 @@ import { connectCri } from './cri/grpc.ts'
 import { withTurns } from './cri/turns.ts'
 import { type Guard, createGuard } from './guard.ts'
 import type { Host } from './host/contract.ts'
+import { createPowerWatch } from './host/power.ts'
 import { systemHost } from './host/system.ts'
 import { cleanUp } from './housekeeping.ts'
 import { createImageManager } from './images/manager.ts'
@@ -42,6 +43,7 @@ import type { ResourceSettings } from './runtime/resources.ts'
 import { terminationMessageReader } from './runtime/termination-message.ts'
 import { type KubeletServer, createKubeletServer } from './server/server.ts'
 import { readStaticPods } from './static-pods.ts'
+import { type ShutdownManager, createShutdownManager } from './shutdown/manager.ts'
 import { createStatusManager } from './status/manager.ts'
 import { safeSysctls } from './sysctls.ts'
 import { type Csi, createCsi } from './volumes/csi/csi.ts'
@@ -137,9 +139,11 @@ async function startKubelet(outer: Env, client: Client, options: ResolvedOptions
   let server: KubeletServer | undefined
   let volumes: VolumeManager | undefined
   let guard: Guard | undefined
+  let shutdown: ShutdownManager | undefined
   const agent = await createNodeAgent({
     ...env, client, cri, host, options, kubeletVersion, kubeletPort: () => server?.port ?? options.server?.port ?? 10250, emitNode: emit.node,
     volumesInUse: () => volumes?.inUse() ?? [], pressures: () => guard?.eviction.conditions() ?? [],
+    goingDown: () => shutdown?.isGoingDown() === true,
   })
   const cgroups = options.cgroupsPerQOS ? await createCgroupManager({
     root: cleanCgroupRoot(options.cgroupRoot), driver: options.cgroupDriver, podPidsLimit: options.podPidsLimit,
@@ -170,7 +174,7 @@ async function startKubelet(outer: Env, client: Client, options: ResolvedOptions
     for (const { uid } of workers!.list()) workers!.resync(uid)
   }
   const sysctls = [...safeSysctls(agent.kernelVersion()), ...options.allowedUnsafeSysctls]
-  const admit = (pod: Pod, others: readonly Pod[]) => guard?.eviction.admit(pod) ?? admitPod({ pod, node: node(), others, sysctls })
+  const admit = (pod: Pod, others: readonly Pod[]) => guard?.eviction.admit(pod) ?? shutdown?.admit() ?? admitPod({ pod, node: node(), others, sysctls })
   const allocation = createAllocationManager({
     clock, log, tasks, allocated, actuated, activePods: () => source!.activePods(), pod: (uid) => store.get(uid), emit: emit.pod,
     admit, resync: (uid) => workers!.resync(uid),
@@ -209,12 +213,17 @@ async function startKubelet(outer: Env, client: Client, options: ResolvedOptions
     log, store, workers, pleg, runtime: cri.runtime, podRuntime, status, allocation, volumes, cgroups, files: host.files, podsDir,
     podLogsDir: options.podLogsDir, containerLogsDir: options.containerLogsDir,
   }
+  const reportNow = () => {
+    tasks.go('report conditions', () => agent.reportNow().catch((error: unknown) => log.warn('conditions were not sent', { error })))
+  }
   guard = createGuard({
     ...env, cri, host, options, workers: () => workers!, activePods: () => source!.activePods(), removeDeadContainers: () => cleanUp(housekeeping, true),
     emitPod: emit.pod, emitNode: emit.node,
-    onConditions() {
-      tasks.go('report conditions', () => agent.reportNow().catch((error: unknown) => log.warn('conditions were not sent', { error })))
-    },
+    onConditions: reportNow,
+  })
+  shutdown = createShutdownManager({
+    clock, log, periods: options.shutdown, power: createPowerWatch(), activePods: () => source!.activePods(), kill: (pod, kill) => workers!.update({ pod, kill }),
+    isGone: (uid) => ['finished', undefined].includes(workers!.phase(uid)), emitNode: emit.node, onChange: reportNow,
   })
   if (options.server !== undefined) {
     server = await createKubeletServer({ ...env, client, cri, host, options, server: options.server, store, status, pleg, node, probeMetrics })
@@ -236,6 +245,7 @@ async function startKubelet(outer: Env, client: Client, options: ResolvedOptions
   source.follow(informers.own)
   const staticRead = followStaticPods(env, host, options, (found) => source!.setStatic(found))
   guard.start()
+  tasks.go('shutdown', (signal) => shutdown!.run(signal))
   tasks.go('housekeeping', async (signal) => {
     await orAborted(Promise.all([informers.own.synced, staticRead]), signal)
     for (let round = 1; !signal.aborted; round++) {

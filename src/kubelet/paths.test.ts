@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { cgroupPath, parseHierarchies, v1Files, v2Files, weightOfShares } from './cgroups/manager.ts'
+import { shutdownSignal } from './host/power.ts'
 import { subresourcesOf } from './server/auth.ts'
 import { parseStreamPath } from './server/streams.ts'
 import { logOptions } from './server/routes.ts'
@@ -23,6 +24,12 @@ test('paths of the server', () => {
   expect(parseStreamPath('/attach/ns/p/uid/c')).toMatchObject({ kind: 'attach', uid: 'uid', container: 'c' })
   expect(parseStreamPath('/portForward/ns/p')).toMatchObject({ kind: 'portForward', pod: 'p' })
   expect([parseStreamPath('/exec/ns/p'), parseStreamPath('/pods')]).toEqual([undefined, undefined])
+})
+
+test('what logind says', () => {
+  const line = (member: string, down: unknown) => JSON.stringify({ type: 'signal', member, payload: { type: 'b', data: [down] } })
+  expect([shutdownSignal(line('PrepareForShutdown', true)), shutdownSignal(line('PrepareForShutdown', false))]).toEqual([true, false])
+  expect([shutdownSignal(line('Other', true)), shutdownSignal('Monitoring bus'), shutdownSignal(line('PrepareForShutdown', 'x'))]).toEqual([undefined, undefined, undefined])
 })
 
 test('options of logs', () => {

@@ -22,6 +22,8 @@ export interface NodeAgentEnv extends Env {
   volumesInUse(): readonly string[]
   /** What the node is short of. */
   pressures(): readonly string[]
+  /** The machine is about to end. */
+  goingDown(): boolean
   emitNode(type: 'Normal' | 'Warning', reason: string, message: string): void
 }
 
@@ -71,7 +73,7 @@ export async function createNodeAgent(env: NodeAgentEnv): Promise<NodeAgent> {
     if (status.status === 'fulfilled') runtimeSeen = { at: clock.monotonic(), facts: seen }
     return {
       machine, usage, disk, ...seen,
-      kubeletPort: env.kubeletPort(), kubeletVersion: env.kubeletVersion, volumesInUse: env.volumesInUse(), pressures: env.pressures(),
+      kubeletPort: env.kubeletPort(), kubeletVersion: env.kubeletVersion, volumesInUse: env.volumesInUse(), pressures: env.pressures(), goingDown: env.goingDown(),
     }
   }
 

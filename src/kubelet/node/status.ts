@@ -19,6 +19,7 @@ export interface NodeFacts {
   readonly volumesInUse?: readonly string[]
   /** Conditions that the node has: "DiskPressure". */
   readonly pressures?: readonly string[]
+  readonly goingDown?: boolean
 }
 
 const maxNamesPerImage = 5
@@ -168,7 +169,7 @@ export function runtimeErrors(facts: Pick<NodeFacts, 'runtime'>): string[] {
 }
 
 function ready(facts: NodeFacts): Verdict {
-  const errors = runtimeErrors(facts)
+  const errors = [...runtimeErrors(facts), ...(facts.goingDown === true ? ['node is shutting down'] : [])]
   if (errors.length === 0) return { type: 'Ready', status: 'True', reason: 'KubeletReady', message: 'kubelet is posting ready status' }
   const message = errors.length === 1 ? errors[0]! : `[${errors.join(', ')}]`
   return { type: 'Ready', status: 'False', reason: 'KubeletNotReady', message }
