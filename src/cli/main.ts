@@ -18,6 +18,7 @@ const subcommands: Readonly<Record<string, { summary: string; load: () => Promis
   kubelet: { summary: 'The node agent (kubelet), over CRI', load: () => import('./kubelet.ts') },
   proxy: { summary: 'Service virtual IPs on a node (kube-proxy)', load: () => import('./proxy.ts') },
   etcd: { summary: 'The store behind etcd\'s v3 API, one member', load: () => import('./etcd.ts') },
+  snapshot: { summary: 'Save, restore and check the state of a cluster', load: () => import('./snapshot.ts') },
   node: { summary: 'Kubelet, proxy and DNS of one node in one process', load: () => import('./node.ts') },
   'control-plane': { summary: 'API server, scheduler and controllers in one process', load: () => import('./control-plane.ts') },
   sim: { summary: 'A cluster with simulated nodes in this process, in real or virtual time', load: () => import('./sim.ts') },

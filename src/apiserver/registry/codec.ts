@@ -1,4 +1,4 @@
-/** How objects become the store's bytes. Chosen per server: JSON for memory and lmdb, upstream's protobuf for etcd. */
+/** How objects become the store's bytes. Chosen per server: JSON for memory and lmdb, upstream's protobuf for etcd. Both read both. */
 import { canEncodeProtobuf, decodeProtobuf, encodeProtobuf, isProtobuf } from '../../api/codec/protobuf.ts'
 import { ownBytes } from '../../api/meta/encodings.ts'
 import type { KubeObject } from '../../api/meta/object.ts'
@@ -17,10 +17,10 @@ export const jsonCodec: StorageCodec = {
   name: 'json',
   wireJson: true,
   encode: (_definition, object) => ownBytes(JSON.stringify(object)),
-  decode: (_definition, bytes) => fromJson(bytes),
+  decode: (_definition, bytes) => decoded(bytes),
 }
 
-/** Upstream's form in etcd: protobuf with its envelope where the kind has one, else JSON. Reads both. */
+/** Upstream's form in etcd: protobuf with its envelope where the kind has one, else JSON. */
 export const protobufCodec: StorageCodec = {
   name: 'protobuf',
   wireJson: false,
@@ -28,8 +28,10 @@ export const protobufCodec: StorageCodec = {
     const gvk = { apiVersion: object.apiVersion ?? '', kind: object.kind ?? '' }
     return definition.storedAs !== 'json' && canEncodeProtobuf(gvk) ? encodeProtobuf(object, gvk) : ownBytes(JSON.stringify(object))
   },
-  decode: (_definition, bytes) => isProtobuf(bytes) ? decodeProtobuf(bytes) : fromJson(bytes),
+  decode: (_definition, bytes) => decoded(bytes),
 }
+
+const decoded = (bytes: Uint8Array): KubeObject => (isProtobuf(bytes) ? decodeProtobuf(bytes) : fromJson(bytes))
 
 function fromJson(bytes: Uint8Array): KubeObject {
   const value: unknown = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString())
