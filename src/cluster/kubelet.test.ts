@@ -36,7 +36,7 @@ async function startNode(): Promise<{ stop(): Promise<void> }> {
   const env = createSystemEnv({ log: createLogger({ level: 'warn' }) })
   const kubelet = createKubelet(env, cluster.clientAs('system:node:n1', ['system:nodes', 'system:authenticated']), {
     nodeName: 'n1', nodeIps: ['192.168.0.1'], rootDir: `${dir}/root`, podLogsDir: `${dir}/logs`, cri, host: createTestHost(), cgroupsPerQOS: false,
-    clusterDNS: ['10.96.0.10'], clusterDomain: 'cluster.local', relistPeriod: 100, staticPodPath: `${dir}/static`,
+    clusterDNS: ['10.96.0.10'], clusterDomain: 'cluster.local', relistPeriod: 100, housekeepingPeriod: 50, staticPodPath: `${dir}/static`,
   })
   await kubelet.start()
   await kubelet.ready

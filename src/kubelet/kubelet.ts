@@ -17,6 +17,7 @@ import { BackOff } from './back-off.ts'
 import { type CgroupManager, cleanCgroupRoot, createCgroupManager } from './cgroups/manager.ts'
 import { connectCri } from './cri/grpc.ts'
 import { withTurns } from './cri/turns.ts'
+import { type DeviceManager, createDeviceManager } from './devices/manager.ts'
 import { type Guard, createGuard } from './guard.ts'
 import type { Host } from './host/contract.ts'
 import { createPowerWatch } from './host/power.ts'
@@ -28,7 +29,7 @@ import { podsMayHave } from './node/status.ts'
 import { createObjectCache } from './objects.ts'
 import { type KubeletOptions, type ResolvedOptions, resolveOptions } from './options.ts'
 import { type Pleg, createPleg } from './pleg.ts'
-import { containerFieldPath } from './pod.ts'
+import { containerFieldPath, podUid } from './pod.ts'
 import { type PodSource, createPodSource } from './pod-source.ts'
 import { createPodStore } from './pod-store.ts'
 import { createPodSyncer } from './pod-syncer.ts'
@@ -36,6 +37,7 @@ import { createPluginWatcher } from './plugins/watcher.ts'
 import { type PodWorkers, createPodWorkers } from './pod-workers.ts'
 import { createProbeManager } from './probes/manager.ts'
 import { connectCsi } from './rpc/csi.ts'
+import { connectDevicePlugin, serveDeviceRegistration } from './rpc/devices.ts'
 import { connectRegistration } from './rpc/registration.ts'
 import { createHookRunner } from './runtime/hooks.ts'
 import { createPodRuntime } from './runtime/pod-runtime.ts'
@@ -140,10 +142,11 @@ async function startKubelet(outer: Env, client: Client, options: ResolvedOptions
   let volumes: VolumeManager | undefined
   let guard: Guard | undefined
   let shutdown: ShutdownManager | undefined
+  let deviceCounts: DeviceManager['resources'] = () => new Map()
   const agent = await createNodeAgent({
     ...env, client, cri, host, options, kubeletVersion, kubeletPort: () => server?.port ?? options.server?.port ?? 10250, emitNode: emit.node,
     volumesInUse: () => volumes?.inUse() ?? [], pressures: () => guard?.eviction.conditions() ?? [],
-    goingDown: () => shutdown?.isGoingDown() === true,
+    goingDown: () => shutdown?.isGoingDown() === true, devices: () => deviceCounts(),
   })
   const cgroups = options.cgroupsPerQOS ? await createCgroupManager({
     root: cleanCgroupRoot(options.cgroupRoot), driver: options.cgroupDriver, podPidsLimit: options.podPidsLimit,
@@ -159,10 +162,17 @@ async function startKubelet(outer: Env, client: Client, options: ResolvedOptions
   const downward = (podIps: readonly string[]) => ({ hostIps: options.nodeIps, podIps, allocatable: node()?.status?.allocatable ?? {} })
   const allocated = await openAllocationState(host.files, log, `${options.rootDir}/allocated_pods_state`)
   const actuated = await openAllocationState(host.files, log, `${options.rootDir}/actuated_pods_state`)
+  const reportNow = () => {
+    tasks.go('report conditions', () => agent.reportNow().catch((error: unknown) => log.warn('conditions were not sent', { error })))
+  }
+  const devices: DeviceManager = createDeviceManager({
+    ...env, files: host.files, dir: `${options.rootDir}/device-plugins`, connect: connectDevicePlugin, serve: serveDeviceRegistration, onChange: reportNow,
+  })
+  deviceCounts = () => devices.resources()
   const podRuntime = createPodRuntime({
     resize: { runtime: cri.runtime, cgroups, actuated, resources },
     clock, random, log, cri, host, images, hooks: createHookRunner(clock, cri.runtime, host.network), restartBackOff,
-    readMessage: terminationMessageReader(host.files), emit: emit.container, emitPod: emit.pod,
+    readMessage: terminationMessageReader(host.files), emit: emit.container, emitPod: emit.pod, devices: (pod, container) => devices.allocation(pod, container),
   }, runtimeSettings(client, options, host, cgroups, resources, podDir, downward))
   let workers: PodWorkers | undefined
   let pleg: Pleg | undefined
@@ -174,7 +184,8 @@ async function startKubelet(outer: Env, client: Client, options: ResolvedOptions
     for (const { uid } of workers!.list()) workers!.resync(uid)
   }
   const sysctls = [...safeSysctls(agent.kernelVersion()), ...options.allowedUnsafeSysctls]
-  const admit = (pod: Pod, others: readonly Pod[]) => guard?.eviction.admit(pod) ?? shutdown?.admit() ?? admitPod({ pod, node: node(), others, sysctls })
+  const admit = (pod: Pod, others: readonly Pod[]) =>
+    guard?.eviction.admit(pod) ?? shutdown?.admit() ?? admitPod({ pod, node: node(), others, sysctls }) ?? devices.admit(pod)
   const allocation = createAllocationManager({
     clock, log, tasks, allocated, actuated, activePods: () => source!.activePods(), pod: (uid) => store.get(uid), emit: emit.pod,
     admit, resync: (uid) => workers!.resync(uid),
@@ -213,9 +224,6 @@ async function startKubelet(outer: Env, client: Client, options: ResolvedOptions
     log, store, workers, pleg, runtime: cri.runtime, podRuntime, status, allocation, volumes, cgroups, files: host.files, podsDir,
     podLogsDir: options.podLogsDir, containerLogsDir: options.containerLogsDir,
   }
-  const reportNow = () => {
-    tasks.go('report conditions', () => agent.reportNow().catch((error: unknown) => log.warn('conditions were not sent', { error })))
-  }
   guard = createGuard({
     ...env, cri, host, options, workers: () => workers!, activePods: () => source!.activePods(), removeDeadContainers: () => cleanUp(housekeeping, true),
     emitPod: emit.pod, emitNode: emit.node,
@@ -229,11 +237,12 @@ async function startKubelet(outer: Env, client: Client, options: ResolvedOptions
     server = await createKubeletServer({ ...env, client, cri, host, options, server: options.server, store, status, pleg, node, probeMetrics })
   }
   await volumes.restore()
+  await devices.start()
   agent.start()
   csi.start(agent.registered)
   const plugins = createPluginWatcher({
     clock, log, files: host.files, connect: given.connect?.registration ?? connectRegistration, dir: `${options.rootDir}/plugins_registry`,
-    handlers: { CSIPlugin: csi.handler },
+    handlers: { CSIPlugin: csi.handler, DevicePlugin: devices.handler },
   })
   tasks.go('plugins', async (signal) => {
     await orAborted(agent.registered, signal)
@@ -253,6 +262,7 @@ async function startKubelet(outer: Env, client: Client, options: ResolvedOptions
       if (pleg!.lastRelist() === undefined) continue
       try {
         await cleanUp(housekeeping, round % thoroughRounds === 0)
+        devices.keep(new Set(source!.activePods().map(podUid)))
         await cgroups?.updateQos(store.list().map((pod) => allocation.granted(pod)))
       } catch (error) {
         log.warn('housekeeping failed', { error })
@@ -263,6 +273,7 @@ async function startKubelet(outer: Env, client: Client, options: ResolvedOptions
     agent, server,
     async stop() {
       await server?.close()
+      devices.stop()
       await workers!.stop()
       await Promise.all([allocated.flush(), actuated.flush()])
       if (given.cri === undefined) cri.close()

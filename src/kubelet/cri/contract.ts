@@ -158,6 +158,7 @@ export interface ContainerConfig {
   envs: { key: string; value: string }[]
   mounts: Mount[]
   devices?: { containerPath: string; hostPath: string; permissions: string }[]
+  CDIDevices?: { name: string }[]
   labels: StringMap
   annotations: StringMap
   /** Relative to the sandbox' log directory. */

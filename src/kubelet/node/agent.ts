@@ -24,6 +24,8 @@ export interface NodeAgentEnv extends Env {
   pressures(): readonly string[]
   /** The machine is about to end. */
   goingDown(): boolean
+  /** Of device plugins, by resource. */
+  devices(): ReadonlyMap<string, { capacity: number; allocatable: number }>
   emitNode(type: 'Normal' | 'Warning', reason: string, message: string): void
 }
 
@@ -73,7 +75,7 @@ export async function createNodeAgent(env: NodeAgentEnv): Promise<NodeAgent> {
     if (status.status === 'fulfilled') runtimeSeen = { at: clock.monotonic(), facts: seen }
     return {
       machine, usage, disk, ...seen,
-      kubeletPort: env.kubeletPort(), kubeletVersion: env.kubeletVersion, volumesInUse: env.volumesInUse(), pressures: env.pressures(), goingDown: env.goingDown(),
+      kubeletPort: env.kubeletPort(), kubeletVersion: env.kubeletVersion, volumesInUse: env.volumesInUse(), pressures: env.pressures(), goingDown: env.goingDown(), devices: env.devices(),
     }
   }
 

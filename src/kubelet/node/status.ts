@@ -20,6 +20,7 @@ export interface NodeFacts {
   /** Conditions that the node has: "DiskPressure". */
   readonly pressures?: readonly string[]
   readonly goingDown?: boolean
+  readonly devices?: ReadonlyMap<string, { capacity: number; allocatable: number }>
 }
 
 const maxNamesPerImage = 5
@@ -50,8 +51,9 @@ function providedIp({ cloudProvider, nodeIps }: ResolvedOptions): Record<string,
 
 /** The next status over the one the API server has: what others wrote there is kept. */
 export function nodeStatus(old: NodeStatus | undefined, options: ResolvedOptions, facts: NodeFacts, now: string): NodeStatus {
-  const capacity = { ...foreignResources(old?.capacity), ...ownCapacity(options, facts) }
-  const allocatable = { ...foreignResources(old?.allocatable), ...ownAllocatable(capacity, options) }
+  const ofDevices = (which: 'capacity' | 'allocatable') => Object.fromEntries([...(facts.devices ?? [])].map(([name, counts]) => [name, String(counts[which])]))
+  const capacity = { ...foreignResources(old?.capacity), ...ownCapacity(options, facts), ...ofDevices('capacity') }
+  const allocatable = { ...foreignResources(old?.allocatable), ...ownAllocatable(capacity, options), ...ofDevices('allocatable') }
   return {
     ...old,
     capacity, allocatable, volumesInUse: [...(facts.volumesInUse ?? [])],

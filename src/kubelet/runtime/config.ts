@@ -1,6 +1,7 @@
 /** The configurations that the runtime gets for sandboxes and containers. Pure. Upstream: kuberuntime_{sandbox,container}.go. */
 import type { Pod } from '../../api/generated/types/core-v1.ts'
 import type { ContainerConfig, DnsConfig, Mount, PortMapping, SandboxConfig } from '../cri/contract.ts'
+import type { DeviceAllocation } from '../devices/contract.ts'
 import { type AnyContainer, isHostNetwork } from '../pod.ts'
 import { normalizeSysctl } from '../sysctls.ts'
 import { expandCommand } from './expansion.ts'
@@ -62,6 +63,8 @@ export interface ContainerInput {
   readonly env: ReadonlyMap<string, string>
   readonly mounts: readonly Mount[]
   readonly devices?: NonNullable<ContainerConfig['devices']>
+  /** What device plugins add. */
+  readonly allocations?: readonly DeviceAllocation[]
   readonly resources: ResourceSettings
   readonly security: SecuritySettings
   /** Id of the container whose processes an ephemeral container is to see. */
@@ -80,16 +83,21 @@ export function containerConfig(input: ContainerInput): ContainerConfig {
     securityContext.namespaceOptions = { ...securityContext.namespaceOptions, pid: 'TARGET', targetId: input.targetId }
   }
   const stopSignal = container.lifecycle?.stopSignal
+  const given = input.allocations ?? []
+  const devices = [...given.flatMap((allocation) => allocation.devices), ...(input.devices ?? [])]
+  const cdi = given.flatMap(({ cdiDevices }) => cdiDevices)
+  // What the pod says of a variable wins over a plugin.
+  const envs = new Map([...given.flatMap((allocation) => Object.entries(allocation.envs)), ...env])
   return {
     metadata: { name: container.name, attempt: restartCount },
     image: { image: imageRef, userSpecifiedImage: container.image },
     ...expandCommand(container, env),
     workingDir: container.workingDir ?? '',
-    envs: [...env].map(([key, value]) => ({ key, value })),
-    mounts: [...input.mounts],
-    ...((input.devices?.length ?? 0) > 0 ? { devices: input.devices } : {}),
+    envs: [...envs].map(([key, value]) => ({ key, value })),
+    mounts: [...input.mounts, ...given.flatMap(({ mounts }) => mounts.map(({ containerPath, hostPath, readOnly }) => ({ containerPath, hostPath, readonly: readOnly })))],
+    ...(devices.length > 0 ? { devices } : {}), ...(cdi.length > 0 ? { CDIDevices: cdi } : {}),
     labels: containerLabels(container, pod),
-    annotations: containerAnnotations(container, pod, restartCount),
+    annotations: { ...Object.assign({}, ...given.map(({ annotations }) => annotations)) as Record<string, string>, ...containerAnnotations(container, pod, restartCount) },
     logPath: containerLogPath(container.name, restartCount),
     stdin: container.stdin === true, stdinOnce: container.stdinOnce === true, tty: container.tty === true,
     linux: { resources: containerResources(pod, container, input.resources), securityContext },

@@ -5,6 +5,7 @@ import { type PodActions, type ProbeVerdicts, computePodActions } from '../actio
 import { type Actuated, needsResize } from '../allocation/plan.ts'
 import type { BackOff } from '../back-off.ts'
 import { type Cri, type SandboxConfig, errorDetails, isCriNotFound } from '../cri/contract.ts'
+import type { DeviceAllocation } from '../devices/contract.ts'
 import type { Host } from '../host/contract.ts'
 import { type ImageManager, StartError, imageUser } from '../images/manager.ts'
 import { type AnyContainer, formatPod, isHostNetwork, isRestartableInit, podUid } from '../pod.ts'
@@ -52,6 +53,8 @@ export interface PodRuntimeEnv {
   readonly readMessage: ReadTerminationMessage
   readonly emit: EmitContainerEvent
   readonly resize: ResizeEnv
+  /** What device plugins add to a container. */
+  devices(pod: Pod, container: string): Promise<readonly DeviceAllocation[]>
   emitPod(pod: Pod, type: 'Normal' | 'Warning', reason: string, message: string): void
 }
 
@@ -232,6 +235,7 @@ export function createPodRuntime(env: PodRuntimeEnv, settings: PodRuntimeSetting
     const { pod, status } = input
     verifyNonRoot(pod, container, user)
     const podIps = isHostNetwork(pod) ? input.hostIps : ips
+    const allocations = await env.devices(pod, container.name)
     const environment = await makeEnvironment(pod, container, settings.downward(podIps), input.services, input.objects, (name, path) => readVolumeFile(input, name, path))
     const podDir = settings.podDir(podUid(pod))
     const mounts = await makeMounts(env.host.files, env.host.mounts, {
@@ -240,7 +244,7 @@ export function createPodRuntime(env: PodRuntimeEnv, settings: PodRuntimeSetting
     })
     await env.host.files.makeDir(`${podLogDirectory(settings.podLogsDir, pod.metadata)}/${container.name}`, 0o755)
     return containerConfig({
-      pod, container, restartCount, imageRef, imageUser: user, env: environment, mounts, devices: makeDevices(container, input.volumes), resources: settings.resources, security: settings.security,
+      pod, container, restartCount, imageRef, imageUser: user, env: environment, mounts, devices: makeDevices(container, input.volumes), allocations, resources: settings.resources, security: settings.security,
       targetId: targetOf(pod, container, status),
     })
   }
