@@ -273,7 +273,7 @@ async function startKubelet(outer: Env, client: Client, options: ResolvedOptions
     agent, server,
     async stop() {
       await server?.close()
-      devices.stop()
+      await devices.stop()
       await workers!.stop()
       await Promise.all([allocated.flush(), actuated.flush()])
       if (given.cri === undefined) cri.close()

@@ -86,7 +86,7 @@ describe('a plugin that registers itself', () => {
   })
   afterEach(async () => {
     plugin?.stop()
-    manager.stop()
+    await manager.stop()
     await env.tasks.stop()
     rmSync(dir, { recursive: true, force: true })
   })
@@ -118,8 +118,7 @@ describe('a plugin that registers itself', () => {
       devices: [{ containerPath: '/dev/x', hostPath: '/dev/y', permissions: 'rw' }], CDIDevices: [{ name: 'vendor/x=1' }], annotations: { a: 'b' },
     })
     // A kubelet that is started again gives the same devices without asking, and nobody else.
-    manager.stop()
-    await new Promise((done) => setTimeout(done, 50))
+    await manager.stop()
     manager = create()
     await manager.start()
     expect(await manager.allocation(own, 'c')).toEqual(allocations)

@@ -26,7 +26,8 @@ export interface DeviceManager {
   /** For sockets of the plugins' common folder. */
   readonly handler: PluginHandler
   start(): Promise<void>
-  stop(): void
+  /** Resolves when what pods hold is on the disk. */
+  stop(): Promise<void>
   /** By resource: all devices, and those that are healthy; 0 when the plugin has gone for good. */
   resources(): ReadonlyMap<string, { capacity: number; allocatable: number }>
   /** Gives the pod its devices. */
@@ -212,7 +213,10 @@ export function createDeviceManager(env: DeviceManagerEnv): DeviceManager {
         env.log.error('device plugins cannot register', { error })
       }
     },
-    stop: () => registration?.close(),
+    async stop() {
+      registration?.close()
+      await saving
+    },
     resources: () => new Map([...resources].map(([name, { healthy, unhealthy }]) => [name, { capacity: healthy.size + unhealthy.size, allocatable: healthy.size }])),
     admit(pod) {
       const uid = podUid(pod)
@@ -232,7 +236,10 @@ export function createDeviceManager(env: DeviceManagerEnv): DeviceManager {
       const state = pods.get(podUid(pod))
       const own = state?.devices.get(container)
       if (own === undefined) return []
-      return Promise.all([...own].map(([resource, ids]) => answerOf(pod, state!, container, resource, ids)))
+      const answers = await Promise.all([...own].map(([resource, ids]) => answerOf(pod, state!, container, resource, ids)))
+      // Nothing starts with devices that a kubelet that is killed now would not know of.
+      await saving
+      return answers
     },
     keep(uids) {
       const before = pods.size
