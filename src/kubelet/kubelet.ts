@@ -173,6 +173,7 @@ async function startKubelet(outer: Env, client: Client, options: ResolvedOptions
     resize: { runtime: cri.runtime, cgroups, actuated, resources },
     clock, random, log, cri, host, images, hooks: createHookRunner(clock, cri.runtime, host.network), restartBackOff,
     readMessage: terminationMessageReader(host.files), emit: emit.container, emitPod: emit.pod, devices: (pod, container) => devices.allocation(pod, container),
+    runtimeName: () => agent.runtimeName(),
   }, runtimeSettings(client, options, host, cgroups, resources, podDir, downward))
   let workers: PodWorkers | undefined
   let pleg: Pleg | undefined

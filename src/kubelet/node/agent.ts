@@ -38,6 +38,8 @@ export interface NodeAgent {
   /** Why pods with a network of their own cannot start; empty: they can. */
   networkErrors(): readonly string[]
   machine(): MachineInfo
+  /** "containerd"; undefined: it has not answered yet. */
+  runtimeName(): string | undefined
   /** Writes the volumes in use at once. */
   reportInUse(): Promise<void>
   /** Writes the whole status at once. */
@@ -210,7 +212,7 @@ export async function createNodeAgent(env: NodeAgentEnv): Promise<NodeAgent> {
     },
     node: () => node,
     networkErrors: () => (facts.runtime === undefined ? [] : runtimeErrors(facts).filter((text) => text.includes('network not ready'))),
-    machine: () => machine,
+    machine: () => machine, runtimeName: () => facts.runtimeVersion?.runtimeName,
     kernelVersion: () => facts.machine.kernelVersion,
   }
 }

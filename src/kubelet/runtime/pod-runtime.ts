@@ -53,6 +53,8 @@ export interface PodRuntimeEnv {
   readonly readMessage: ReadTerminationMessage
   readonly emit: EmitContainerEvent
   readonly resize: ResizeEnv
+  /** What ids of containers begin with. */
+  runtimeName(): string | undefined
   /** What device plugins add to a container. */
   devices(pod: Pod, container: string): Promise<readonly DeviceAllocation[]>
   emitPod(pod: Pod, type: 'Normal' | 'Warning', reason: string, message: string): void
@@ -355,10 +357,11 @@ export function createPodRuntime(env: PodRuntimeEnv, settings: PodRuntimeSetting
     async read(identity) {
       const filter = { labelSelector: { [podUidLabel]: identity.uid } }
       const [sandboxes, containers] = await Promise.all([runtime.listPodSandbox(filter), runtime.listContainers(filter)])
-      return readRuntimePod(runtime, identity, {
+      const read = await readRuntimePod(runtime, identity, {
         sandboxes: sandboxes.map(({ id }) => id),
         containers: containers.filter(({ labels }) => labels[containerNameLabel] !== undefined).map(({ id, podSandboxId }) => ({ id, sandboxId: podSandboxId })),
       }, env.readMessage)
+      return { ...read, runtimeName: env.runtimeName() }
     },
     removeContainer,
     async removeSandbox(id) {

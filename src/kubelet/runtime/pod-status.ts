@@ -40,6 +40,8 @@ export interface RuntimeSandbox {
 }
 
 export interface RuntimePod {
+  /** "containerd", "cri-o". */
+  readonly runtimeName?: string
   readonly uid: string
   readonly name: string
   readonly namespace: string

@@ -1,20 +1,29 @@
 /** Hands an upgraded connection on to the runtime's streaming server, byte for byte. */
 import type { IncomingMessage } from 'node:http'
 import net from 'node:net'
+import tls from 'node:tls'
 import type { Duplex } from 'node:stream'
 
 /** Headers that are between caller and kubelet only. */
 const dropped: ReadonlySet<string> = new Set(['host', 'authorization'])
 
+/** A runtime's streaming server may speak TLS, with a certificate that it made itself. */
+export function connectTo(url: string): net.Socket {
+  const { protocol, hostname, port } = new URL(url)
+  const host = hostname.replace(/^\[|\]$/g, '')
+  if (protocol === 'https:') return tls.connect({ host, port: Number(port || 443), rejectUnauthorized: false })
+  return net.connect({ host, port: Number(port || 80) })
+}
+
 /** Sends the caller's request to `url` and joins both connections. Failures before that are answered with 502. */
 export function relayUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer, url: string): void {
   const { hostname, port, pathname, search } = new URL(url)
-  const upstream = net.connect({ host: hostname.replace(/^\[|\]$/g, ''), port: Number(port) })
+  const upstream = connectTo(url)
   const end = () => {
     upstream.destroy()
     socket.destroy()
   }
-  upstream.once('connect', () => {
+  upstream.once(url.startsWith('https:') ? 'secureConnect' : 'connect', () => {
     const lines = [`${request.method} ${pathname}${search} HTTP/1.1`, `Host: ${hostname}:${port}`]
     for (let i = 0; i < request.rawHeaders.length; i += 2) {
       if (!dropped.has(request.rawHeaders[i]!.toLowerCase())) lines.push(`${request.rawHeaders[i]}: ${request.rawHeaders[i + 1]}`)

@@ -77,8 +77,9 @@ export function createRoutes(env: KubeletServerEnv): Routes {
     } catch (error) {
       throw new StreamError(400, (error as Error).message)
     }
-    const { logPath } = await env.cri.runtime.containerStatus(id).catch((error: unknown) => {
-      throw new StreamError(400, `unable to retrieve container logs for containerd://${id}: ${(error as Error).message}`)
+    const { logPath } = await env.cri.runtime.containerStatus(id).catch(async (error: unknown) => {
+      const runtimeName = await env.cri.runtime.version().then((version) => version.runtimeName, () => 'containerd')
+      throw new StreamError(400, `unable to retrieve container logs for ${runtimeName}://${id}: ${(error as Error).message}`)
     })
     const controller = new AbortController()
     response.once('close', () => controller.abort(new Error('the caller went')))

@@ -1,6 +1,7 @@
 /** A SPDY/3.1 connection to a runtime's streaming server. */
-import net from 'node:net'
+import type net from 'node:net'
 import { constants, createDeflate } from 'node:zlib'
+import { connectTo } from './relay.ts'
 import { finFlag, frameType, dataFrame, headerBlock, headerDictionary, pingFrame, resetFrame, synStreamFrame, takeFrames } from './spdy-frames.ts'
 
 export interface SpdyStream {
@@ -32,9 +33,9 @@ const cancelStatus = 5
 
 /** POSTs an upgrade to `url`. Rejects with the server's text when it does not upgrade. */
 export async function connectSpdy(url: string, protocols: readonly string[]): Promise<SpdyConnection> {
-  const { hostname, port, pathname, search, host } = new URL(url)
-  const socket = net.connect({ host: hostname.replace(/^\[|\]$/g, ''), port: Number(port) })
-  await new Promise<void>((resolve, reject) => socket.once('connect', resolve).once('error', reject))
+  const { pathname, search, host } = new URL(url)
+  const socket = connectTo(url)
+  await new Promise<void>((resolve, reject) => socket.once(url.startsWith('https:') ? 'secureConnect' : 'connect', resolve).once('error', reject))
   socket.setNoDelay(true)
   const lines = [
     `POST ${pathname}${search} HTTP/1.1`, `Host: ${host}`, 'Connection: Upgrade', 'Upgrade: SPDY/3.1', 'Content-Length: 0',

@@ -24,11 +24,9 @@ export interface ContainerStatusInput {
 }
 
 const unknownReason = 'ContainerStatusUnknown'
-const runtimeType = 'containerd'
-
-/** "containerd://<id>". */
-export function containerIdText(id: string): string {
-  return `${runtimeType}://${id}`
+/** "containerd://<id>", "cri-o://<id>". */
+function containerIdText(runtime: RuntimePod, id: string): string {
+  return `${runtime.runtimeName ?? 'containerd'}://${id}`
 }
 
 /** The runtime's id from the API's. */
@@ -83,8 +81,8 @@ function unseenStatus({ pod }: ContainerStatusInput, container: AnyContainer, ol
   return status
 }
 
-function convertContainer({ actuated }: ContainerStatusInput, container: AnyContainer, c: RuntimeContainer, old: ContainerStatus | undefined): ContainerStatus {
-  const containerID = containerIdText(c.id)
+function convertContainer({ actuated, runtime }: ContainerStatusInput, container: AnyContainer, c: RuntimeContainer, old: ContainerStatus | undefined): ContainerStatus {
+  const containerID = containerIdText(runtime, c.id)
   const status: ContainerStatus = {
     name: c.name, image: c.image, imageID: c.imageRef, containerID, restartCount: Math.max(c.restartCount, old?.restartCount ?? 0),
     ready: false, lastState: lastEnd(containerID, old),
