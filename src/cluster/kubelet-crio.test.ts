@@ -109,7 +109,7 @@ describe('on a runtime with CRI-O\'s ways', () => {
     await startNode(cri, 30)
     await make('stolen')
     await until('stolen', isReady)
-    for (const { id, sandboxId } of [...cri.containers.values()]) {
+    for (const { id, sandboxId } of cri.containers.values()) {
       await cri.runtime.removeContainer(id)
       await cri.runtime.removePodSandbox(sandboxId)
       await cri.runtime.removePodSandbox(sandboxId)
