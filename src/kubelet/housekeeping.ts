@@ -11,6 +11,7 @@ import type { PodStore } from './pod-store.ts'
 import type { PodWorkers } from './pod-workers.ts'
 import type { PodRuntime } from './runtime/pod-runtime.ts'
 import type { StatusManager } from './status/manager.ts'
+import type { UserNamespaceManager } from './userns/manager.ts'
 import type { VolumeManager } from './volumes/manager.ts'
 
 export interface HousekeepingEnv {
@@ -23,6 +24,7 @@ export interface HousekeepingEnv {
   readonly status: StatusManager
   readonly volumes: VolumeManager
   readonly allocation: AllocationManager
+  readonly users: UserNamespaceManager
   readonly cgroups: CgroupManager | undefined
   readonly files: HostFiles
   readonly podsDir: string
@@ -76,6 +78,7 @@ async function removeOrphanFolders(env: HousekeepingEnv, wanted: ReadonlySet<str
     if (!gone(uid)) continue
     try {
       await env.volumes.unmount(uid)
+      await env.users.release(uid)
       await files.remove(`${env.podsDir}/${uid}`)
     } catch (error) {
       // A driver may be away: what it mounted waits for it, other pods do not.

@@ -49,6 +49,7 @@ import { type ShutdownManager, createShutdownManager } from './shutdown/manager.
 import { createStatusManager } from './status/manager.ts'
 import { safeSysctls } from './sysctls.ts'
 import { type Csi, createCsi } from './volumes/csi/csi.ts'
+import { createUserNamespaceManager } from './userns/manager.ts'
 import { type VolumeManager, createVolumeManager } from './volumes/manager.ts'
 import { createClaimReader } from './volumes/spec.ts'
 import { type IssuedToken, createTokenCache } from './volumes/tokens.ts'
@@ -169,11 +170,15 @@ async function startKubelet(outer: Env, client: Client, options: ResolvedOptions
     ...env, files: host.files, dir: `${options.rootDir}/device-plugins`, connect: connectDevicePlugin, serve: serveDeviceRegistration, onChange: reportNow,
   })
   deviceCounts = () => devices.resources()
+  const users = createUserNamespaceManager({
+    files: host.files, podsDir, idsPerPod: options.idsPerPod, maxPods: options.maxPods,
+    supports: async (handler) => (await cri.runtime.status()).handlers.some(({ name, features }) => name === handler && features?.userNamespaces === true),
+  })
   const podRuntime = createPodRuntime({
     resize: { runtime: cri.runtime, cgroups, actuated, resources },
     clock, random, log, cri, host, images, hooks: createHookRunner(clock, cri.runtime, host.network), restartBackOff,
     readMessage: terminationMessageReader(host.files), emit: emit.container, emitPod: emit.pod, devices: (pod, container) => devices.allocation(pod, container),
-    runtimeName: () => agent.runtimeName(),
+    runtimeName: () => agent.runtimeName(), users,
   }, runtimeSettings(client, options, host, cgroups, resources, podDir, downward))
   let workers: PodWorkers | undefined
   let pleg: Pleg | undefined
@@ -213,7 +218,7 @@ async function startKubelet(outer: Env, client: Client, options: ResolvedOptions
   })
   const tokens = createTokenCache(clock, random, (pod, spec) => requestToken(client, pod, spec))
   const syncer = createPodSyncer({
-    ...env, client, store, runtime: podRuntime, pleg: () => pleg!, probes, status, volumes, tokens, objects, images, restartBackOff, cgroups, allocation,
+    ...env, client, store, runtime: podRuntime, pleg: () => pleg!, probes, status, volumes, tokens, objects, images, restartBackOff, cgroups, allocation, users,
     files: host.files, resources, hostIps: options.nodeIps, kubeletStartedAt, podDir, downward, emit: emit.pod,
     node: () => (node() === undefined ? undefined : { name: options.nodeName, uid: node()!.metadata.uid! }),
     networkErrors: () => agent.networkErrors(), services: () => informers.service.list(), servicesSynced: (signal) => orAborted(informers.service.synced, signal),
@@ -222,7 +227,7 @@ async function startKubelet(outer: Env, client: Client, options: ResolvedOptions
   pleg = createPleg({ clock, log, tasks, runtime: cri.runtime, periodMs: options.relistPeriod, onChange: (uid) => workers!.resync(uid), onRecovered: resyncAll })
   source = createPodSource({ log, store, workers, status, allocation, admit, emit: emit.pod, preempt: (pod) => guard!.preempt(pod) })
   const housekeeping = {
-    log, store, workers, pleg, runtime: cri.runtime, podRuntime, status, allocation, volumes, cgroups, files: host.files, podsDir,
+    log, store, workers, pleg, runtime: cri.runtime, podRuntime, status, allocation, users, volumes, cgroups, files: host.files, podsDir,
     podLogsDir: options.podLogsDir, containerLogsDir: options.containerLogsDir,
   }
   guard = createGuard({

@@ -84,6 +84,8 @@ export interface KubeletOptions {
   readonly evictionMinimumReclaim?: Readonly<Record<string, string>>
   /** ms that a condition of the node holds at least. */
   readonly evictionPressureTransitionPeriod?: number
+  /** Users of the machine that a pod with users of its own gets. */
+  readonly idsPerPod?: number
   /** Seconds that pods get at most when a soft threshold is met. */
   readonly evictionMaxPodGracePeriod?: number
   readonly localStorageCapacityIsolation?: boolean
@@ -176,7 +178,7 @@ export function resolveOptions(options: KubeletOptions): ResolvedOptions {
     imageMinimumGCAge: options.imageMinimumGCAge ?? 120_000, imageMaximumGCAge: options.imageMaximumGCAge ?? 0,
     containerLogMaxSize: options.containerLogMaxSize ?? '10Mi', containerLogMaxFiles: options.containerLogMaxFiles ?? 5,
     containerLogMonitorInterval: options.containerLogMonitorInterval ?? 10_000,
-    capacity: options.capacity, server: options.server, imageServiceEndpoint: options.imageServiceEndpoint, cgroupDriver: options.cgroupDriver ?? 'cgroupfs',
+    idsPerPod: options.idsPerPod ?? 65_536, capacity: options.capacity, server: options.server, imageServiceEndpoint: options.imageServiceEndpoint, cgroupDriver: options.cgroupDriver ?? 'cgroupfs',
     enforceNodeAllocatable: options.enforceNodeAllocatable ?? ['pods'], staticPodURL: options.staticPodURL, staticPodURLHeader: options.staticPodURLHeader ?? {},
     podsPerCore: options.podsPerCore ?? 0,
     maxContainerRestartPeriod: options.maxContainerRestartPeriod ?? 300_000, swapBehavior: options.swapBehavior ?? 'NoSwap', shutdown: options.shutdown ?? [],

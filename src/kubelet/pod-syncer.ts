@@ -26,6 +26,7 @@ import { isMirrorOf, mirrorOf } from './static-pods.ts'
 import type { WaitingReason } from './status/containers.ts'
 import { generatePodStatus } from './status/generate.ts'
 import type { StatusManager } from './status/manager.ts'
+import type { UserNamespaceManager } from './userns/manager.ts'
 import type { TokenCache } from './volumes/tokens.ts'
 import { type MountedVolume, VolumeError, type VolumeManager } from './volumes/manager.ts'
 
@@ -43,6 +44,7 @@ export interface PodSyncerEnv extends Env {
   readonly restartBackOff: BackOff
   readonly cgroups: CgroupManager | undefined
   readonly allocation: AllocationManager
+  readonly users: UserNamespaceManager
   readonly files: HostFiles
   readonly resources: ResourceSettings
   readonly hostIps: readonly string[]
@@ -244,6 +246,7 @@ export function createPodSyncer(env: PodSyncerEnv): PodSyncer {
       volumeBackOff.forget(uid)
       reasons.delete(uid)
       await env.cgroups?.removePod(uid)
+      await env.users.release(uid)
       env.status.terminate(pod)
     },
   }

@@ -74,6 +74,9 @@ export function checkValues(document: Document): string[] {
   if (at(document, 'serializeImagePulls') === true && Number(parallel ?? 0) > 1) {
     fail('maxParallelImagePulls cannot be larger than 1 unless SerializeImagePulls (--serialize-image-pulls) is set to false')
   }
+  const ids = number('userNamespaces.idsPerPod')
+  if (ids < 65_536) fail('userNamespaces.idsPerPod must not be less than 65536')
+  else if (ids % 65_536 !== 0) fail('userNamespaces.idsPerPod must be a multiple of 65536')
   checkShutdown(document, ms, text, fail)
   const restart = ms('crashLoopBackOff.maxContainerRestartPeriod')
   if (restart < 1000 || restart > 300_000) fail(`CrashLoopBackOff.MaxContainerRestartPeriod (got: ${restart / 1000} seconds) must be set between 1s and 300s`)

@@ -164,5 +164,5 @@ export const configurationFields: readonly Field[] = [
   field('containerRuntimeEndpoint', 'text', 'unix:///run/containerd/containerd.sock', 'container-runtime-endpoint', 'Socket of the runtime'),
   field('imageServiceEndpoint', 'text', undefined, 'image-service-endpoint', "Socket of the image service, if it is not the runtime's"),
   field('failCgroupV1', 'flag', true, 'fail-cgroupv1', 'Cgroups of version 1 work with this kubelet', { ...accepted, ...zero }),
-  field('userNamespaces.idsPerPod', 'number', 65_536, undefined, undefined, accepted),
+  field('userNamespaces.idsPerPod', 'number', 65_536),
 ]

@@ -67,6 +67,7 @@ export function readConfiguration(given: Document): KubeletConfiguration {
   if (options['podPidsLimit'] === -1) delete options['podPidsLimit']
   if (at(document, 'mergeDefaultEvictionSettings') === true) options['evictionHard'] = { ...defaultEvictionHard, ...(options['evictionHard'] as object | undefined) }
   options['maxContainerRestartPeriod'] = ms('crashLoopBackOff.maxContainerRestartPeriod')
+  options['idsPerPod'] = at(document, 'userNamespaces.idsPerPod')
   options['swapBehavior'] = text('memorySwap.swapBehavior') ?? 'NoSwap'
   options['shutdown'] = shutdownPeriods(document, ms)
   return {

@@ -25,11 +25,25 @@ export type StringMap = Readonly<Record<string, string>>
 export type NamespaceMode = 'POD' | 'CONTAINER' | 'NODE' | 'TARGET'
 export type MountPropagation = 'PROPAGATION_PRIVATE' | 'PROPAGATION_HOST_TO_CONTAINER' | 'PROPAGATION_BIDIRECTIONAL'
 
+export interface IdMapping {
+  hostId: number
+  containerId: number
+  length: number
+}
+
+export interface UserNamespace {
+  mode: NamespaceMode
+  uids: IdMapping[]
+  gids: IdMapping[]
+}
+
 export interface NamespaceOption {
   network: NamespaceMode
   pid: NamespaceMode
   ipc: NamespaceMode
   targetId?: string
+  /** Absent: the machine's users. */
+  usernsOptions?: UserNamespace
 }
 
 export interface SelinuxOption {
@@ -121,6 +135,8 @@ export interface Mount {
   selinuxRelabel?: boolean
   propagation?: MountPropagation
   recursiveReadOnly?: boolean
+  uidMappings?: IdMapping[]
+  gidMappings?: IdMapping[]
   image?: ImageSpec
   imageSubPath?: string
 }

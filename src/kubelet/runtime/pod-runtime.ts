@@ -9,6 +9,7 @@ import type { DeviceAllocation } from '../devices/contract.ts'
 import type { Host } from '../host/contract.ts'
 import { type ImageManager, StartError, imageUser } from '../images/manager.ts'
 import { type AnyContainer, formatPod, isHostNetwork, isRestartableInit, podUid } from '../pod.ts'
+import { type UserNamespaceManager, containerWithUsers, sandboxWithUsers } from '../userns/manager.ts'
 import type { MountedVolume } from '../volumes/manager.ts'
 import { secureJoin } from '../volumes/secure-join.ts'
 import { containerConfig, podLogDirectory, sandboxConfig } from './config.ts'
@@ -53,6 +54,7 @@ export interface PodRuntimeEnv {
   readonly readMessage: ReadTerminationMessage
   readonly emit: EmitContainerEvent
   readonly resize: ResizeEnv
+  readonly users: UserNamespaceManager
   /** What ids of containers begin with. */
   runtimeName(): string | undefined
   /** What device plugins add to a container. */
@@ -135,6 +137,8 @@ export function createPodRuntime(env: PodRuntimeEnv, settings: PodRuntimeSetting
     }
   }
 
+  const usersOf = async (pod: Pod) => (pod.spec!.hostUsers === false ? env.users.of(pod, await settings.runtimeHandler(pod)) : undefined)
+
   async function sandboxConfigOf(pod: Pod, attempt: number): Promise<SandboxConfig> {
     const dns = podDns(pod, await settings.dns())
     for (const warning of dns.warnings) env.emitPod(pod, 'Warning', 'DNSConfigForming', warning)
@@ -142,9 +146,10 @@ export function createPodRuntime(env: PodRuntimeEnv, settings: PodRuntimeSetting
       env.emitPod(pod, 'Warning', 'MissingClusterDNS', `pod: "${formatPod(pod)}". kubelet does not have ClusterDNS IP configured and cannot create Pod using "ClusterFirst" policy. Falling back to "Default" policy.`)
     }
     const hostname = isHostNetwork(pod) ? '' : kernelHostname(pod, podHostname(pod, settings.clusterDomain))
-    return sandboxConfig({
+    const config = sandboxConfig({
       pod, attempt, hostname, dns: dns.config, podLogsDir: settings.podLogsDir, cgroupParent: settings.cgroupParent(pod), resources: settings.resources,
     })
+    return sandboxWithUsers(config, await usersOf(pod))
   }
 
   async function createSandbox(pod: Pod, config: SandboxConfig, signal: AbortSignal): Promise<{ id: string; ips: readonly string[] }> {
@@ -245,10 +250,11 @@ export function createPodRuntime(env: PodRuntimeEnv, settings: PodRuntimeSetting
       unique: Buffer.from(env.random.bytes(4)).toString('hex'),
     })
     await env.host.files.makeDir(`${podLogDirectory(settings.podLogsDir, pod.metadata)}/${container.name}`, 0o755)
-    return containerConfig({
+    const config = containerConfig({
       pod, container, restartCount, imageRef, imageUser: user, env: environment, mounts, devices: makeDevices(container, input.volumes), allocations, resources: settings.resources, security: settings.security,
       targetId: targetOf(pod, container, status),
     })
+    return containerWithUsers(config, await usersOf(pod))
   }
 
   /** A file of a volume that an environment variable is read from. */
