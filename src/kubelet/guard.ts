@@ -38,7 +38,7 @@ const preemptedText = 'Preempted in order to admit critical pod'
 /** Throws Error with upstream's text for thresholds that cannot be read. */
 export function createGuard(env: GuardEnv): Guard {
   const { clock, log, cri, host, options, tasks } = env
-  const usageEnv = { clock, host, cri, rootDir: options.rootDir, podLogsDir: options.podLogsDir }
+  const usageEnv = { clock, host, cri, rootDir: options.rootDir, podLogsDir: options.podLogsDir, countedForMs: options.volumeStatsAggPeriod }
   const pods = createPodUsageReader(usageEnv)
   const nodeDisk = async () => (await imageDisk(cri, host)) ?? host.disk(options.rootDir)
   const images = createImageCollector({

@@ -44,7 +44,7 @@ import { createPodRuntime } from './runtime/pod-runtime.ts'
 import type { ResourceSettings } from './runtime/resources.ts'
 import { terminationMessageReader } from './runtime/termination-message.ts'
 import { type KubeletServer, createKubeletServer } from './server/server.ts'
-import { readStaticPods } from './static-pods.ts'
+import { type StaticPodsResult, readStaticPods, staticPodsFromUrl } from './static-pods.ts'
 import { type ShutdownManager, createShutdownManager } from './shutdown/manager.ts'
 import { createStatusManager } from './status/manager.ts'
 import { safeSysctls } from './sysctls.ts'
@@ -159,6 +159,7 @@ async function startKubelet(outer: Env, client: Client, options: ResolvedOptions
   const restartBackOff = new BackOff(clock, Math.min(10_000, options.maxContainerRestartPeriod), options.maxContainerRestartPeriod)
   const resources: ResourceSettings = {
     cpuCfsQuota: options.cpuCFSQuota, cpuCfsPeriod: options.cpuCFSQuotaPeriod * 1000, memoryCapacity: agent.machine().memoryBytes,
+    ...(cgroups?.swapVersion === undefined ? {} : { swap: { behavior: options.swapBehavior, version: cgroups.swapVersion, swapBytes: agent.machine().swapBytes } }),
   }
   const downward = (podIps: readonly string[]) => ({ hostIps: options.nodeIps, podIps, allocatable: node()?.status?.allocatable ?? {} })
   const allocated = await openAllocationState(host.files, log, `${options.rootDir}/allocated_pods_state`)
@@ -320,19 +321,32 @@ async function requestToken(client: Client, pod: Pod, spec: { audiences: readonl
   return status
 }
 
-/** Resolves when the folder was read once. */
-function followStaticPods(env: Env, host: Host, options: ResolvedOptions, set: (pods: readonly Pod[]) => void): Promise<void> {
-  const path = options.staticPodPath
-  if (path === undefined || path === '') return Promise.resolve()
-  const { promise, resolve } = Promise.withResolvers<void>()
-  env.tasks.go('static pods', async (signal) => {
-    while (!signal.aborted) {
-      const { pods: found, errors } = await readStaticPods(host.files, path, options.nodeName, formatTime(env.clock.now()))
-      for (const { file, error } of errors) env.log.error('static pod was not read', { file, error })
-      set(found)
-      resolve()
-      await env.clock.sleep(options.fileCheckFrequency, signal)
-    }
-  })
-  return promise
+/** Resolves when all sources of static pods were asked once. */
+function followStaticPods(env: Env, host: Host, options: ResolvedOptions, set: (pods: readonly Pod[]) => void): Promise<unknown> {
+  const found = new Map<string, readonly Pod[]>()
+  const follow = (source: string, everyMs: number, read: () => Promise<StaticPodsResult>): Promise<void> => {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    env.tasks.go(`static pods from ${source}`, async (signal) => {
+      while (!signal.aborted) {
+        try {
+          const { pods: own, errors } = await read()
+          for (const { file, error } of errors) env.log.error('static pod was not read', { file, error })
+          found.set(source, own)
+          set([...found.values()].flat())
+        } catch (error) {
+          // Whoever serves them may be away: those that are known stay.
+          env.log.warn('static pods were not read', { source, error })
+        }
+        resolve()
+        await env.clock.sleep(everyMs, signal)
+      }
+    })
+    return promise
+  }
+  const { staticPodPath: path = '', staticPodURL: url = '', nodeName } = options
+  const now = () => formatTime(env.clock.now())
+  return Promise.all([
+    ...(path === '' ? [] : [follow('file', options.fileCheckFrequency, () => readStaticPods(host.files, path, nodeName, now()))]),
+    ...(url === '' ? [] : [follow('http', options.httpCheckFrequency, async () => staticPodsFromUrl(await host.network.fetchText(url, options.staticPodURLHeader), url, nodeName, now()))]),
+  ])
 }

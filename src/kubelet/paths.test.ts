@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { cgroupPath, parseHierarchies, v1Files, v2Files, weightOfShares } from './cgroups/manager.ts'
 import { shutdownSignal } from './host/power.ts'
+import { staticPodsFromUrl } from './static-pods.ts'
 import { subresourcesOf } from './server/auth.ts'
 import { parseStreamPath } from './server/streams.ts'
 import { logOptions } from './server/routes.ts'
@@ -37,4 +38,14 @@ test('options of logs', () => {
   expect(read('follow=true&tailLines=5&sinceSeconds=10&timestamps=1')).toMatchObject({ follow: true, timestamps: true, tailLines: 5, since: 990_000, stream: 'All' })
   expect(() => read('tailLines=x')).toThrow('Unable to decode query')
   expect(() => read('limitBytes=0')).toThrow('Invalid request')
+})
+
+test('static pods that a URL serves', () => {
+  const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'a' }, spec: { containers: [{ name: 'c', image: 'i:1' }] } }
+  const read = (served: unknown) => staticPodsFromUrl(JSON.stringify(served), 'http://x/pods', 'N1', 't').pods
+  const [one] = read(pod)
+  expect(one).toMatchObject({ metadata: { name: 'a-n1', namespace: 'default', annotations: { 'kubernetes.io/config.source': 'http' } }, spec: { nodeName: 'N1' } })
+  expect(read({ apiVersion: 'v1', kind: 'PodList', items: [pod, { ...pod, metadata: { name: 'b' } }] }).map(({ metadata }) => metadata.name)).toEqual(['a-n1', 'b-n1'])
+  expect(read(pod)[0]?.metadata.uid).toBe(one?.metadata.uid)
+  expect(() => read({ kind: 'Node' })).toThrow('http://x/pods: not a Pod with a name')
 })

@@ -1,4 +1,4 @@
-/** Pods from files of a folder. Upstream: pkg/kubelet/config/{file,common}.go. */
+/** Pods from files of a folder, or from a URL. Upstream: pkg/kubelet/config/{file,common}.go. */
 import { createHash } from 'node:crypto'
 import type { Pod } from '../api/generated/types/core-v1.ts'
 import { parseYaml } from '../api/codec/yaml.ts'
@@ -27,18 +27,29 @@ export async function readStaticPods(files: HostFiles, path: string, nodeName: s
   return { pods, errors }
 }
 
+/** What a URL serves: a pod, or a list of them. Throws when it is neither. */
+export function staticPodsFromUrl(text: string, url: string, nodeName: string, now: string): StaticPodsResult {
+  const served = parseYaml(text) as Pod & { items?: Pod[] }
+  const list = served?.kind === 'PodList' ? (served.items ?? []).map((pod) => ({ ...pod, kind: 'Pod' })) : [served]
+  return { pods: list.map((pod) => completePod(pod, { kind: 'http', place: url }, nodeName, now)), errors: [] }
+}
+
 /** The pod of one manifest: its UID is a hash of node, file and content, its name ends in the node's. */
 export function staticPod(text: string, file: string, nodeName: string, now: string): Pod {
-  const pod = parseYaml(text) as Pod
+  return completePod(parseYaml(text) as Pod, { kind: 'file', place: file }, nodeName, now)
+}
+
+function completePod(pod: Pod, source: { kind: 'file' | 'http'; place: string }, nodeName: string, now: string): Pod {
+  const file = source.place
   if (pod?.kind !== 'Pod' || pod.metadata?.name === undefined) throw new Error(`${file}: not a Pod with a name`)
   const given = pod.metadata.uid ?? ''
-  const uid = given !== '' ? given : createHash('md5').update(`host:${nodeName}file:${file}${JSON.stringify(pod)}`).digest('hex')
+  const uid = given !== '' ? given : createHash('md5').update(`${source.kind === 'file' ? `host:${nodeName}file:` : 'url:'}${file}${JSON.stringify(pod)}`).digest('hex')
   const spec = pod.spec!
   return {
     ...pod,
     metadata: {
       ...pod.metadata, uid, name: `${pod.metadata.name}-${nodeName.toLowerCase()}`, namespace: pod.metadata.namespace ?? 'default',
-      annotations: { ...pod.metadata.annotations, [configHashAnnotation]: uid, [configSeenAnnotation]: now, [configSourceAnnotation]: 'file' },
+      annotations: { ...pod.metadata.annotations, [configHashAnnotation]: uid, [configSeenAnnotation]: now, [configSourceAnnotation]: source.kind },
     },
     spec: {
       ...spec, nodeName, restartPolicy: spec.restartPolicy ?? 'Always', dnsPolicy: spec.dnsPolicy ?? 'ClusterFirst',

@@ -9,6 +9,8 @@ import { podUid } from '../pod.ts'
 import { type PodCgroupResources, cpuShares, podTotals } from '../runtime/resources.ts'
 
 export interface CgroupManager {
+  /** undefined: swap is not counted. */
+  readonly swapVersion: 1 | 2 | undefined
   /** What the runtime is told. */
   parentOf(pod: Pod): string
   /** Makes the pod's cgroup with these values; one that is there keeps its own. */
@@ -89,6 +91,7 @@ export async function createCgroupManager({ root, driver, allocatable, podPidsLi
   const podPrefix = (qos: keyof typeof names) => (driver === 'cgroupfs' ? 'pod' : `${names[qos].map((name) => name.replaceAll('-', '_')).join('-')}-pod`)
   const classes = Object.keys(names) as (keyof typeof names)[]
   return {
+    swapVersion: await swapVersion(hierarchies, folders.Guaranteed),
     parentOf: (pod) => (driver === 'cgroupfs' ? nameOf(pod) : nameOf(pod).slice(nameOf(pod).lastIndexOf('/') + 1)),
     async ensurePod(pod, resources) {
       const path = nameOf(pod)
@@ -122,6 +125,13 @@ export async function createCgroupManager({ root, driver, allocatable, podPidsLi
 
 function uidOf(name: string, driver: CgroupDriver): string {
   return driver === 'cgroupfs' ? name : name.replace(/\.slice$/, '').replaceAll('_', '-')
+}
+
+async function swapVersion(hierarchies: readonly Hierarchy[], path: string): Promise<1 | 2 | undefined> {
+  const memory = hierarchies.find(({ controllers }) => controllers.has('memory'))
+  if (memory === undefined) return undefined
+  const file = memory.version === 2 ? 'memory.swap.max' : 'memory.memsw.limit_in_bytes'
+  return (await readFile(`${memory.dir}${path}/${file}`, 'utf8').catch(() => undefined)) === undefined ? undefined : memory.version
 }
 
 async function limitProcesses(hierarchies: readonly Hierarchy[], path: string, limit: number): Promise<void> {

@@ -15,10 +15,10 @@ export interface UsageEnv {
   readonly cri: Cri
   readonly rootDir: string
   readonly podLogsDir: string
+  /** ms that a count of files holds: counting is dear. */
+  readonly countedForMs: number
 }
 
-/** Counting files is dear: what was counted holds for a minute, as upstream's volumeStatsAggPeriod says. */
-const countedForMs = 60_000
 const none: DiskUse = { bytes: 0, inodes: 0 }
 
 export async function observeNode({ host, cri, rootDir }: UsageEnv): Promise<Observations> {
@@ -55,7 +55,7 @@ export function createPodUsageReader(env: UsageEnv): PodUsageReader {
 
   async function count(path: string): Promise<DiskUse> {
     const known = counted.get(path)
-    if (known !== undefined && env.clock.monotonic() - known.at < countedForMs) return known.use
+    if (known !== undefined && env.clock.monotonic() - known.at < env.countedForMs) return known.use
     const use = await env.host.files.diskUse(path).catch(() => none)
     counted.set(path, { use, at: env.clock.monotonic() })
     return use
@@ -89,7 +89,7 @@ export function createPodUsageReader(env: UsageEnv): PodUsageReader {
         }))
         usage.set(uid, { containers, processes: 0, memoryBytes: containers.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0), volumes: await volumesOf(pod) })
       }
-      for (const [path, { at }] of counted) if (env.clock.monotonic() - at > 2 * countedForMs) counted.delete(path)
+      for (const [path, { at }] of counted) if (env.clock.monotonic() - at > 2 * env.countedForMs) counted.delete(path)
       return usage
     },
   }

@@ -107,6 +107,8 @@ export interface HttpProbeResponse {
 export interface HostNetwork {
   /** GET; redirects to the same host are followed. Throws with Go's words for failures. */
   httpGet(request: HttpProbeRequest): Promise<HttpProbeResponse>
+  /** The body of a URL that answers 200. */
+  fetchText(url: string, headers: Readonly<Record<string, readonly string[]>>): Promise<string>
   /** Opens and closes a connection. */
   dial(host: string, port: number, timeoutMs: number): Promise<void>
   /** grpc.health.v1: the serving status' name. */

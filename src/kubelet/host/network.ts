@@ -121,4 +121,12 @@ function grpcHealth(host: string, port: number, service: string, timeoutMs: numb
   })
 }
 
-export const systemNetwork: HostNetwork = { httpGet, dial, grpcHealth }
+async function fetchText(url: string, headers: Readonly<Record<string, readonly string[]>>): Promise<string> {
+  const response = await fetch(url, { headers: Object.entries(headers).flatMap(([name, values]) => values.map((value): [string, string] => [name, value])), signal: AbortSignal.timeout(10_000) })
+  const text = await response.text()
+  if (response.status !== 200) throw new Error(`${url}: ${response.status} ${response.statusText}`)
+  if (text === '') throw new Error(`zero-length data received from ${url}`)
+  return text
+}
+
+export const systemNetwork: HostNetwork = { httpGet, fetchText, dial, grpcHealth }

@@ -4,6 +4,7 @@ import { podQOS } from '../../api/helpers/qos.ts'
 import { podLimits, podRequests } from '../../api/helpers/pod-resources.ts'
 import { quantityMilliValue, quantitySign, quantityValue } from '../../api/meta/quantity.ts'
 import type { LinuxResources } from '../cri/contract.ts'
+import { type SwapSettings, withSwap } from './swap.ts'
 import { type AnyContainer, initContainers, isRestartableInit, isStaticPod } from '../pod.ts'
 
 const minShares = 2
@@ -18,6 +19,8 @@ export interface ResourceSettings {
   /** µs. */
   readonly cpuCfsPeriod: number
   readonly memoryCapacity: number
+  /** undefined: the machine cannot count swap. */
+  readonly swap?: SwapSettings
 }
 
 export function cpuShares(milliCpu: number): number {
@@ -33,8 +36,9 @@ export function cpuQuota(milliCpu: number, periodUs: number): number {
 export function containerResources(pod: Pod, container: AnyContainer, settings: ResourceSettings): LinuxResources {
   const podLimits = pod.spec!.resources?.limits
   const limits = { ...podLimits, ...container.resources?.limits }
+  const own = linuxResources({ requests: container.resources?.requests, limits }, settings)
   return {
-    ...linuxResources({ requests: container.resources?.requests, limits }, settings),
+    ...withSwap(own, pod, container, settings.swap, settings.memoryCapacity),
     oomScoreAdj: oomScoreAdj(pod, container, settings.memoryCapacity),
     hugepageLimits: hugepages(limits),
   }

@@ -14,6 +14,16 @@ import { containerSecurity, verifyNonRoot } from './security.ts'
 const settings = { cpuCfsQuota: true, cpuCfsPeriod: 100_000, memoryCapacity: 10_000_000_000 }
 const context = { hostIps: ['192.168.0.1'], podIps: ['10.0.0.1', 'fd00::1'], allocatable: { cpu: '4', memory: '8Gi' } }
 
+test('swap: by the share of the request, for those that may be slowed down', () => {
+  const asking = (request: string | undefined, limit?: string) => container('c', { resources: { requests: request === undefined ? {} : { memory: request }, limits: limit === undefined ? {} : { memory: limit } } })
+  const swap = { behavior: 'LimitedSwap', version: 2, swapBytes: 4_000_000_000 } as const
+  const max = (c: ReturnType<typeof container>, more = {}, of: object = swap) =>
+    containerResources(pod({ containers: [c], ...more }), c, { ...settings, swap: of as typeof swap }).unified?.['memory.swap.max']
+  expect([max(asking('1G')), max(asking('1G', '1G')), max(asking(undefined)), max(asking('1G'), { priority: 2_000_000_000 }), max(asking('20G'))]).toEqual(['400000000', '0', '0', '0', '0'])
+  expect([max(asking('1G'), {}, { ...swap, behavior: 'NoSwap' }), containerResources(pod(), asking('1G'), settings).unified]).toEqual(['0', undefined])
+  expect(containerResources(pod(), asking('1G', '2G'), { ...settings, swap: { ...swap, version: 1 } })).toMatchObject({ memoryLimitInBytes: 2e9, memorySwapLimitInBytes: 2e9 })
+})
+
 test('the container hash is upstream\'s', () => {
   expect(containerHash({ name: 'c', image: 'nginx:1<' })).toBe('404665dd')
 })

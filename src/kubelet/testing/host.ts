@@ -20,7 +20,7 @@ export function createTestHost(network: Partial<HostNetwork> = {}): TestHost {
       unmount: async (path) => void mounted.delete(path),
       below: async (path) => [...mounted.keys()].filter((point) => point === path || point.startsWith(`${path}/`)).sort((a, b) => b.length - a.length),
     },
-    network: { httpGet: refuse, dial: refuse, grpcHealth: refuse, ...network },
+    network: { httpGet: refuse, fetchText: refuse, dial: refuse, grpcHealth: refuse, ...network },
     machine: async () => ({
       hostname: 'test', cpus: 4, memoryBytes: 8 * 1024 ** 3, swapBytes: 0, machineId: 'm', systemUuid: 's', bootId: 'b', kernelVersion: '6.1',
       osImage: 'Test', architecture: 'amd64',
