@@ -18,6 +18,7 @@ import { type CgroupManager, cleanCgroupRoot, createCgroupManager } from './cgro
 import { connectCri } from './cri/grpc.ts'
 import { withTurns } from './cri/turns.ts'
 import { type DeviceManager, createDeviceManager } from './devices/manager.ts'
+import { type DraManager, createDraManager } from './dra/manager.ts'
 import { type Guard, createGuard } from './guard.ts'
 import type { Host } from './host/contract.ts'
 import { createPowerWatch } from './host/power.ts'
@@ -37,6 +38,7 @@ import { createPluginWatcher } from './plugins/watcher.ts'
 import { type PodWorkers, createPodWorkers } from './pod-workers.ts'
 import { createProbeManager } from './probes/manager.ts'
 import { connectCsi } from './rpc/csi.ts'
+import { connectDra } from './rpc/dra.ts'
 import { connectDevicePlugin, serveDeviceRegistration } from './rpc/devices.ts'
 import { connectRegistration } from './rpc/registration.ts'
 import { createHookRunner } from './runtime/hooks.ts'
@@ -171,6 +173,9 @@ async function startKubelet(outer: Env, client: Client, options: ResolvedOptions
     ...env, files: host.files, dir: `${options.rootDir}/device-plugins`, connect: connectDevicePlugin, serve: serveDeviceRegistration, onChange: reportNow,
   })
   deviceCounts = () => devices.resources()
+  const claims: DraManager = createDraManager({
+    ...env, client, files: host.files, nodeName: options.nodeName, connect: connectDra, stateFile: `${options.rootDir}/dra_manager_state.json`,
+  })
   const users = createUserNamespaceManager({
     files: host.files, podsDir, idsPerPod: options.idsPerPod, maxPods: options.maxPods,
     supports: async (handler) => (await cri.runtime.status()).handlers.some(({ name, features }) => name === handler && features?.userNamespaces === true),
@@ -179,7 +184,7 @@ async function startKubelet(outer: Env, client: Client, options: ResolvedOptions
     resize: { runtime: cri.runtime, cgroups, actuated, resources },
     clock, random, log, cri, host, images, hooks: createHookRunner(clock, cri.runtime, host.network), restartBackOff,
     readMessage: terminationMessageReader(host.files), emit: emit.container, emitPod: emit.pod, devices: (pod, container) => devices.allocation(pod, container),
-    runtimeName: () => agent.runtimeName(), users,
+    runtimeName: () => agent.runtimeName(), users, claimedDevices: (pod, container) => claims.devices(pod, container),
   }, runtimeSettings(client, options, host, cgroups, resources, podDir, downward))
   let workers: PodWorkers | undefined
   let pleg: Pleg | undefined
@@ -219,7 +224,7 @@ async function startKubelet(outer: Env, client: Client, options: ResolvedOptions
   })
   const tokens = createTokenCache(clock, random, (pod, spec) => requestToken(client, pod, spec))
   const syncer = createPodSyncer({
-    ...env, client, store, runtime: podRuntime, pleg: () => pleg!, probes, status, volumes, tokens, objects, images, restartBackOff, cgroups, allocation, users,
+    ...env, client, store, runtime: podRuntime, pleg: () => pleg!, probes, status, volumes, tokens, objects, images, restartBackOff, cgroups, allocation, users, claims,
     files: host.files, resources, hostIps: options.nodeIps, kubeletStartedAt, podDir, downward, emit: emit.pod,
     node: () => (node() === undefined ? undefined : { name: options.nodeName, uid: node()!.metadata.uid! }),
     networkErrors: () => agent.networkErrors(), services: () => informers.service.list(), servicesSynced: (signal) => orAborted(informers.service.synced, signal),
@@ -245,11 +250,12 @@ async function startKubelet(outer: Env, client: Client, options: ResolvedOptions
   }
   await volumes.restore()
   await devices.start()
+  await claims.start()
   agent.start()
   csi.start(agent.registered)
   const plugins = createPluginWatcher({
     clock, log, files: host.files, connect: given.connect?.registration ?? connectRegistration, dir: `${options.rootDir}/plugins_registry`,
-    handlers: { CSIPlugin: csi.handler, DevicePlugin: devices.handler },
+    handlers: { CSIPlugin: csi.handler, DevicePlugin: devices.handler, DRAPlugin: claims.handler },
   })
   tasks.go('plugins', async (signal) => {
     await orAborted(agent.registered, signal)
@@ -270,6 +276,7 @@ async function startKubelet(outer: Env, client: Client, options: ResolvedOptions
       try {
         await cleanUp(housekeeping, round % thoroughRounds === 0)
         devices.keep(new Set(source!.activePods().map(podUid)))
+        for (const uid of claims.holders()) if (store.get(uid) === undefined && workers!.phase(uid) === undefined) await claims.unprepare(uid)
         await cgroups?.updateQos(store.list().map((pod) => allocation.granted(pod)))
       } catch (error) {
         log.warn('housekeeping failed', { error })

@@ -5,10 +5,11 @@ import { pods } from '../api/generated/resources.ts'
 import { isStatus } from '../api/meta/errors.ts'
 import { parseTime } from '../api/meta/time.ts'
 import type { Client } from '../client/client.ts'
-import { computePodActions } from './actions.ts'
+import { computePodActions, sandboxChanged } from './actions.ts'
 import type { AllocationManager } from './allocation/manager.ts'
 import { BackOff } from './back-off.ts'
 import type { CgroupManager, PodCgroupValues } from './cgroups/manager.ts'
+import type { DraManager } from './dra/manager.ts'
 import type { HostFiles } from './host/contract.ts'
 import type { ImageManager } from './images/manager.ts'
 import type { ObjectCache } from './objects.ts'
@@ -45,6 +46,7 @@ export interface PodSyncerEnv extends Env {
   readonly cgroups: CgroupManager | undefined
   readonly allocation: AllocationManager
   readonly users: UserNamespaceManager
+  readonly claims: DraManager
   readonly files: HostFiles
   readonly resources: ResourceSettings
   readonly hostIps: readonly string[]
@@ -150,6 +152,15 @@ export function createPodSyncer(env: PodSyncerEnv): PodSyncer {
     ])
   }
 
+  async function prepareClaims(pod: Pod): Promise<void> {
+    try {
+      await env.claims.prepare(pod)
+    } catch (error) {
+      env.emit(pod, 'Warning', 'FailedPrepareDynamicResources', `Failed to prepare dynamic resources: ${(error as Error).message}`)
+      throw error
+    }
+  }
+
   function retryAfter(pod: Pod, runtime: RuntimePod, outcome: SyncOutcome, deadline: number | undefined): number | undefined {
     const waits = outcome.failures.map(({ retryAfterMs }) => Math.max(100, retryAfterMs ?? failureRetryMs))
     if (outcome.resizeError !== undefined) waits.push(failureRetryMs)
@@ -187,6 +198,7 @@ export function createPodSyncer(env: PodSyncerEnv): PodSyncer {
         env.log.debug('volumes were not mounted', { pod: pod.metadata.name, error })
         return { terminal: false, retryAfterMs: volumeBackOff.remaining(podUid(pod)) }
       }
+      if (sandboxChanged(pod, runtime).changed) await prepareClaims(pod)
       const secrets = await pullSecrets(pod)
       signal.throwIfAborted()
       env.probes.add(pod)
@@ -226,6 +238,7 @@ export function createPodSyncer(env: PodSyncerEnv): PodSyncer {
       await Promise.race([killed, aborted])
       env.probes.remove(uid)
       const after = await read(pod)
+      if (!hasRunning(after)) await env.claims.unprepare(uid)
       if (hasRunning(after)) throw new Error('detected running containers after a successful termination')
       env.status.set(pod, await generate(pod, after, true))
     },

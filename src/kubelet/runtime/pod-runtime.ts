@@ -59,6 +59,8 @@ export interface PodRuntimeEnv {
   runtimeName(): string | undefined
   /** What device plugins add to a container. */
   devices(pod: Pod, container: string): Promise<readonly DeviceAllocation[]>
+  /** CDI names of claimed devices. */
+  claimedDevices(pod: Pod, container: AnyContainer): readonly string[]
   emitPod(pod: Pod, type: 'Normal' | 'Warning', reason: string, message: string): void
 }
 
@@ -242,7 +244,8 @@ export function createPodRuntime(env: PodRuntimeEnv, settings: PodRuntimeSetting
     const { pod, status } = input
     verifyNonRoot(pod, container, user)
     const podIps = isHostNetwork(pod) ? input.hostIps : ips
-    const allocations = await env.devices(pod, container.name)
+    const claimed = env.claimedDevices(pod, container).map((name) => ({ name }))
+    const allocations = [...(await env.devices(pod, container.name)), { envs: {}, mounts: [], devices: [], annotations: {}, cdiDevices: claimed }]
     const environment = await makeEnvironment(pod, container, settings.downward(podIps), input.services, input.objects, (name, path) => readVolumeFile(input, name, path))
     const podDir = settings.podDir(podUid(pod))
     const mounts = await makeMounts(env.host.files, env.host.mounts, {

@@ -1,0 +1,25 @@
+/** Drivers of claimed devices as the kubelet sees them (k8s.io/kubelet dra v1). */
+
+export interface ClaimRef {
+  readonly namespace: string
+  readonly uid: string
+  readonly name: string
+}
+
+export interface PreparedDevice {
+  /** Requests of the claim that it stands for: "gpu", "gpu/big". */
+  readonly requestNames: readonly string[]
+  readonly poolName: string
+  readonly deviceName: string
+  readonly cdiDeviceIds: readonly string[]
+}
+
+/** A driver behind its socket. Answers are by UID of claims. */
+export interface DraDriver {
+  prepare(claims: readonly ClaimRef[]): Promise<Readonly<Record<string, { devices: readonly PreparedDevice[]; error: string }>>>
+  unprepare(claims: readonly ClaimRef[]): Promise<Readonly<Record<string, { error: string }>>>
+  close(): void
+}
+
+/** `service`: "v1.DRAPlugin" and the like, one that the driver said it has. */
+export type ConnectDra = (socket: string, service: string) => DraDriver

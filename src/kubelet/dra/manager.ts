@@ -1,0 +1,202 @@
+/**
+ * Claimed devices: their drivers prepare them before a pod's containers start and take them back when its last pod has
+ * ended, also over restarts of the kubelet. Upstream: pkg/kubelet/cm/dra/manager.go.
+ */
+import type { Env } from '../../base/env.ts'
+import type { Pod } from '../../api/generated/types/core-v1.ts'
+import { resourceClaims, resourceSlices } from '../../api/generated/resources.ts'
+import type { Client } from '../../client/client.ts'
+import type { HostFiles } from '../host/contract.ts'
+import type { PluginHandler } from '../plugins/contract.ts'
+import { type AnyContainer, podUid } from '../pod.ts'
+import { checkClaim, containerDevices, podClaims } from './claims.ts'
+import type { ClaimRef, ConnectDra, DraDriver, PreparedDevice } from './contract.ts'
+
+export interface DraEnv extends Env {
+  readonly client: Client
+  readonly files: HostFiles
+  readonly nodeName: string
+  readonly connect: ConnectDra
+  /** "/var/lib/kubelet/dra_manager_state.json". */
+  readonly stateFile: string
+}
+
+export interface DraManager {
+  readonly handler: PluginHandler
+  start(): Promise<void>
+  /** Throws Error with upstream's text. What is prepared already is not asked for again. */
+  prepare(pod: Pod): Promise<void>
+  /** Takes back what no other pod has. */
+  unprepare(uid: string): Promise<void>
+  /** CDI names of a container's devices. */
+  devices(pod: Pod, container: AnyContainer): readonly string[]
+  /** Pods whose claims are still held. */
+  holders(): readonly string[]
+}
+
+interface ClaimState extends ClaimRef {
+  readonly drivers: readonly string[]
+  pods: string[]
+  prepared: boolean
+  devices: PreparedDevice[]
+}
+
+interface Registered {
+  readonly endpoint: string
+  readonly driver: DraDriver
+}
+
+const supported = ['v1.DRAPlugin', 'v1beta1.DRAPlugin']
+/** A driver that is started again within this time publishes its devices anew; then they go. */
+const wipeMs = 30_000
+
+export function createDraManager(env: DraEnv): DraManager {
+  const claims = new Map<string, ClaimState>()
+  const drivers = new Map<string, Registered[]>()
+  const keyOf = ({ namespace, name }: { namespace: string; name: string }) => `${namespace}/${name}`
+  /** One change at a time: two pods may share a claim. */
+  let turn: Promise<unknown> = Promise.resolve()
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const next = turn.then(work, work)
+    turn = next.catch(() => undefined)
+    return next
+  }
+
+  function driver(name: string): DraDriver {
+    const found = drivers.get(name)?.at(-1)
+    if (found === undefined) throw new Error(`DRA driver ${name} is not registered`)
+    return found.driver
+  }
+
+  async function save(): Promise<void> {
+    await env.files.write(`${env.stateFile}.part`, JSON.stringify([...claims.values()]), 0o600)
+    await env.files.rename(`${env.stateFile}.part`, env.stateFile)
+  }
+
+  function serviceOf(name: string, endpoint: string, versions: readonly string[]): string {
+    const service = supported.find((one) => versions.includes(one))
+    const list = (names: readonly string[]) => `[${names.map((one) => JSON.stringify(one)).join(' ')}]`
+    if (service === undefined) {
+      throw new Error(`invalid supported gRPC versions of DRA driver plugin ${name} at endpoint ${endpoint}: none of services supported by the plugin (${list(versions)}) are supported by the kubelet (${list(supported)})`)
+    }
+    return service
+  }
+
+  async function wipe(fieldSelector: string): Promise<void> {
+    await env.client.deleteCollection(resourceSlices, { fieldSelector }).catch((error: unknown) => env.log.warn('resource slices were not removed', { fieldSelector, error }))
+  }
+
+  /** Looks at all claims before anything is done: a pod that may not have one leaves no traces. */
+  async function claimsOf(pod: Pod): Promise<ClaimState[]> {
+    const namespace = pod.metadata.namespace!
+    const found: ClaimState[] = []
+    for (const { claimName, mustBeOwned } of podClaims(pod)) {
+      const claim = await env.client.get(resourceClaims, { namespace, name: claimName }).catch((error: Error): never => {
+        throw new Error(`fetch ResourceClaim ${claimName}: ${error.message}`, { cause: error })
+      })
+      const names = checkClaim(pod, claim, mustBeOwned)
+      for (const name of names) driver(name)
+      const uid = claim.metadata.uid!
+      const known = claims.get(`${namespace}/${claimName}`)
+      if (known !== undefined && known.uid !== uid) {
+        throw new Error(`old ResourceClaim with same name ${claimName} and different UID ${known.uid} still exists (previous pod force-deleted?!)`)
+      }
+      found.push(known ?? { namespace, uid, name: claimName, drivers: names, pods: [], prepared: false, devices: [] })
+    }
+    return found
+  }
+
+  const refOf = ({ namespace, uid, name }: ClaimState): ClaimRef => ({ namespace, uid, name })
+
+  /** By driver, those of `list` that it has a part in. */
+  function batches(list: readonly ClaimState[]): Map<string, ClaimState[]> {
+    const byDriver = new Map<string, ClaimState[]>()
+    for (const claim of list) for (const name of claim.drivers) byDriver.set(name, [...(byDriver.get(name) ?? []), claim])
+    return byDriver
+  }
+
+  async function prepareAll(pod: Pod): Promise<void> {
+    const own = await claimsOf(pod)
+    if (own.length === 0) return
+    for (const claim of own) {
+      claims.set(keyOf(claim), claim)
+      if (!claim.pods.includes(podUid(pod))) claim.pods.push(podUid(pod))
+    }
+    // A kubelet that is killed while drivers work knows what it has to take back.
+    await save()
+    const missing = own.filter(({ prepared }) => !prepared)
+    const devices = new Map<ClaimState, PreparedDevice[]>(missing.map((claim) => [claim, []]))
+    for (const [name, list] of batches(missing)) {
+      const answers = await driver(name).prepare(list.map(refOf)).catch((error: Error): never => {
+        throw new Error(`NodePrepareResources: ${error.message}`, { cause: error })
+      })
+      for (const [uid, { devices: given, error }] of Object.entries(answers)) {
+        const claim = list.find((one) => one.uid === uid)
+        if (claim === undefined) throw new Error(`NodePrepareResources returned result for unknown claim UID ${uid}`)
+        if (error !== '') throw new Error(`NodePrepareResources failed for ResourceClaim ${claim.name}: ${error}`)
+        devices.get(claim)!.push(...given)
+      }
+      const skipped = list.length - Object.keys(answers).length
+      if (skipped !== 0) throw new Error(`NodePrepareResources skipped ${skipped} ResourceClaims`)
+    }
+    for (const [claim, given] of devices) Object.assign(claim, { devices: given, prepared: true })
+    await save()
+  }
+
+  async function unprepareAll(uid: string): Promise<void> {
+    const own = [...claims.values()].filter(({ pods }) => pods.includes(uid))
+    if (own.length === 0) return
+    const last = own.filter(({ pods }) => pods.length === 1)
+    for (const [name, list] of batches(last)) {
+      const answers = await driver(name).unprepare(list.map(refOf)).catch((error: Error): never => {
+        throw new Error(`NodeUnprepareResources: ${error.message}`, { cause: error })
+      })
+      for (const [claimUid, { error }] of Object.entries(answers)) {
+        const claim = list.find((one) => one.uid === claimUid)
+        if (claim === undefined) throw new Error(`NodeUnprepareResources returned result for unknown claim UID ${claimUid}`)
+        if (error !== '') throw new Error(`NodeUnprepareResources failed for ResourceClaim ${claim.name}: ${error}`)
+      }
+      const skipped = list.length - Object.keys(answers).length
+      if (skipped !== 0) throw new Error(`NodeUnprepareResources skipped ${skipped} ResourceClaims`)
+    }
+    for (const claim of own) {
+      claim.pods = claim.pods.filter((other) => other !== uid)
+      if (claim.pods.length === 0) claims.delete(keyOf(claim))
+    }
+    await save()
+  }
+
+  return {
+    handler: {
+      validate: (name, endpoint, versions) => void serviceOf(name, endpoint, versions),
+      async register(name, endpoint, versions) {
+        drivers.set(name, [...(drivers.get(name) ?? []), { endpoint, driver: env.connect(endpoint, serviceOf(name, endpoint, versions)) }])
+      },
+      async deregister(name, endpoint) {
+        const left = (drivers.get(name) ?? []).filter((one) => {
+          if (one.endpoint === endpoint) one.driver.close()
+          return one.endpoint !== endpoint
+        })
+        drivers.set(name, left)
+        if (left.length > 0) return
+        env.clock.setTimeout(() => {
+          if ((drivers.get(name) ?? []).length === 0) void wipe(`spec.nodeName=${env.nodeName},spec.driver=${name}`)
+        }, wipeMs)
+      },
+    },
+    async start() {
+      const text = await env.files.readText(env.stateFile)
+      if (text === undefined) return
+      try {
+        // Drivers may have been started again as well: a pod that begins anew has them prepare once more.
+        for (const claim of JSON.parse(text) as ClaimState[]) claims.set(keyOf(claim), { ...claim, prepared: false })
+      } catch (error) {
+        env.log.error('claims were not read', { error })
+      }
+    },
+    prepare: (pod) => inTurn(() => prepareAll(pod)),
+    unprepare: (uid) => inTurn(() => unprepareAll(uid)),
+    devices: (pod, container) => containerDevices(pod, container, (claimName) => claims.get(`${pod.metadata.namespace}/${claimName}`)?.devices ?? []),
+    holders: () => [...new Set([...claims.values()].flatMap(({ pods }) => pods))],
+  }
+}
