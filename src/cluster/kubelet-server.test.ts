@@ -110,7 +110,8 @@ describe('what is answered', () => {
     expect((await ask('/metrics/resource')).body).toMatch(/pod_memory_working_set_bytes\{namespace="default",pod="web"\} 1000 \d+\n/)
     expect((await ask('/metrics/cadvisor')).body).toMatch(/container_cpu_usage_seconds_total\{container="c",cpu="total",id="\w+",image="",name="\w+",namespace="default",pod="web"\} 2 \d+\n[^]*machine_cpu_cores\{boot_id="b",machine_id="m",system_uuid="s"\} 4/)
     expect((await ask('/metrics/probes')).body).toMatch(/prober_probe_total\{probe_type="Readiness",result="successful",container="c",pod="web",namespace="default",pod_uid="[^"]+"\} \d/)
-    expect((await ask('/metrics')).status).toBe(200)
+    const metrics = (await ask('/metrics')).body
+    for (const line of ['kubelet_running_pods 1', 'kubelet_running_containers{container_state="running"} 1', 'kubelet_node_name{node="n1"} 1', 'kubelet_runtime_operations_total{operation_type="run_podsandbox"} 1']) expect(metrics).toContain(`${line}\n`)
   })
   test('a command, a checkpoint', async () => {
     expect(await ask('/run/default/web/c?cmd=ls%20-l', admin, 'POST')).toEqual({ status: 200, body: 'ls+-l' })

@@ -16,6 +16,7 @@ import { openAllocationState } from './allocation/state.ts'
 import { BackOff } from './back-off.ts'
 import { type CgroupManager, cleanCgroupRoot, createCgroupManager } from './cgroups/manager.ts'
 import { connectCri } from './cri/grpc.ts'
+import { meteredCri } from './cri/metered.ts'
 import { withTurns } from './cri/turns.ts'
 import { type DeviceManager, createDeviceManager } from './devices/manager.ts'
 import { type DraManager, createDraManager } from './dra/manager.ts'
@@ -132,7 +133,8 @@ async function startKubelet(outer: Env, client: Client, options: ResolvedOptions
   const env: Env = { ...outer, log: outer.log.child('kubelet') }
   const { clock, random, log, tasks } = env
   const host = given.host ?? systemHost()
-  const connected = given.cri ?? connectCri(options.containerRuntimeEndpoint, options.imageServiceEndpoint)
+  const connected = meteredCri(given.cri ?? connectCri(options.containerRuntimeEndpoint, options.imageServiceEndpoint), clock, env.metrics)
+  env.metrics.gauge('kubelet_node_name', "The node's name. The count is always 1.", ['node']).set(1, { node: options.nodeName })
   const cri = { ...connected, runtime: withTurns(connected.runtime, clock, Math.max(leastTurns, turnsPerCpu * (await host.machine()).cpus)) }
   const kubeletStartedAt = clock.now()
   const podsDir = `${options.rootDir}/pods`
@@ -230,7 +232,7 @@ async function startKubelet(outer: Env, client: Client, options: ResolvedOptions
     networkErrors: () => agent.networkErrors(), services: () => informers.service.list(), servicesSynced: (signal) => orAborted(informers.service.synced, signal),
   })
   workers = createPodWorkers(clock, log, tasks, syncer, { syncFrequencyMs: options.syncFrequency, backOffMs: 10_000, random: () => random.next() })
-  pleg = createPleg({ clock, log, tasks, runtime: cri.runtime, periodMs: options.relistPeriod, onChange: (uid) => workers!.resync(uid), onRecovered: resyncAll })
+  pleg = createPleg({ clock, log, tasks, metrics: env.metrics, runtime: cri.runtime, periodMs: options.relistPeriod, onChange: (uid) => workers!.resync(uid), onRecovered: resyncAll })
   source = createPodSource({ log, store, workers, status, allocation, admit, emit: emit.pod, preempt: (pod) => guard!.preempt(pod) })
   const housekeeping = {
     log, store, workers, pleg, runtime: cri.runtime, podRuntime, status, allocation, users, volumes, cgroups, files: host.files, podsDir,

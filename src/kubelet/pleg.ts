@@ -2,8 +2,8 @@
  * Tells which pods changed in the runtime: by its events where it sends them, else by looking each second.
  * Upstream: pkg/kubelet/pleg (generic and evented).
  */
-import type { Clock, Logger, Tasks } from '../base/env.ts'
-import { CriError, type RuntimeService } from './cri/contract.ts'
+import type { Clock, Logger, Metrics, Tasks } from '../base/env.ts'
+import { type Container, CriError, type RuntimeService, type Sandbox } from './cri/contract.ts'
 import { rpcCode } from './rpc/error.ts'
 import { containerNameLabel, podUidLabel, readSandboxPod } from './runtime/labels.ts'
 import type { RuntimePod } from './runtime/pod-status.ts'
@@ -25,6 +25,7 @@ export interface PlegEnv {
   readonly clock: Clock
   readonly log: Logger
   readonly tasks: Tasks
+  readonly metrics: Metrics
   readonly runtime: RuntimeService
   readonly periodMs: number
   onChange(uid: string): void
@@ -36,6 +37,8 @@ const living: ReadonlySet<string> = new Set(['SANDBOX_READY', 'CONTAINER_RUNNING
 /** Between looks while events come. */
 const periodWithEventsMs = 10_000
 const eventsRetryMs = 5000
+/** Prometheus' own. */
+const buckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 
 export function createPleg(env: PlegEnv): Pleg {
   const { clock, runtime } = env
@@ -43,9 +46,24 @@ export function createPleg(env: PlegEnv): Pleg {
   let pods: PodRef[] = []
   let last: number | undefined
   let evented = false
+  const relistTook = env.metrics.histogram('kubelet_pleg_relist_duration_seconds', 'Duration in seconds for relisting pods in PLEG.', buckets)
+  const relistInterval = env.metrics.histogram('kubelet_pleg_relist_interval_seconds', 'Interval in seconds between relisting in PLEG.', buckets)
+  const runningPods = env.metrics.gauge('kubelet_running_pods', 'Number of pods that have a running pod sandbox')
+  const runningContainers = env.metrics.gauge('kubelet_running_containers', 'Number of containers currently running', ['container_state'])
+
+  function count(began: number, sandboxes: readonly Sandbox[], containers: readonly Container[]): void {
+    relistTook.observe((clock.monotonic() - began) / 1000)
+    if (last !== undefined) relistInterval.observe((began - last) / 1000)
+    runningPods.set(new Set(sandboxes.filter(({ state }) => state === 'SANDBOX_READY').map(({ metadata }) => metadata.uid)).size)
+    for (const state of ['created', 'running', 'exited', 'unknown']) {
+      runningContainers.set(containers.filter((container) => container.state === `CONTAINER_${state.toUpperCase()}`).length, { container_state: state })
+    }
+  }
 
   async function relist(): Promise<void> {
+    const began = clock.monotonic()
     const [sandboxes, containers] = await Promise.all([runtime.listPodSandbox(), runtime.listContainers()])
+    count(began, sandboxes, containers)
     const next = new Map<string, Map<string, string>>()
     const refs = new Map<string, PodRef>()
     const put = (uid: string, id: string, state: string) => {
