@@ -8,10 +8,13 @@ import { places } from '../../src/cluster/hosts/locate.ts'
 export const root = resolve(import.meta.dirname, '../..')
 const cache = process.env['COXSWAIN_CACHE'] ?? join(process.env['XDG_CACHE_HOME'] ?? join(process.env['HOME'] ?? '/root', '.cache'), 'coxswain')
 
+/** Where hack/upstream puts what it builds. */
+export const upstreamDir = join(cache, 'upstream')
+
 /** A kubectl of that version; built from its Go module when it is missing. */
 export function kubectlBinary(version: '1.36' | '1.32'): string {
   const name = version === '1.36' ? 'kubectl' : 'kubectl-1.32'
-  const path = join(cache, 'upstream', name)
+  const path = join(upstreamDir, name)
   if (!existsSync(path)) execFileSync(join(root, 'hack/upstream'), [name], { stdio: 'inherit' })
   return path
 }

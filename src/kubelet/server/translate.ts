@@ -44,8 +44,9 @@ async function join(web: WebSocket, runtime: SpdyConnection, choice: StreamChoic
     if (number === channel.close) inputs.get(data[0] ?? 0)?.end()
     else inputs.get(number)?.write(data)
   }
-  web.on('message', (message: Buffer, binary: boolean) => {
-    if (binary && message.length > 0) feed(message[0]!, message.subarray(1))
+  // Text or binary: the Python client sends what it is given as text.
+  web.on('message', (message: Buffer) => {
+    if (message.length > 0) feed(message[0]!, message.subarray(1))
   })
   web.on('close', () => runtime.close())
   web.on('error', () => runtime.close())
