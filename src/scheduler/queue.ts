@@ -377,7 +377,7 @@ export class SchedulingQueue {
     const now = this.#clock.now()
     if (now < this.#nextFlush) return
     this.#nextFlush = now + flushEveryMs
-    for (const queued of [...this.#unschedulable.values()]) {
+    for (const queued of Array.from(this.#unschedulable.values())) {
       if (now - queued.timestamp <= this.#options.maxInUnschedulableMs || queued.gatedBy !== undefined) continue
       queued.flushed = true
       this.#requeue(queued, 'backoff', eventLabel(unschedulableTimeout))
