@@ -94,7 +94,8 @@ function affinityTerm(pod: Pod, term: PodAffinityTerm): AffinityTerm {
   // A term that names no namespaces in any way means the pod's own.
   const own = (term.namespaces?.length ?? 0) === 0 && term.namespaceSelector === undefined
   const namespaces = own ? [pod.metadata.namespace!] : (term.namespaces ?? []).toSorted()
-  const selector = withLabelKeys(term, pod)
+  // matchLabelKeys and mismatchLabelKeys are part of the selector since the pod was created.
+  const selector = term.labelSelector
   const selection = JSON.stringify({ namespaces, namespaceSelector: term.namespaceSelector, selector })
   const signature = `${term.topologyKey} ${selection}`
   let known = knownTerms.get(signature)
@@ -107,17 +108,6 @@ function affinityTerm(pod: Pod, term: PodAffinityTerm): AffinityTerm {
     knownTerms.set(signature, known)
   }
   return known
-}
-
-/** matchLabelKeys and mismatchLabelKeys are merged into the selector by the API server; a pod made before that has them bare. */
-function withLabelKeys(term: PodAffinityTerm, pod: Pod): LabelSelectorObject | undefined {
-  const selector = term.labelSelector
-  if (selector === undefined) return undefined
-  const present = new Set((selector.matchExpressions ?? []).map((e) => e.key))
-  const extra = [...(term.matchLabelKeys ?? []).map((key) => ({ key, operator: 'In' })), ...(term.mismatchLabelKeys ?? []).map((key) => ({ key, operator: 'NotIn' }))]
-    .filter(({ key }) => !present.has(key) && pod.metadata.labels?.[key] !== undefined)
-    .map(({ key, operator }) => ({ key, operator, values: [pod.metadata.labels![key]!] }))
-  return extra.length === 0 ? selector : { ...selector, matchExpressions: [...(selector.matchExpressions ?? []), ...extra] }
 }
 
 export type LabelMatcher = (labels: Readonly<Record<string, string>>) => boolean
