@@ -8,27 +8,12 @@ import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { type ImageOptions, imageArchitecture, makeImages } from '../../src/cluster/images/index.ts'
+import { cacheFolder, debianRoot } from './debian.ts'
 import { namedImages } from './names.ts'
 import { type Ingredients, debianPackages, programs, recipes } from './recipes.ts'
 
 const top = resolve(import.meta.dirname, '../..')
-const cache = process.env['COXSWAIN_CACHE'] ?? join(process.env['XDG_CACHE_HOME'] ?? join(process.env['HOME'] ?? '/root', '.cache'), 'coxswain')
-
-/** Made once for each list of packages. */
-function debianRoot(): Uint8Array {
-  const file = join(cache, 'images', `debian-${hash(debianPackages.join(' ')).slice(0, 12)}.tar`)
-  if (!existsSync(file)) {
-    mkdirSync(dirname(file), { recursive: true })
-    process.stderr.write('images: making a Debian root (half a minute)\n')
-    const slim = ['man', 'doc', 'locale'].map((name) => `--dpkgopt=path-exclude=/usr/share/${name}/*`)
-    const options = ['--quiet', '--variant=minbase', '--format=tar', `--include=${debianPackages.join(',')}`, '--aptopt=Apt::Install-Recommends "false"']
-    execFileSync('mmdebstrap', [...options, ...slim, 'bookworm', `${file}.part`], { stdio: ['ignore', 'ignore', 'inherit'] })
-    renameSync(`${file}.part`, file)
-  }
-  return readFileSync(file)
-}
-
-const programPath = (name: string): string => join(cache, 'upstream', name)
+const programPath = (name: string): string => join(cacheFolder, 'upstream', name)
 
 function upstreamFile(path: string): Uint8Array {
   const { Dir } = JSON.parse(execFileSync('go', ['mod', 'download', '-json', 'k8s.io/kubernetes@v1.36.3'], { encoding: 'utf8' })) as { Dir: string }
@@ -38,7 +23,7 @@ function upstreamFile(path: string): Uint8Array {
 /** Each image once, whatever number of names it has. */
 function images(listing: string): ImageOptions[] {
   let root: Uint8Array | undefined
-  const from: Ingredients = { debianRoot: () => (root ??= debianRoot()), program: (name) => readFileSync(programPath(name)), upstreamFile }
+  const from: Ingredients = { debianRoot: () => (root ??= debianRoot(debianPackages)), program: (name) => readFileSync(programPath(name)), upstreamFile }
   const named = namedImages(listing)
   return Object.entries(recipes).map(([name, recipe]) => {
     const names = named.filter((image) => image.recipe === name).map(({ reference }) => reference)

@@ -46,9 +46,10 @@ export function systemEnv(invocation: Invocation, name: string): Env {
 }
 
 /** Resolves when the process is asked to end (SIGINT, SIGTERM). */
-export function untilSignalled(): Promise<NodeJS.Signals> {
+export function untilSignalled(given?: AbortSignal): Promise<NodeJS.Signals> {
   // A pending promise keeps no process alive; a timer does.
   const alive = setInterval(() => undefined, 1 << 30)
+  given?.addEventListener('abort', () => clearInterval(alive))
   return new Promise((done) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) {
       process.once(signal, () => {

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { type ServerPki, loadPki } from '../apiserver/http/files.ts'
 import { startControlPlane } from '../cluster/control-plane.ts'
 import { kubeconfigText } from '../cluster/pki/kubeconfig.ts'
-import { apiServerNames, firstAddress } from '../cluster/pki/memory.ts'
+import { firstAddress, serverNames } from '../cluster/pki/memory.ts'
 import { writeSecret } from '../cluster/pki/pki.ts'
 import { createHollowNodes, hollowNodeSpecs } from '../sim/nodes/hollow-nodes.ts'
 import type { Command, Invocation } from './command.ts'
@@ -27,12 +27,8 @@ async function run(invocation: Invocation): Promise<number> {
   const bindAddress = flags.string('bind-address')!
   const advertiseAddress = flags.string('advertise-address') ?? (bindAddress === '0.0.0.0' ? '127.0.0.1' : bindAddress)
   const serviceCIDRs = flags.list('service-cidr')
-  const extra = flags.list('address')
-  const isAddress = (text: string): boolean => /^[\d.]+$/.test(text) || text.includes(':')
-  const pki = loadPki(join(data, 'pki'), {
-    now: new Date(), dnsNames: [...apiServerNames, ...extra.filter((text) => !isAddress(text))],
-    addresses: [...new Set(['127.0.0.1', advertiseAddress, ...serviceCIDRs.map(firstAddress), ...extra.filter(isAddress)])],
-  })
+  const names = serverNames(['127.0.0.1', advertiseAddress, ...serviceCIDRs.map(firstAddress)], flags.list('address'))
+  const pki = loadPki(join(data, 'pki'), { now: new Date(), ...names })
   const etcdServers = flags.list('etcd-servers')
   const without = withoutFrom(flags, ['kube-controller-manager', 'kube-scheduler'])
   const plane = await startControlPlane(env, {

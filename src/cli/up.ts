@@ -4,18 +4,20 @@ import { homedir } from 'node:os'
 import { extname, join, resolve } from 'node:path'
 import { createLogger, createSystemEnv } from '../base/real/env.ts'
 import { UpError, bringUp } from '../cluster/hosts/bring-up.ts'
+import { stopHosts } from '../cluster/hosts/hosts.ts'
 import { places } from '../cluster/hosts/locate.ts'
 import { defaultClusterName, whyBadName } from '../cluster/hosts/plan-hosts.ts'
 import { type Upstream, swappable } from '../cluster/hosts/programs.ts'
 import { type Command, type FlagValues, type Invocation, UsageError } from './command.ts'
-import { clientFromKubeconfig } from './component.ts'
+import { clientFromKubeconfig, untilSignalled } from './component.ts'
 import { upFlags } from './flags/up.ts'
 
 export const command: Command = {
   name: 'up',
   summary: 'Start a cluster on this machine: control plane and nodes',
   description: [
-    'Starts a cluster and returns when it is ready; it goes on in the background. Run again, it starts what is missing: state survives.',
+    'Starts a cluster and returns when it is ready; it goes on in the background (with --foreground it ends with this program).',
+    'Run again, it starts what is missing: state survives.',
     '', 'Examples:', '  coxswain up --nodes 2', '  coxswain up --simulate --nodes 100 --name big --kubeconfig big.yaml',
   ].join('\n'),
   flags: upFlags,
@@ -37,21 +39,30 @@ async function run({ flags, stdout, stderr }: Invocation): Promise<number> {
   if (missing !== undefined) throw new UsageError(`--images: ${missing} does not exist`)
   const env = createSystemEnv({ log: createLogger({ level: 'error', name: 'up' }) })
   const started = env.clock.monotonic()
+  // Watched from the start, so that who is told to end while starting does it in order.
+  const over = new AbortController()
+  const ended = flags.bool('foreground') ? untilSignalled(over.signal) : undefined
   try {
     const { record, plan } = await bringUp(env, {
       name, nodes, simulate, ...(upstream === undefined ? {} : { upstream }), ...(images.length === 0 ? {} : { images }), port: flags.number('port'), places: places(),
+      bindAddress: flags.string('bind-address'), addresses: flags.given('address') ? flags.list('address') : undefined,
       dataDir: absolute(flags.string('data')), kubeconfig: absolute(flags.string('kubeconfig')), defaultKubeconfig: join(homedir(), '.kube', `${name}.yaml`),
       coxswain: [process.execPath, ...process.execArgv, join(import.meta.dirname, `main${extname(import.meta.filename)}`)],
       connect: (file) => clientFromKubeconfig(file, env, 'coxswain-up'),
       progress: (text) => stderr(`up: ${((env.clock.monotonic() - started) / 1000).toFixed(1).padStart(5)} s  ${text}\n`),
     })
-    stdout(usage(name, record.kubeconfig, plan.apiPort, record.nodes, record.simulate))
+    stdout(usage(name, record.kubeconfig, plan.apiPort, record.nodes, record.simulate, flags.bool('foreground')))
+    if (ended !== undefined) {
+      await ended
+      await stopHosts(plan, { purge: false, progress: (text) => stderr(`up: ${text}\n`) })
+    }
     return 0
   } catch (error) {
     if (!(error instanceof UpError)) throw error
     stderr(`error: ${error.message}\n`)
     return 1
   } finally {
+    over.abort()
     await env.tasks.stop()
   }
 }
@@ -69,13 +80,15 @@ function upstreamFrom(flags: FlagValues, simulate: boolean): Upstream | undefine
   return { components, folder }
 }
 
-function usage(name: string, kubeconfig: string, port: number, nodes: number, simulate: boolean): string {
+function usage(name: string, kubeconfig: string, port: number, nodes: number, simulate: boolean, foreground: boolean): string {
+  // From the npm package there is no hack/ folder.
+  const [self, down] = import.meta.filename.endsWith('.ts') ? ['hack/coxswain', 'hack/down'] : ['coxswain', 'coxswain down']
   const option = name === defaultClusterName ? '' : ` --name ${name}`
   return [
     `Cluster ${name} is ready: ${nodes} ${simulate ? 'simulated ' : ''}node${nodes === 1 ? '' : 's'}, API at https://127.0.0.1:${port}`,
     '', 'Use it:', `  export KUBECONFIG=${kubeconfig}`, '  kubectl get nodes',
-    ...(simulate ? [] : ['', 'Without a registry, images come from files:', '  hack/coxswain image make --from-file /bin/busybox example.org/busybox:1 -o busybox.tar', `  hack/coxswain image load busybox.tar${option}`]),
-    '', `Stop it: hack/down${option}    Forget it: hack/down${option} --purge`, '',
+    ...(simulate ? [] : ['', 'Without a registry, images come from files:', `  ${self} image make --from-file /bin/busybox example.org/busybox:1 -o busybox.tar`, `  ${self} image load busybox.tar${option}`]),
+    '', foreground ? 'Stop it: end this program (Ctrl-C).' : `Stop it: ${down}${option}    Forget it: ${down}${option} --purge`, '',
   ].join('\n')
 }
 

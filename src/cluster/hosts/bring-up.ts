@@ -27,6 +27,10 @@ export interface UpOptions {
   readonly kubeconfig?: string
   readonly defaultKubeconfig: string
   readonly port?: number
+  /** Address the API listens on; default: as before, or by the kind of nodes. */
+  readonly bindAddress?: string
+  /** Names and addresses that the API's certificate is for, besides its own; default: as before. */
+  readonly addresses?: readonly string[]
   /** The command that runs coxswain: node, flags, main.ts. */
   readonly coxswain: readonly string[]
   /** Components to take from upstream. */
@@ -49,7 +53,7 @@ const nodesLimitMs = 120_000
 export async function bringUp(env: Env, options: UpOptions): Promise<{ record: ClusterRecord; plan: HostsPlan }> {
   const { progress } = options
   const { record, plan } = await decide(options)
-  const choice: ProgramChoice = { coxswain: options.coxswain, upstream: record.upstream, simulate: record.simulate, nodes: record.nodes }
+  const choice: ProgramChoice = { coxswain: options.coxswain, upstream: record.upstream, simulate: record.simulate, nodes: record.nodes, bindAddress: record.bindAddress, addresses: record.addresses }
   const programs = apiPrograms(plan, choice)
   const server = programs.at(-1)!.name
   if (programPid(plan, server) === undefined) await requireFreePort(plan.apiPort)
@@ -62,7 +66,7 @@ export async function bringUp(env: Env, options: UpOptions): Promise<{ record: C
   }
   progress(`starting the control plane on port ${plan.apiPort}`)
   mkdirSync(plan.dataDir, { recursive: true, mode: 0o700 })
-  if (record.upstream !== undefined) writeControlFiles(plan, new Date(env.clock.now()))
+  if (record.upstream !== undefined) writeControlFiles(plan, record.addresses ?? [], new Date(env.clock.now()))
   for (const program of programs) startProgram(plan, program)
   const runtimes = record.simulate ? undefined : startContainerds(plan)
   runtimes?.catch(() => undefined)
@@ -104,7 +108,10 @@ async function decide(options: UpOptions): Promise<{ record: ClusterRecord; plan
   if (known !== undefined && JSON.stringify(known.upstream?.components) !== JSON.stringify(upstream?.components)) {
     throw new UpError(`cluster ${name} was made with ${known.upstream === undefined ? 'no components' : known.upstream.components.join(', ')} of upstream; forget it with hack/down --name ${name} --purge`)
   }
-  return { plan, record: { ...(upstream === undefined ? {} : { upstream }), ...(images === undefined ? {} : { images }), name, dataDir, nodes: count, simulate, slot: plan.slot, port: plan.apiPort, kubeconfig } }
+  const bindAddress = options.bindAddress ?? known?.bindAddress
+  const addresses = options.addresses ?? known?.addresses
+  // What nobody chose is left out of the record: JSON has no undefined.
+  return { plan, record: { upstream, images, bindAddress, addresses, name, dataDir, nodes: count, simulate, slot: plan.slot, port: plan.apiPort, kubeconfig } }
 }
 
 function requireFreePort(port: number): Promise<void> {

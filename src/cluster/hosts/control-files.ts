@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { type ServerPki, loadPki } from '../../apiserver/http/files.ts'
 import type { CertificatePair } from '../../apiserver/auth/certificates.ts'
 import { kubeconfigText } from '../pki/kubeconfig.ts'
-import { apiServerNames, firstAddress } from '../pki/memory.ts'
+import { firstAddress, serverNames } from '../pki/memory.ts'
 import { ensureClientCertificate, writeSecret } from '../pki/pki.ts'
 import type { NodeFiles } from './node-files.ts'
 import type { HostsPlan, NodePlan } from './plan-hosts.ts'
@@ -12,15 +12,13 @@ import { adminKubeconfig, componentKubeconfig, upstreamNodeFile } from './progra
 import { renderUpstreamKubelet, renderUpstreamProxy } from './render-upstream.ts'
 
 /** The cluster's keys, made when they are missing: the same that `coxswain control-plane` makes. */
-function clusterPki(plan: HostsPlan, now: Date): ServerPki {
-  return loadPki(join(plan.dataDir, 'pki'), {
-    now, dnsNames: apiServerNames, addresses: [...new Set(['127.0.0.1', plan.bridge.address, firstAddress(plan.serviceRange)])],
-  })
+function clusterPki(plan: HostsPlan, addresses: readonly string[], now: Date): ServerPki {
+  return loadPki(join(plan.dataDir, 'pki'), { now, ...serverNames(['127.0.0.1', plan.bridge.address, firstAddress(plan.serviceRange)], addresses) })
 }
 
-/** Writes the kubeconfigs of the administrator, the controllers and the scheduler. */
-export function writeControlFiles(plan: HostsPlan, now: Date): void {
-  const pki = clusterPki(plan, now)
+/** Writes the kubeconfigs of the administrator, the controllers and the scheduler; `addresses` are more names for the API's certificate. */
+export function writeControlFiles(plan: HostsPlan, addresses: readonly string[], now: Date): void {
+  const pki = clusterPki(plan, addresses, now)
   const server = `https://127.0.0.1:${plan.apiPort}`
   const write = (file: string, user: string, credentials: CertificatePair) =>
     writeSecret(file, kubeconfigText({ clusterName: plan.name, server, caCert: pki.ca.cert, user, credentials }))

@@ -14,9 +14,13 @@ export interface ClusterRecord {
   readonly port: number
   readonly kubeconfig: string
   /** Components that are upstream's. */
-  readonly upstream?: Upstream
+  readonly upstream?: Upstream | undefined
   /** Archives that the cluster's registry serves. */
-  readonly images?: readonly string[]
+  readonly images?: readonly string[] | undefined
+  /** Where the API listens, when somebody chose. */
+  readonly bindAddress?: string | undefined
+  /** More names and addresses in the API's certificate. */
+  readonly addresses?: readonly string[] | undefined
 }
 
 export interface Places {

@@ -24,6 +24,10 @@ export interface ProgramChoice {
   readonly simulate: boolean
   /** Number of simulated nodes. */
   readonly nodes: number
+  /** Where the API listens; absent: on the loopback with simulated nodes, everywhere with real ones. */
+  readonly bindAddress?: string | undefined
+  /** More names and addresses in the API's certificate. */
+  readonly addresses?: readonly string[] | undefined
 }
 
 /** Where upstream's control plane listens besides the API: an address of its own for each cluster, of the loopback net. */
@@ -126,9 +130,10 @@ function controlPlaneCommand(plan: HostsPlan, choice: ProgramChoice, etcd: boole
   const { simulate } = choice
   const without = (['kube-controller-manager', 'kube-scheduler'] as const).filter((name) => isUpstream(choice, name))
   return [
-    ...choice.coxswain, 'control-plane', '--data', plan.dataDir, '--port', String(plan.apiPort), '--bind-address', simulate ? '127.0.0.1' : '0.0.0.0',
+    ...choice.coxswain, 'control-plane', '--data', plan.dataDir, '--port', String(plan.apiPort), '--bind-address', choice.bindAddress ?? (simulate ? '127.0.0.1' : '0.0.0.0'),
     '--advertise-address', advertiseAddress(plan, simulate), '--service-cidr', plan.serviceRange, '--cluster-cidr', plan.podRange,
     '--kubeconfig', adminKubeconfig(plan), '--context', plan.name, ...(simulate ? ['--simulate', String(choice.nodes)] : []),
+    ...(choice.addresses ?? []).flatMap((address) => ['--address', address]),
     ...(etcd ? ['--etcd-servers', etcdURL(plan)] : []), ...(without.length > 0 ? ['--without', without.join(',')] : []),
   ]
 }

@@ -15,6 +15,8 @@ export interface ImageOptions {
   readonly user?: string
   readonly workingDir?: string
   readonly exposedPorts?: readonly string[]
+  /** Folders that lie outside the image's own layers when it runs. */
+  readonly volumes?: readonly string[]
   readonly labels?: Readonly<Record<string, string>>
   readonly architecture?: 'amd64' | 'arm64'
 }
@@ -70,11 +72,16 @@ function imageConfig(options: ImageOptions, layers: readonly Uint8Array[]): obje
     config: {
       Env: options.env ?? ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'],
       Entrypoint: options.entrypoint, Cmd: options.cmd, User: options.user, WorkingDir: options.workingDir, Labels: options.labels,
-      ExposedPorts: options.exposedPorts && Object.fromEntries(options.exposedPorts.map((port) => [port, {}])),
+      ExposedPorts: keys(options.exposedPorts), Volumes: keys(options.volumes),
     },
     rootfs: { type: 'layers', diff_ids: layers.map(digest) },
     history: layers.map(() => ({ created: '2026-01-01T00:00:00Z', created_by: 'coxswain image make' })),
   }
+}
+
+/** A set, as the format writes it. */
+function keys(names: readonly string[] | undefined): object | undefined {
+  return names && Object.fromEntries(names.map((name) => [name, {}]))
 }
 
 /** What the runtime calls an image that a pod names shortly: host, repository and tag made explicit. */

@@ -1,4 +1,5 @@
 /** A cluster's keys that live as long as the process. pki.ts keeps the same in files. */
+import { isIP } from 'node:net'
 import { seededKeys } from '../../base/ecdsa.ts'
 import type { Random } from '../../base/env.ts'
 import { type CertificatePair, type Keys, createAuthority, generateKeys, issueCertificate } from '../../apiserver/auth/certificates.ts'
@@ -45,4 +46,13 @@ export function clientCertificate(authorities: Authorities, identity: { commonNa
 export function firstAddress(cidr: string): string {
   const address = cidr.slice(0, cidr.indexOf('/'))
   return address.includes(':') ? `${address.replace(/::.*$/, '')}::1` : address.replace(/\d+$/, (last) => String(Number(last) + 1))
+}
+
+/** What the API's certificate is for: the names that pods use, `addresses`, and `more` of both sorts as a user gave them. */
+export function serverNames(addresses: readonly string[], more: readonly string[]): { dnsNames: string[]; addresses: string[] } {
+  const isAddress = (text: string): boolean => isIP(text) !== 0
+  return {
+    dnsNames: [...apiServerNames, ...more.filter((text) => !isAddress(text))],
+    addresses: [...new Set([...addresses, ...more.filter(isAddress)])],
+  }
 }
