@@ -34,6 +34,8 @@ export function createResourceHandler(deps: HandlerDeps): ApiHandler {
     const served = deps.registry.get(info.apiGroup, info.apiVersion, info.resource)
     if (!info.isResourceRequest || served === undefined) return unserved(deps, request)
     checkRoute(served, info)
+    const filling = deps.registry.filled(served.store, isWrite(info.verb), request.signal)
+    if (filling !== undefined) await filling
     const context: RequestContext = { deps, request, served }
     if (info.subresource !== '') return handleSubresource(context)
     const { definition } = served
@@ -58,6 +60,8 @@ function unserved(deps: HandlerDeps, { info }: ApiRequest): ApiResponse {
     headers: { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff' },
   }
 }
+
+const isWrite = (verb: string): boolean => verb !== 'get' && verb !== 'list' && verb !== 'watch'
 
 const objectVerbs = ['get', 'update', 'patch', 'delete']
 

@@ -73,6 +73,7 @@ export class ResourceRegistry {
   readonly #stores = new Map<string, ResourceStore>()
   readonly #prefixes = new Map<string, string>()
   readonly #listeners = new Set<() => void>()
+  #allFilled = false
   #listFloor = 0
   #nextFloor = 0
 
@@ -142,6 +143,20 @@ export class ResourceRegistry {
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener)
     return () => void this.#listeners.delete(listener)
+  }
+
+  /**
+   * Resolves when the kind's cache may be read; for a write, which admission decides by looking at other kinds, when all
+   * may that the server began with. Throws 429 after three seconds.
+   */
+  filled(store: ResourceStore | undefined, forWrite: boolean, signal: AbortSignal): Promise<void> | undefined {
+    if (forWrite && !this.#allFilled) return this.#fillAll(signal)
+    return store === undefined || store.storage.filled ? undefined : store.storage.whenFilled(signal)
+  }
+
+  async #fillAll(signal: AbortSignal): Promise<void> {
+    for (const { storage } of this.#stores.values()) await storage.whenFilled(signal)
+    this.#allFilled = true
   }
 
   /** Resolves when every cache is filled. */

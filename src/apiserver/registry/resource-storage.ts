@@ -5,11 +5,11 @@
 import type { BTree } from '../../base/btree.ts'
 import { newBTree } from '../../base/btree.ts'
 import type { Clock, Logger, Timer } from '../../base/env.ts'
-import { internalError, tooLargeResourceVersion } from '../../api/meta/errors.ts'
+import { internalError, tooLargeResourceVersion, tooManyRequests } from '../../api/meta/errors.ts'
 import type { KubeObject } from '../../api/meta/object.ts'
 import { parseApiVersion } from '../../api/meta/object.ts'
 import type { ResourceDefinition } from '../resources/define.ts'
-import type { KVStore, KeyValue, StoreEvent, WriteResult } from '../storage/store.ts'
+import type { KVStore, KeyValue, ListResult, StoreEvent, WriteResult } from '../storage/store.ts'
 import { CompactedError } from '../storage/store.ts'
 import { Cached, deepCopy, deepFreeze } from './cached.ts'
 import type { StorageCodec } from './codec.ts'
@@ -41,7 +41,9 @@ const progressIntervalMs = 100
 
 export class ResourceStorage {
   readonly cache: WatchCache
+  /** Resolves when the cache holds what was stored when it began. */
   readonly ready: Promise<void>
+  #filled = false
   readonly #o: ResourceStorageOptions
   /** What this process is writing, so that its own events need no decoding. */
   readonly #written = new WeakMap<Uint8Array, Cached>()
@@ -55,12 +57,31 @@ export class ResourceStorage {
     if (local === undefined) {
       const controller = new AbortController()
       this.#stop = () => controller.abort()
-      this.ready = this.#follow(controller.signal)
+      this.ready = this.#follow(controller.signal).then(() => void (this.#filled = true))
     } else {
       if (o.inherit === undefined) for (const item of local.entries(o.prefix)) this.#load(item)
       this.#stop = local.subscribe(o.prefix, (event, revision) => this.#onEvent(event, revision))
       this.ready = Promise.resolve()
+      this.#filled = true
     }
+  }
+
+  /** Until this is so the cache must not be read: whoever did would believe that nothing is stored. */
+  get filled(): boolean {
+    return this.#filled
+  }
+
+  /** Resolves when the cache may be read; throws 429 after three seconds, as upstream does. */
+  async whenFilled(signal: AbortSignal): Promise<void> {
+    if (this.#filled) return
+    const over = new AbortController()
+    const timer = this.#o.clock.setTimeout(() => over.abort(), freshnessTimeoutMs)
+    try {
+      await Promise.race([this.ready, aborted(AbortSignal.any([signal, over.signal]))])
+    } finally {
+      timer.cancel()
+    }
+    if (!this.#filled) throw tooManyRequests('storage is (re)initializing', 1)
   }
 
   /** The latest revision of the whole store that the cache reflects. */
@@ -262,11 +283,26 @@ export class ResourceStorage {
 
   /** Fills the cache from a store elsewhere and keeps it so; resolves when it is filled. */
   async #follow(signal: AbortSignal): Promise<void> {
-    const { store, prefix } = this.#o
-    const { items, revision } = await store.list(prefix)
-    for (const item of items) this.#load(item)
-    this.cache.restart(revision)
-    void this.#watch(revision, signal)
+    const first = await this.#firstList(signal)
+    if (first === undefined) return
+    for (const item of first.items) this.#load(item)
+    this.cache.restart(first.revision)
+    void this.#watch(first.revision, signal)
+  }
+
+  /** A store that is not there yet, or has no leader, is waited for. */
+  async #firstList(signal: AbortSignal): Promise<ListResult | undefined> {
+    const { store, prefix, log, clock, definition } = this.#o
+    for (;;) {
+      try {
+        return await store.list(prefix)
+      } catch (error) {
+        if (signal.aborted) return undefined
+        log.warn('the store could not be listed', { resource: definition.resource, error })
+      }
+      await clock.sleep(500, signal).catch(() => undefined)
+      if (signal.aborted) return undefined
+    }
   }
 
   async #watch(from: number, signal: AbortSignal): Promise<void> {
@@ -303,6 +339,13 @@ export class ResourceStorage {
     this.cache.advance(revision)
     return revision
   }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
 }
 
 /** The definition by which a stored object is read: objects that others convert stay in the version in which they were stored. */
