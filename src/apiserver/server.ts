@@ -30,7 +30,9 @@ import { type Discovery, createDiscovery } from './extend/discovery.ts'
 import { enabledVersions, servedVersionsOf } from './extend/discovery-model.ts'
 import { createOpenApi } from './extend/openapi.ts'
 import type { HealthCheck } from './extend/health.ts'
-import { postStartHooks } from './extend/hooks/index.ts'
+import { postStartHooks, splitAddress } from './extend/hooks/index.ts'
+import { leaveEndpoints } from './extend/hooks/kubernetes-service.ts'
+import { type MasterLeases, createMasterLeases } from './extend/hooks/master-leases.ts'
 import { type PostStartHook, runHooks } from './extend/hooks/hooks.ts'
 import type { ApiHandler, ApiRequest } from './handler.ts'
 import { type SpecialHandler, createResourceHandler } from './handlers/index.ts'
@@ -95,6 +97,7 @@ function assemble({ env, options, store, registry, services }: Parts): ApiServer
   const informers = new InformerFactory(env, client)
   const allocators = createServiceAllocators(env, client, { serviceCIDRs: serviceRanges(options) })
   services['serviceAllocators'] ??= allocators.allocators
+  const masters = createMasterLeases(store)
   const access = createAccess(env, options, { client, informers, registry })
   const parts = { client, informers, registry, authorizer: access.authorizer, env }
   const resolveService = serviceResolver(registryLister(registry), env.random, () => ({ host: urlHost(options), port: http?.port ?? 0 }))
@@ -125,7 +128,7 @@ function assemble({ env, options, store, registry, services }: Parts): ApiServer
   })
   const followFlows: PostStartHook[] = flowControl === undefined ? []
     : [{ name: 'priority-and-fairness-config-consumer', run: () => flowControl.start(client, informers) }]
-  const state: HookState = { hooks: [...hooksOf(options, address, onceDone(() => allocators.start())), ...extensionHooks(customResources, aggregation), ...followFlows], done: new Set(), synced: false, stopping: stopping.signal }
+  const state: HookState = { hooks: [...hooksOf(options, address, onceDone(() => allocators.start()), masters), ...extensionHooks(customResources, aggregation), ...followFlows], done: new Set(), synced: false, stopping: stopping.signal }
   const endpoints = createEndpoints({
     metrics: env.metrics, checks: () => healthChecks(store, state), openapi, ...(access.openid === undefined ? {} : { openid: access.openid }),
   })
@@ -136,6 +139,12 @@ function assemble({ env, options, store, registry, services }: Parts): ApiServer
   }
   inner = chained(inProcessFilters(chain), dispatch)
   const outer = chained(httpFilters(env, chain), dispatch)
+
+  /** Clients are sent to the others from now on; a store that does not answer keeps nobody from stopping. */
+  async function leave(): Promise<void> {
+    const left = leaveEndpoints(client, masters, splitAddress(address())).catch((error: unknown) => env.log.debug('the endpoint could not be taken back', { error }))
+    await (store.local === undefined ? Promise.race([left, env.clock.sleep(2000)]) : left)
+  }
 
   let resolveReady!: () => void
   const ready = new Promise<void>((resolve) => (resolveReady = resolve))
@@ -187,6 +196,7 @@ function assemble({ env, options, store, registry, services }: Parts): ApiServer
     },
     async stop() {
       stopping.abort(new Error('the server is stopping'))
+      if (options.advertiseAddress !== undefined && http !== undefined) await leave()
       await informers.stop()
       await http?.stop(1000)
       registry.close()
@@ -203,8 +213,8 @@ function streamHandlers(env: Env, options: ApiServerOptions, client: Client, acc
 }
 
 /** State that is inherited holds already what some hooks make. */
-function hooksOf(options: ApiServerOptions, address: () => string, startAllocators: () => Promise<void>): PostStartHook[] {
-  const hooks = postStartHooks(options, address, startAllocators)
+function hooksOf(options: ApiServerOptions, address: () => string, startAllocators: () => Promise<void>, masters: MasterLeases): PostStartHook[] {
+  const hooks = postStartHooks(options, address, startAllocators, masters)
   return options.inherit === undefined ? hooks : hooks.filter(({ once }) => once !== true)
 }
 

@@ -6,12 +6,13 @@ import { flowControlHook } from './flow-control.ts'
 import type { PostStartHook } from './hooks.ts'
 import { identityLeaseHook, legacyTokenTrackingHook } from './identity.ts'
 import { kubernetesServiceHook } from './kubernetes-service.ts'
+import type { MasterLeases } from './master-leases.ts'
 import { systemNamespacesHook } from './namespaces.ts'
 import { priorityClassesHook } from './priority-classes.ts'
 import { rbacHook } from './rbac.ts'
 
 /** `address` is "host:port" once the server listens; `startAllocators` makes ServiceCIDR kubernetes and reads what is in use. */
-export function postStartHooks(options: ApiServerOptions, address: () => string, startAllocators: () => Promise<void>): PostStartHook[] {
+export function postStartHooks(options: ApiServerOptions, address: () => string, startAllocators: () => Promise<void>, masters: MasterLeases): PostStartHook[] {
   const ranges = serviceRanges(options)
   const modes = options.authorizationModes ?? ['Node', 'RBAC']
   const { requestHeader } = options
@@ -26,15 +27,17 @@ export function postStartHooks(options: ApiServerOptions, address: () => string,
     }),
     ...(modes.includes('RBAC') ? [rbacHook] : []),
     priorityClassesHook,
-    ...(options.advertiseAddress === undefined ? [] : [kubernetesServiceHook(startAllocators, () => {
-      const at = address()
-      const colon = at.lastIndexOf(':')
-      return { clusterIP: firstAddress(ranges[0]!), servicePort: 443, address: at.slice(0, colon), port: Number(at.slice(colon + 1)) }
-    })]),
+    ...(options.advertiseAddress === undefined ? [] : [kubernetesServiceHook(startAllocators, masters, () => ({ clusterIP: firstAddress(ranges[0]!), servicePort: 443, ...splitAddress(address()) }))]),
     { name: 'start-service-ip-repair-controllers', run: startAllocators },
     flowControlHook, legacyTokenTrackingHook,
     ...(options.hostName === undefined ? [] : [identityLeaseHook(options.hostName, address)]),
   ]
+}
+
+/** "host:port" as its parts. */
+export function splitAddress(text: string): { address: string; port: number } {
+  const colon = text.lastIndexOf(':')
+  return { address: text.slice(0, colon), port: Number(text.slice(colon + 1)) }
 }
 
 /** The first address of a range that can be given to a service. Throws on what is no range. */

@@ -6,6 +6,7 @@ import { isStatus } from '../../../api/meta/errors.ts'
 import type { KubeObject, Resource } from '../../../api/meta/object.ts'
 import type { Client } from '../../../client/client.ts'
 import { type PostStartHook, reconcileObject } from './hooks.ts'
+import type { MasterLeases } from './master-leases.ts'
 
 export interface KubernetesServiceOptions {
   /** The first address of the service range. */
@@ -21,40 +22,56 @@ const name = 'kubernetes'
 const namespace = 'default'
 const labels = { component: 'apiserver', provider: 'kubernetes' }
 
-/** `allocatorsReady`: the service takes its address from them like any other. */
-export function kubernetesServiceHook(allocatorsReady: () => Promise<void>, options: () => KubernetesServiceOptions): PostStartHook {
+/**
+ * `allocatorsReady`: the service takes its address from them like any other. Its endpoints are all servers that are alive
+ * by their leases.
+ */
+export function kubernetesServiceHook(allocatorsReady: () => Promise<void>, masters: MasterLeases, options: () => KubernetesServiceOptions): PostStartHook {
   return {
     name: 'bootstrap-controller',
     async run({ env, client }) {
       await allocatorsReady()
       // Readiness does not hang on it: an address that may not stand in endpoints is told in the log again and again.
-      await reconcileAll(client, options()).catch((error: unknown) => {
+      await reconcileAll(client, masters, options()).catch((error: unknown) => {
         if (!isStatus(error, 'Invalid')) throw error
         env.log.warn('the kubernetes service could not be made', { error: error.message })
       })
       env.tasks.go('kubernetes service', async (signal) => {
         for (;;) {
           await env.clock.sleep(everyMs, signal)
-          await reconcileAll(client, options()).catch((error: unknown) => env.log.warn('the kubernetes service could not be reconciled', { error }))
+          await reconcileAll(client, masters, options()).catch((error: unknown) => env.log.warn('the kubernetes service could not be reconciled', { error }))
         }
       })
     },
   }
 }
 
-async function reconcileAll(client: Client, options: KubernetesServiceOptions): Promise<void> {
+async function reconcileAll(client: Client, masters: MasterLeases, options: KubernetesServiceOptions): Promise<void> {
   await ensure<Service>(client, services, wantedService(options), (stored) => mendedService(stored, options))
   // A server without a socket, or one that only its own machine reaches, is nobody's endpoint.
   if (options.port === 0 || isLoopback(options.address)) return
-  await ensure<Endpoints>(client, endpoints, wantedEndpoints(options), (stored) => {
-    const wanted = wantedEndpoints(options).subsets
+  await masters.renew(options.address)
+  await reconcileEndpoints(client, await masters.list(), options.port)
+}
+
+async function reconcileEndpoints(client: Client, addresses: readonly string[], port: number): Promise<void> {
+  await ensure<Endpoints>(client, endpoints, wantedEndpoints(addresses, port), (stored) => {
+    const wanted = wantedEndpoints(addresses, port).subsets
     return JSON.stringify(stored.subsets) === JSON.stringify(wanted) ? undefined : { ...stored, subsets: wanted }
   })
-  await ensure<EndpointSlice>(client, endpointSlices, wantedSlice(options), (stored) => {
-    const wanted = wantedSlice(options)
+  await ensure<EndpointSlice>(client, endpointSlices, wantedSlice(addresses, port), (stored) => {
+    const wanted = wantedSlice(addresses, port)
     const same = JSON.stringify([(stored.endpoints ?? []).map((e) => e.addresses), stored.ports]) === JSON.stringify([(wanted.endpoints ?? []).map((e) => e.addresses), wanted.ports])
     return same ? undefined : { ...stored, endpoints: wanted.endpoints, ports: wanted.ports }
   })
+}
+
+/** The server goes: it is nobody's endpoint from now on. The last one stays where it is, as upstream's does. */
+export async function leaveEndpoints(client: Client, masters: MasterLeases, { address, port }: Pick<KubernetesServiceOptions, 'address' | 'port'>): Promise<void> {
+  if (port === 0 || isLoopback(address)) return
+  await masters.remove(address)
+  const others = await masters.list()
+  if (others.length > 0) await reconcileEndpoints(client, others, port)
 }
 
 async function ensure<T>(client: Client, resource: Resource<T>, wanted: T, change: (stored: T) => T | undefined): Promise<void> {
@@ -92,20 +109,20 @@ export function mendedService(stored: Service, options: KubernetesServiceOptions
   return { ...stored, spec: { ...stored.spec, type: 'ClusterIP', ports: wanted } }
 }
 
-function wantedEndpoints({ address, port }: KubernetesServiceOptions): Endpoints {
+function wantedEndpoints(addresses: readonly string[], port: number): Endpoints {
   return {
     apiVersion: 'v1', kind: 'Endpoints',
     metadata: { name, namespace, labels: { 'endpointslice.kubernetes.io/skip-mirror': 'true' } },
-    subsets: [{ addresses: [{ ip: address }], ports: [{ name: 'https', port, protocol: 'TCP' }] }],
+    subsets: [{ addresses: addresses.map((ip) => ({ ip })), ports: [{ name: 'https', port, protocol: 'TCP' }] }],
   }
 }
 
-function wantedSlice({ address, port }: KubernetesServiceOptions): EndpointSlice {
+function wantedSlice(addresses: readonly string[], port: number): EndpointSlice {
   return {
     apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice',
     metadata: { name, namespace, labels: { 'kubernetes.io/service-name': name } },
-    addressType: address.includes(':') ? 'IPv6' : 'IPv4',
-    endpoints: [{ addresses: [address], conditions: { ready: true } }],
+    addressType: addresses[0]?.includes(':') === true ? 'IPv6' : 'IPv4',
+    endpoints: addresses.map((address) => ({ addresses: [address], conditions: { ready: true } })),
     ports: [{ name: 'https', port, protocol: 'TCP' }],
   }
 }

@@ -14,7 +14,8 @@ export interface TestEtcd {
   stop(): Promise<void>
 }
 
-const binary = process.env.ETCD ?? builtEtcd() ?? 'etcd'
+/** The program that tests start. */
+export const etcdProgram = process.env.ETCD ?? builtEtcd() ?? 'etcd'
 
 /** The one that hack/upstream built, in the folder where it puts its programs. */
 function builtEtcd(): string | undefined {
@@ -25,7 +26,7 @@ function builtEtcd(): string | undefined {
 
 /** Why there can be no etcd here, or undefined. */
 export function etcdMissing(): string | undefined {
-  return spawnSync(binary, ['--version']).status === 0 ? undefined : 'no etcd binary on this machine'
+  return spawnSync(etcdProgram, ['--version']).status === 0 ? undefined : 'no etcd binary on this machine'
 }
 
 /** Starts it and waits until it answers. */
@@ -34,7 +35,7 @@ export async function startTestEtcd(more: readonly string[] = []): Promise<TestE
   const [client, peer] = [await freePort(), await freePort()]
   const endpoint = `http://127.0.0.1:${client}`
   const peerUrl = `http://127.0.0.1:${peer}`
-  const server = spawn(binary, [
+  const server = spawn(etcdProgram, [
     '--data-dir', folder, '--listen-client-urls', endpoint, '--advertise-client-urls', endpoint,
     '--listen-peer-urls', peerUrl, '--initial-advertise-peer-urls', peerUrl, '--initial-cluster', `default=${peerUrl}`, ...more,
   ], { stdio: 'ignore' })
@@ -54,7 +55,8 @@ export async function startTestEtcd(more: readonly string[] = []): Promise<TestE
   }
 }
 
-async function freePort(): Promise<number> {
+/** A port of 127.0.0.1 that nobody listens on. */
+export async function freePort(): Promise<number> {
   const socket = createServer().listen(0, '127.0.0.1')
   await once(socket, 'listening')
   const { port } = socket.address() as AddressInfo
