@@ -7,7 +7,9 @@ import { join } from 'node:path'
 import { type Swappable, swappable } from '../src/cluster/hosts/programs.ts'
 import { type TestResult, readJunit } from './summary.ts'
 
-export type Whose = 'upstream' | 'ours'
+/** "kind": one of ours in a kind cluster. */
+const places = ['upstream', 'ours', 'kind'] as const
+export type Whose = (typeof places)[number]
 
 /** The areas whose tests lean on a component. */
 export const areasOf: Readonly<Record<Swappable, readonly string[]>> = {
@@ -38,7 +40,7 @@ export function othersThan(component: Swappable): Swappable[] {
   return swappable.filter((name) => name !== component)
 }
 
-const rowPattern = /^\| (upstream|ours) \| (\S+) \| [^|]* \| (\d+) \| (\d+) \| (.*?) ?\|$/
+const rowPattern = /^\| (upstream|ours|kind) \| (\S+) \| [^|]* \| (\d+) \| (\d+) \| (.*?) ?\|$/
 
 export function parseSwaps(text: string): Swap[] {
   return text.split('\n').flatMap((line): Swap[] => {
@@ -56,7 +58,7 @@ export function mergeSwap(before: readonly Swap[], whose: Whose, component: Swap
   const failures = results.filter(({ verdict }) => verdict === 'failed').map(({ name }) => name)
   const swap = { whose, component, passed: results.length - failures.length, failed: failures.length, failures }
   const all = [...before.filter((row) => row.whose !== whose || row.component !== component), swap]
-  const order = (row: Swap): number => (row.whose === 'upstream' ? 0 : swappable.length) + swappable.indexOf(row.component)
+  const order = (row: Swap): number => places.indexOf(row.whose) * swappable.length + swappable.indexOf(row.component)
   return all.sort((a, b) => order(a) - order(b))
 }
 
@@ -64,7 +66,8 @@ export function renderSwaps(swaps: readonly Swap[]): string {
   return [
     '# Swapped components', '',
     'Upstream\'s conformance tests on mixed clusters: `hack/conformance --upstream COMPONENT` puts one binary of upstream\'s into a cluster of ours,',
-    '`--ours COMPONENT` one of ours into a cluster of upstream\'s. With `--record` a run is written here; see conformance/swaps.ts.', '',
+    '`--ours COMPONENT` one of ours into a cluster of upstream\'s; `hack/kind test COMPONENT` one of ours into a kind cluster.',
+    'With `--record` a run is written here; see conformance/swaps.ts.', '',
     '| whose | component | areas | passed | failed | failures |', '|---|---|---|---|---|---|',
     ...swaps.map((row) => `| ${row.whose} | ${row.component} | ${areasOf[row.component].join(' ')} | ${row.passed} | ${row.failed} | ${row.failures.map((name) => name.replaceAll('|', '/')).join('<br>')} |`), '',
   ].join('\n')
@@ -93,7 +96,7 @@ function main([command, ...rest]: readonly string[]): number {
       return 0
     }
   }
-  process.stderr.write(`usage: swaps.ts focus COMPONENT | others COMPONENT | update upstream|ours COMPONENT JUNIT\ncomponents: ${swappable.join(', ')}\n`)
+  process.stderr.write(`usage: swaps.ts focus COMPONENT | others COMPONENT | update upstream|ours|kind COMPONENT JUNIT\ncomponents: ${swappable.join(', ')}\n`)
   return 2
 }
 
