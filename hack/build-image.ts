@@ -10,10 +10,18 @@ import { buildPackage } from './build-package.ts'
 const root = resolve(import.meta.dirname, '..')
 
 /** What `hack/setup` installs for real nodes. */
-const packages = [
+export const nodePackages = [
   'containerd', 'runc', 'containernetworking-plugins', 'nftables', 'iptables', 'conntrack', 'iproute2', 'util-linux', 'busybox-static',
   'procps', 'ca-certificates', 'libstdc++6',
 ]
+
+/** Upstream's names of the components. */
+const upstreamNames: Readonly<Record<string, string>> = {
+  'kube-apiserver': 'apiserver', 'kube-controller-manager': 'controller-manager', 'kube-scheduler': 'scheduler', kubelet: 'kubelet', 'kube-proxy': 'proxy', etcd: 'etcd',
+}
+
+/** What runs on every node makes little that lasts: with a small nursery it needs half the memory. */
+const onNodes = new Set(['kubelet', 'proxy'])
 
 /** Where the package lies in the image. */
 const home = 'usr/local/lib/coxswain'
@@ -49,6 +57,11 @@ export function coxswainFiles(): { node: TarEntry[]; program: TarEntry[] } {
         // A nested package lies within the files of the one that brings it.
         ...runtimePackages().filter((path) => path.lastIndexOf('node_modules/') === 0).flatMap((path) => filesBelow(join(root, path), `${home}/${path}`, runs)),
         { name: 'usr/local/bin/coxswain', linkTo: `/${home}/src/cli/main.js` },
+        // Where an image or a unit names upstream's program, ours is found.
+        ...Object.entries(upstreamNames).map(([name, command]) => ({
+          name: `usr/local/bin/${name}`, mode: 0o755,
+          content: Buffer.from(`#!/bin/sh\nexec /usr/local/bin/node ${onNodes.has(command) ? '--max-semi-space-size=1 ' : ''}/${home}/src/cli/main.js ${command} "$@"\n`),
+        })),
       ],
     }
   } finally {
@@ -59,7 +72,7 @@ export function coxswainFiles(): { node: TarEntry[]; program: TarEntry[] } {
 export function buildImage(names: readonly string[]): Uint8Array {
   const { node, program } = coxswainFiles()
   return makeImage({
-    names, architecture: imageArchitecture(), baseLayers: [debianRoot(packages, { name: 'coxswain' }), writeTar(node)],
+    names, architecture: imageArchitecture(), baseLayers: [debianRoot(nodePackages, { name: 'coxswain' }), writeTar(node)],
     files: [
       ...program, { name: 'usr/local/bin/coxswain-entry', content: readFileSync(join(import.meta.dirname, 'image-entry.sh')), mode: 0o755 },
       // Anybody may run a control plane.

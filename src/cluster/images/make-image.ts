@@ -17,6 +17,8 @@ export interface ImageOptions {
   readonly exposedPorts?: readonly string[]
   /** Folders that lie outside the image's own layers when it runs. */
   readonly volumes?: readonly string[]
+  /** What ends it in order; absent: SIGTERM. */
+  readonly stopSignal?: string
   readonly labels?: Readonly<Record<string, string>>
   readonly architecture?: 'amd64' | 'arm64'
 }
@@ -71,7 +73,7 @@ function imageConfig(options: ImageOptions, layers: readonly Uint8Array[]): obje
     architecture: options.architecture ?? 'amd64', os: 'linux', created: '2026-01-01T00:00:00Z',
     config: {
       Env: options.env ?? ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'],
-      Entrypoint: options.entrypoint, Cmd: options.cmd, User: options.user, WorkingDir: options.workingDir, Labels: options.labels,
+      Entrypoint: options.entrypoint, Cmd: options.cmd, User: options.user, WorkingDir: options.workingDir, StopSignal: options.stopSignal, Labels: options.labels,
       ExposedPorts: keys(options.exposedPorts), Volumes: keys(options.volumes),
     },
     rootfs: { type: 'layers', diff_ids: layers.map(digest) },
