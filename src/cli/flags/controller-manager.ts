@@ -102,7 +102,7 @@ export const controllerManagerFlags: readonly Flag[] = [
   ...concurrency.map((one): Flag => ({ name: one.flag, type: 'int', default: one.default, help: `Keys that the ${one.controller} works on at a time`, group: 'Concurrency' })),
 
   { name: 'enable-dynamic-provisioning', type: 'bool', default: true, help: 'Whether claims may have volumes made', ...volumes },
-  refused('enable-hostpath-provisioner', 'bool', 'Makes volumes in /tmp', 'they would be on the manager\'s own machine; a local volume driver makes them on nodes', { default: false, ...volumes }),
+  accepted('enable-hostpath-provisioner', 'bool', 'Makes volumes in /tmp of the manager\'s own machine', 'kind sets it, and its volumes come from a driver on the nodes', { default: false, ...volumes }),
   accepted('flex-volume-plugin-dir', 'string', 'Folder of FlexVolume drivers', 'FlexVolume drivers run on nodes only', { default: '/usr/libexec/kubernetes/kubelet-plugins/volume/exec/', ...volumes }),
   accepted('pvclaimbinder-sync-period', 'duration', 'How often claims and volumes are looked at', 'changes are looked at when they come', { default: 15_000, ...volumes }),
   { name: 'pv-recycler-minimum-timeout-hostpath', type: 'int', default: 60, help: 'Seconds that emptying a host directory may take at least', ...volumes },
