@@ -1,41 +1,46 @@
 import { describe, expect, it } from 'vitest'
+import { hostPort } from './addresses.ts'
 import { renderBase } from './rules.ts'
 import type { Ruleset } from './ruleset.ts'
 import { Table } from './nftables/table.ts'
-import { type Flow, addresses, flows, nodeIP, podPort, ruleOptions, services, slices } from './testing/flows.ts'
+import { type Flow, type FlowWorld, flowWorld, podPort } from './testing/flows.ts'
 import { renderChanges, service, slice } from './testing/objects.ts'
 import { type Outcome, trace } from './trace.ts'
 import { ServiceTracker } from './tracker.ts'
 
-function tracked(): ServiceTracker {
-  const tracker = new ServiceTracker('IPv4', 'a')
-  for (const s of services) tracker.setService(`ns/${s.metadata.name}`, s)
-  for (const s of slices) tracker.setSlice(s, false)
+const v4 = flowWorld('IPv4')
+const { addresses, ruleOptions, services, slices } = v4
+
+function tracked(world: FlowWorld = v4): ServiceTracker {
+  const tracker = new ServiceTracker(world.family, 'a')
+  for (const s of world.services) tracker.setService(`ns/${s.metadata.name}`, s)
+  for (const s of world.slices) tracker.setSlice(s, false)
   return tracker
 }
 
-function render(tracker: ServiceTracker): Table {
-  const table = new Table('IPv4')
-  table.update(new Map([['', renderBase(ruleOptions)], ...renderChanges(tracker, ruleOptions)]))
+function render(tracker: ServiceTracker, world: FlowWorld = v4): Table {
+  const table = new Table(world.family)
+  table.update(new Map([['', renderBase(world.ruleOptions)], ...renderChanges(tracker, world.ruleOptions)]))
   return table
 }
 
-function follow(rules: Ruleset, flow: Pick<Flow, 'from' | 'ip' | 'port' | 'protocol'>, remembered: Record<string, string[]> = {}): Outcome[] {
+function follow(rules: Ruleset, flow: Pick<Flow, 'from' | 'ip' | 'port' | 'protocol'>, remembered: Record<string, string[]> = {}, { addresses, nodeIP }: FlowWorld = v4): Outcome[] {
   const packet = { source: addresses[flow.from], destination: flow.ip, port: flow.port, protocol: flow.protocol ?? 'tcp', fromNode: flow.from === 'node' } as const
-  return trace(rules, packet, { localAddresses: [nodeIP, '127.0.0.1'], remembered })
+  return trace(rules, packet, { localAddresses: [nodeIP, '127.0.0.1', '::1'], remembered })
 }
 
-describe('the ways of packets through the rules', () => {
-  const rules = render(tracked()).ruleset
-  it.each(flows)('$name', (flow) => {
-    const outcomes = follow(rules, flow)
+describe.each(['IPv4', 'IPv6'] as const)('the ways of packets through the rules, %s', (family) => {
+  const world = flowWorld(family)
+  const rules = render(tracked(world), world).ruleset
+  it.each(world.flows)('$name', (flow) => {
+    const outcomes = follow(rules, flow, {}, world)
     if (typeof flow.expect === 'string') {
       expect(outcomes.map(({ verdict }) => verdict)).toEqual([flow.expect])
       return
     }
     expect(outcomes.every(({ verdict }) => verdict === 'accept')).toBe(true)
     const port = flow.protocol === 'udp' ? 5353 : podPort
-    expect(outcomes.map(({ destination }) => destination).sort()).toEqual(flow.expect.map((place) => `${addresses[place]}:${port}`))
+    expect(outcomes.map(({ destination }) => destination).sort()).toEqual(flow.expect.map((place) => hostPort(world.addresses[place], port)).sort())
     // A node's own packets carry its address anyway.
     if (flow.masqueraded !== undefined && flow.from !== 'node') expect(new Set(outcomes.map((o) => o.masqueraded))).toEqual(new Set([flow.masqueraded]))
   })

@@ -44,7 +44,8 @@ export class Table {
 
   /** All parts as one ruleset, for the tracer. */
   get ruleset(): Ruleset {
-    const elements = new Map([...this.#elements].map(([container, keys]) => [container, new Map([...keys].map(([key, owners]) => [key, winner(owners)]))]))
+    const filled = [...this.#elements].filter(([, keys]) => keys.size > 0)
+    const elements = new Map(filled.map(([container, keys]) => [container, new Map([...keys].map(([key, owners]) => [key, winner(owners)]))]))
     return {
       family: this.family, elements,
       chains: new Map([...this.#chains].map(([name, { chain }]) => [name, chain])),

@@ -1,15 +1,16 @@
-/** One small world of Services and the ways of packets in it: followed by the tracer, and sent through the kernel. */
+/** One small world of Services and the ways of packets in it, for each family: followed by the tracer, and sent through the kernel. */
 import type { EndpointSlice } from '../../api/generated/types/discovery-v1.ts'
 import type { Service, ServicePort } from '../../api/generated/types/core-v1.ts'
+import type { Family } from '../addresses.ts'
 import type { RuleOptions } from '../rules.ts'
 import { type End, service, slice } from './objects.ts'
 
-export const nodeIP = '172.31.0.2'
-export const addresses = { client: '172.31.0.9', node: nodeIP, pod1: '10.77.0.11', pod2: '10.77.0.12', pod3: '10.77.1.13' } as const
+const nodeIP = '172.31.0.2'
+const addresses = { client: '172.31.0.9', node: nodeIP, pod1: '10.77.0.11', pod2: '10.77.0.12', pod3: '10.77.1.13' } as const
 export type Place = keyof typeof addresses
 export const podPort = 8080
 
-export const ruleOptions: RuleOptions = {
+const ruleOptions: RuleOptions = {
   family: 'IPv4', node: { nodeName: 'a' }, nodeIP, nodePortAddresses: [nodeIP], local: { cidrs: ['10.77.0.0/16'] }, serviceCidrs: ['10.96.0.0/16'], masqueradeAll: false,
 }
 
@@ -20,7 +21,7 @@ const tcp = (port: number, nodePort?: number): ServicePort => ({ port, protocol:
 const to = (name: string, ends: End[]) => slice(name, [{ port: podPort }], ends)
 const nodePortLocal = { type: 'NodePort', externalTrafficPolicy: 'Local' }
 
-export const services: readonly Service[] = [
+const services: readonly Service[] = [
   service('web', '10.96.0.1', [tcp(80)]),
   service('ports', '10.96.0.2', [tcp(80, 30082)], { type: 'NodePort', externalTrafficPolicy: 'Cluster' }),
   service('empty', '10.96.0.3', [tcp(80, 30083)], { type: 'NodePort' }),
@@ -37,7 +38,7 @@ export const services: readonly Service[] = [
   service('headless', 'None', [tcp(80)]),
 ]
 
-export const slices: readonly EndpointSlice[] = [
+const slices: readonly EndpointSlice[] = [
   to('web', [pod1, pod2, pod3]), to('ports', [pod1, pod3]), to('empty', [{ ...pod1, ready: false, serving: false }]), to('local', [pod1, pod3]),
   to('elsewhere', [pod3]), to('inside', [pod2, pod3]), to('inside-elsewhere', [pod3]), to('open', [pod1]), to('closed', [pod1]), to('external', [pod3]),
   to('alone', [pod1]), to('ending', [{ ...pod1, ready: false, serving: true, terminating: true }, { ...pod2, ready: false, serving: false, terminating: true }]),
@@ -57,7 +58,7 @@ export interface Flow {
   readonly masqueraded?: boolean
 }
 
-export const flows: readonly Flow[] = [
+const flows: readonly Flow[] = [
   { name: 'pod to cluster IP', from: 'pod2', ip: '10.96.0.2', port: 80, expect: ['pod1', 'pod3'] },
   { name: 'node to cluster IP', from: 'node', ip: '10.96.0.11', port: 80, expect: ['pod1'], masqueraded: true },
   { name: 'outside to cluster IP', from: 'client', ip: '10.96.0.11', port: 80, expect: ['pod1'], masqueraded: true },
@@ -86,3 +87,32 @@ export const flows: readonly Flow[] = [
   { name: 'an address that no Service has', from: 'pod1', ip: '10.96.9.9', port: 80, expect: 'drop' },
   { name: 'pod to pod, past all Services', from: 'pod1', ip: addresses.pod3, port: podPort, expect: ['pod3'] },
 ]
+
+/** "10.77.0.11" in the tests' IPv6 range, "10.77.0.0/16" with the same number of host bits. */
+function inIPv6(text: string): string {
+  const [address, bits] = text.split('/')
+  const [a, b, c, d] = address!.split('.').map(Number) as [number, number, number, number]
+  const low = (c * 256 + d).toString(16)
+  const range = `fd00::${(a * 256 + b).toString(16)}:${low}`
+  return bits === undefined ? range : `${range}/${96 + Number(bits)}`
+}
+
+export interface FlowWorld {
+  readonly family: Family
+  readonly addresses: Readonly<Record<Place, string>>
+  readonly nodeIP: string
+  readonly ruleOptions: RuleOptions
+  readonly services: readonly Service[]
+  readonly slices: readonly EndpointSlice[]
+  readonly flows: readonly Flow[]
+  /** An IPv4 address of this file as it is in this world. */
+  readonly at: (ip: string) => string
+}
+
+/** The world in one family: IPv6 is the same with other addresses. */
+export function flowWorld(family: Family): FlowWorld {
+  const world = { addresses, nodeIP, ruleOptions, services, slices, flows }
+  if (family === 'IPv4') return { family, ...world, at: (ip) => ip }
+  const text = JSON.stringify(world).replace(/\d+\.\d+\.\d+\.\d+(\/\d+)?/g, inIPv6).replaceAll('"IPv4"', '"IPv6"')
+  return { family, ...(JSON.parse(text) as typeof world), at: inIPv6 }
+}

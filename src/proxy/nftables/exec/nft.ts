@@ -3,8 +3,9 @@ import { spawn } from 'node:child_process'
 import type { PacketFilter } from '../../packet-filter.ts'
 import { tableName } from '../write.ts'
 
-/** The packet filter of the network namespace that this process is in. */
-export function createNft(program = 'nft'): PacketFilter {
+/** The packet filter of the network namespace that this process is in, or that the words before the program enter. */
+export function createNft(enter: readonly string[] = []): PacketFilter {
+  const program = [...enter, 'nft']
   return {
     async apply(transaction) {
       const { code, stderr } = await runNft(program, ['-f', '-'], transaction)
@@ -37,9 +38,9 @@ export function parseListing(text: string): { chains: string[]; sets: string[] }
   }
 }
 
-function runNft(program: string, args: readonly string[], input?: string): Promise<{ code: number; stdout: string; stderr: string }> {
+function runNft([program, ...before]: readonly string[], args: readonly string[], input?: string): Promise<{ code: number; stdout: string; stderr: string }> {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] })
+    const child = spawn(program!, [...before, ...args], { stdio: ['pipe', 'pipe', 'pipe'] })
     const out: Buffer[] = []
     const err: Buffer[] = []
     child.stdout.on('data', (chunk: Buffer) => out.push(chunk))
