@@ -12,7 +12,7 @@ export function configMap(name: string, labels: Record<string, string> = { app: 
 }
 
 /** A pod as deployments make them: two containers with resources, probes and environment. */
-export function pod(name: string, labels: Record<string, string>): object {
+export function pod(name: string, labels: Record<string, string>, inside: string = namespace): object {
   const container = (n: string) => ({
     name: n, image: `registry.k8s.io/bench/${n}:1.2.3`, imagePullPolicy: 'IfNotPresent',
     env: Array.from({ length: 6 }, (_, i) => ({ name: `VARIABLE_${i}`, value: `value of ${i}` })),
@@ -21,7 +21,7 @@ export function pod(name: string, labels: Record<string, string>): object {
     readinessProbe: { httpGet: { path: '/healthz', port: 8080 }, periodSeconds: 10 },
   })
   return {
-    apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace, labels, annotations: { 'bench.example.com/note': filler } },
+    apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace: inside, labels, annotations: { 'bench.example.com/note': filler } },
     spec: {
       containers: [container('web'), container('side')], nodeSelector: { 'kubernetes.io/os': 'linux' },
       tolerations: [{ key: 'dedicated', operator: 'Equal', value: 'bench', effect: 'NoSchedule' }],

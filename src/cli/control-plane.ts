@@ -1,6 +1,7 @@
 /** `coxswain control-plane`: API server, controllers and scheduler in one process; hack/up runs it. */
 import { join } from 'node:path'
 import { type ServerPki, loadPki } from '../apiserver/http/files.ts'
+import type { ApiServerOptions } from '../apiserver/server.ts'
 import { startControlPlane } from '../cluster/control-plane.ts'
 import { kubeconfigText } from '../cluster/pki/kubeconfig.ts'
 import { firstAddress, serverNames } from '../cluster/pki/memory.ts'
@@ -29,16 +30,16 @@ async function run(invocation: Invocation): Promise<number> {
   const serviceCIDRs = flags.list('service-cidr')
   const names = serverNames(['127.0.0.1', advertiseAddress, ...serviceCIDRs.map(firstAddress)], flags.list('address'))
   const pki = loadPki(join(data, 'pki'), { now: new Date(), ...names })
-  const etcdServers = flags.list('etcd-servers')
+  const etcd = { endpoints: flags.list('etcd-servers'), caFile: flags.string('etcd-cafile'), certFile: flags.string('etcd-certfile'), keyFile: flags.string('etcd-keyfile') }
   const without = withoutFrom(flags, ['kube-controller-manager', 'kube-scheduler'])
   const plane = await startControlPlane(env, {
-    apiserver: apiServerOptions({ data, pki, port, bindAddress, advertiseAddress, serviceCIDRs, etcdServers }),
+    apiserver: apiServerOptions({ data, pki, port, bindAddress, advertiseAddress, serviceCIDRs, etcd }),
     scheduler: !without.includes('kube-scheduler'),
     controllers: !without.includes('kube-controller-manager') && {
       controllers: flags.list('controllers'), rootCA: pki.ca.cert, clusterCIDRs: flags.list('cluster-cidr'), serviceCIDRs,
       signServiceAccountToken: legacyTokens(pki.serviceAccountKey), clusterSigningCert: pki.ca.cert, clusterSigningKey: pki.ca.key,
     },
-    progress: (text) => env.log.info(text),
+    ...(flags.bool('leader-elect') ? { candidate: advertiseAddress } : {}), progress: (text) => env.log.info(text),
   }).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'EADDRINUSE') throw error
     stderr(`error: port ${port} of ${bindAddress} is in use: choose another with --port, or stop what listens there\n`)
@@ -47,7 +48,8 @@ async function run(invocation: Invocation): Promise<number> {
   if (plane === undefined) return 1
   const simulated = flags.number('simulate')!
   if (simulated > 0) {
-    await plane.add(createHollowNodes(env, (node) => plane.client(`system:node:${node}`, ['system:masters']), { nodes: hollowNodeSpecs(simulated), informers: plane.informers }))
+    await plane.addLed('coxswain-simulated-nodes', () =>
+      createHollowNodes(env, (node) => plane.client(`system:node:${node}`, ['system:masters']), { nodes: hollowNodeSpecs(simulated), informers: plane.informers }))
   }
   const kubeconfig = flags.string('kubeconfig')
   if (kubeconfig !== undefined) {
@@ -67,13 +69,13 @@ interface ServerSettings {
   readonly bindAddress: string
   readonly advertiseAddress: string
   readonly serviceCIDRs: readonly string[]
-  /** Empty: the store lies in the folder. */
-  readonly etcdServers: readonly string[]
+  /** Without endpoints the store lies in the folder. */
+  readonly etcd: NonNullable<ApiServerOptions['etcd']>
 }
 
-function apiServerOptions({ data, pki, port, bindAddress, advertiseAddress, serviceCIDRs, etcdServers }: ServerSettings) {
+function apiServerOptions({ data, pki, port, bindAddress, advertiseAddress, serviceCIDRs, etcd }: ServerSettings) {
   return {
-    ...(etcdServers.length > 0 ? { etcd: { endpoints: etcdServers } } : { dataDir: join(data, 'control-plane') }), tls: pki.server, bindAddress, securePort: port, advertiseAddress,
+    ...(etcd.endpoints.length > 0 ? { etcd } : { dataDir: join(data, 'control-plane') }), tls: pki.server, bindAddress, securePort: port, advertiseAddress,
     caCertificate: pki.ca.cert, clientCA: pki.ca.cert, serviceClusterIPRanges: serviceCIDRs, bootstrapTokens: true,
     requestHeader: {
       clientCA: pki.frontProxyCA, allowedNames: ['front-proxy-client'], usernameHeaders: ['X-Remote-User'], uidHeaders: ['X-Remote-Uid'],

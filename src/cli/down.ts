@@ -9,6 +9,7 @@ import { downFlags } from './flags/up.ts'
 
 /** How many nodes are looked for when nothing is remembered of the cluster. */
 const mostNodes = 16
+const mostMembers = 3
 
 export const command: Command = {
   name: 'down',
@@ -28,7 +29,7 @@ async function run({ flags, stderr }: Invocation): Promise<number> {
   const dataDir = data === undefined ? (record?.dataDir ?? join(where.stateDir, name)) : resolve(data)
   const isRoot = process.getuid?.() === 0
   const count = record === undefined ? (isRoot ? mostNodes : 0) : record.simulate ? 0 : record.nodes
-  const plan = planHosts({ name, nodes: count, dataDir, runDir: join(where.runDir, name), slot: record?.slot, port: record?.port })
+  const plan = planHosts({ name, nodes: count, dataDir, runDir: join(where.runDir, name), slot: record?.slot, port: record?.port, members: record === undefined && isRoot ? mostMembers : record?.members ?? 0 })
   const purge = flags.bool('purge')
   await stopHosts(plan, { purge, progress: (text) => stderr(`down: ${text}\n`) })
   if (purge) {

@@ -21,6 +21,7 @@ const subcommands: Readonly<Record<string, { summary: string; load: () => Promis
   snapshot: { summary: 'Save, restore and check the state of a cluster', load: () => import('./snapshot.ts') },
   node: { summary: 'Kubelet, proxy and DNS of one node in one process', load: () => import('./node.ts') },
   'control-plane': { summary: 'API server, scheduler and controllers in one process', load: () => import('./control-plane.ts') },
+  balance: { summary: 'One address before several API servers', load: () => import('./balance.ts') },
   sim: { summary: 'A cluster with simulated nodes in this process, in real or virtual time', load: () => import('./sim.ts') },
   time: { summary: 'Show and move the time of a cluster in virtual time', load: async () => ({ command: (await import('./control.ts')).time }) },
   why: { summary: 'Tell which requests and reconciliations led to an object\'s state', load: async () => ({ command: (await import('./control.ts')).why }) },

@@ -33,7 +33,10 @@ async function run({ flags, stdout, stderr }: Invocation): Promise<number> {
   const isRoot = process.getuid?.() === 0 && process.platform === 'linux'
   const simulate = flags.bool('simulate') || !isRoot
   if (!isRoot && !flags.bool('simulate')) stderr('up: real nodes need root on Linux; nodes are simulated\n')
-  const upstream = upstreamFrom(flags, simulate)
+  const programFolder = resolve(flags.string('upstream-bin') ?? join(process.env['COXSWAIN_CACHE'] ?? join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'coxswain'), 'upstream'))
+  const upstream = upstreamFrom(flags, simulate, programFolder)
+  if (flags.bool('ha') && upstream !== undefined) throw new UsageError('--ha and --upstream exclude each other')
+  if (flags.bool('ha') && !isRoot) throw new UsageError('--ha: network namespaces need root on Linux')
   const images = flags.list('images').map((file) => resolve(file))
   const missing = images.find((file) => !existsSync(file))
   if (missing !== undefined) throw new UsageError(`--images: ${missing} does not exist`)
@@ -44,7 +47,7 @@ async function run({ flags, stdout, stderr }: Invocation): Promise<number> {
   const ended = flags.bool('foreground') ? untilSignalled(over.signal) : undefined
   try {
     const { record, plan } = await bringUp(env, {
-      name, nodes, simulate, ...(upstream === undefined ? {} : { upstream }), ...(images.length === 0 ? {} : { images }), port: flags.number('port'), places: places(),
+      name, nodes, simulate, ...(flags.bool('ha') ? { members: 3 } : {}), roll: flags.bool('roll'), programFolder, ...(upstream === undefined ? {} : { upstream }), ...(images.length === 0 ? {} : { images }), port: flags.number('port'), places: places(),
       bindAddress: flags.string('bind-address'), addresses: flags.given('address') ? flags.list('address') : undefined,
       dataDir: absolute(flags.string('data')), kubeconfig: absolute(flags.string('kubeconfig')), defaultKubeconfig: join(homedir(), '.kube', `${name}.yaml`),
       coxswain: [process.execPath, ...process.execArgv, join(import.meta.dirname, `main${extname(import.meta.filename)}`)],
@@ -67,13 +70,12 @@ async function run({ flags, stdout, stderr }: Invocation): Promise<number> {
   }
 }
 
-function upstreamFrom(flags: FlagValues, simulate: boolean): Upstream | undefined {
+function upstreamFrom(flags: FlagValues, simulate: boolean, folder: string): Upstream | undefined {
   const named = flags.list('upstream')
   if (named.length === 0) return undefined
   if (simulate) throw new UsageError('--upstream: needs real nodes, and with them root on Linux')
   const unknown = named.find((name) => !(swappable as readonly string[]).includes(name))
   if (unknown !== undefined) throw new UsageError(`--upstream: ${unknown} is none of ${swappable.join(', ')}`)
-  const folder = resolve(flags.string('upstream-bin') ?? join(process.env['COXSWAIN_CACHE'] ?? join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'coxswain'), 'upstream'))
   const components = swappable.filter((name) => named.includes(name))
   const missing = components.filter((name) => !existsSync(join(folder, name)))
   if (missing.length > 0) throw new UsageError(`--upstream: ${folder} has no ${missing.join(', ')}; build with hack/upstream ${missing.join(' ')}`)

@@ -4,6 +4,7 @@ import { type ApiServer, type ApiServerOptions, createApiServer } from '../apise
 import type { Client } from '../client/client.ts'
 import { InformerFactory } from '../client/informer.ts'
 import { createInProcessClient } from '../client/in-process.ts'
+import { createLed } from '../client/led.ts'
 import { type ControllerManagerOptions, createControllerManager } from '../controllers/manager.ts'
 import { createScheduler } from '../scheduler/scheduler.ts'
 
@@ -14,6 +15,8 @@ export interface ControlPlaneOptions {
   readonly scheduler?: boolean
   /** How often the scheduler's gauges are brought up to date. Default a second. */
   readonly metricsEveryMs?: number
+  /** Controllers and scheduler work only where this one leads, of several control planes over one store; unique among them. */
+  readonly candidate?: string
   /** Told what is being waited for. */
   readonly progress?: (text: string) => void
 }
@@ -27,6 +30,8 @@ export interface ControlPlane {
   readonly components: readonly Component[]
   /** Adds a component that is stopped with the rest, before what it needs. */
   add(component: Component): Promise<void>
+  /** The same for one that works in one of several control planes only. */
+  addLed(name: string, create: () => Component): Promise<void>
   /** Starts what was made; resolves when it is ready. What was started is stopped again when one part cannot be. */
   start(): Promise<void>
   stop(): Promise<void>
@@ -54,6 +59,7 @@ export async function createControlPlane(env: Env, options: ControlPlaneOptions)
       await component.start()
       await component.ready
     },
+    addLed: (name, create) => plane.add(led(name, server.client, create)),
     async start() {
       try {
         await startParts(plane)
@@ -77,12 +83,19 @@ export async function createControlPlane(env: Env, options: ControlPlaneOptions)
       progress('starting the controllers')
       const clientFor = (account: string): Client =>
         client(`system:serviceaccount:kube-system:${account}`, ['system:serviceaccounts', 'system:serviceaccounts:kube-system'])
-      await add(createControllerManager(env, client('system:kube-controller-manager', ['system:masters']), { clientFor, ...options.controllers }))
+      const acting = client('system:kube-controller-manager', ['system:masters'])
+      const { controllers } = options
+      await add(led('kube-controller-manager', acting, () => createControllerManager(env, acting, { clientFor, ...controllers })))
     }
     if (options.scheduler !== false) {
       progress('starting the scheduler')
-      await add(createScheduler(env, client('system:kube-scheduler'), { informers, metricsEveryMs: options.metricsEveryMs }))
+      const acting = client('system:kube-scheduler')
+      await add(led('kube-scheduler', acting, () => createScheduler(env, acting, { informers, metricsEveryMs: options.metricsEveryMs })))
     }
+  }
+  function led(name: string, acting: Client, create: () => Component): Component {
+    const { candidate } = options
+    return candidate === undefined ? create() : createLed(env, acting, { name, identity: `${candidate}_${env.random.uuid()}`, create })
   }
   return plane
 }

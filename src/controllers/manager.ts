@@ -1,10 +1,9 @@
-/** kube-controller-manager as a Component: the controllers that are wanted, over shared informers, led by one. */
+/** kube-controller-manager as a Component: the controllers that are wanted, over shared informers. */
 import type { Component, Env } from '../base/env.ts'
 import type { Client } from '../client/client.ts'
 import type { ControllerContext } from '../client/controller.ts'
 import { createEventRecorder, type EventRecorder } from '../client/events.ts'
 import { InformerFactory } from '../client/informer.ts'
-import { runLeaderElection } from '../client/leader-election.ts'
 import { type ControllerEntry, controllers } from './index.ts'
 import { aliases, cloudControllers } from './names.ts'
 import { type ControllerManagerOptions, isEnabled } from './options.ts'
@@ -13,15 +12,14 @@ import type { Running } from './running.ts'
 export type { ControllerManagerOptions } from './options.ts'
 
 /**
- * The controllers as one component. `ready` resolves when all of them have seen the cluster (with leader election: when
- * this one leads). The client's identity needs the rights of system:kube-controller-manager and its controllers.
+ * The controllers as one component. `ready` resolves when all of them have seen the cluster. The client's
+ * identity needs the rights of system:kube-controller-manager and its controllers.
  */
 export function createControllerManager(env: Env, client: Client, options: ControllerManagerOptions = {}): Component {
   const log = env.log.child('controller-manager')
   const wanted = selectControllers(options.controllers ?? ['*'])
   let markReady!: () => void
   const ready = new Promise<void>((resolve) => (markReady = resolve))
-  let election: { stop(): Promise<void> } | undefined
   let run: { stop(): Promise<void> } | undefined
 
   async function begin(): Promise<void> {
@@ -54,26 +52,13 @@ export function createControllerManager(env: Env, client: Client, options: Contr
     markReady()
   }
 
-  async function lead(signal: AbortSignal): Promise<void> {
-    const ended = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
-    void begin()
-    await ended
-    await run?.stop()
-  }
-
   return {
     name: 'controller-manager',
     ready,
     async start() {
-      const { leaderElection } = options
-      if (leaderElection === undefined) {
-        void begin()
-        return
-      }
-      election = env.tasks.go('controller-manager leader election', (signal) => elect(env, client, leaderElection.identity, lead, signal))
+      void begin()
     },
     async stop() {
-      await election?.stop()
       await run?.stop()
     },
   }
@@ -86,18 +71,6 @@ function recorderOf(env: Env, client: Client): ControllerContext['recorder'] {
     const known = recorders.get(component) ?? createEventRecorder(env, client, { component })
     recorders.set(component, known)
     return known
-  }
-}
-
-async function elect(
-  env: Env, client: Client, identity: string, lead: (signal: AbortSignal) => Promise<void>, signal: AbortSignal,
-): Promise<void> {
-  const { clock, random, log } = env
-  // Whoever has lost the lead may come to it again.
-  while (!signal.aborted) {
-    await runLeaderElection({
-      client, clock, random, log, namespace: 'kube-system', name: 'kube-controller-manager', identity, releaseOnCancel: true, lead,
-    }, signal)
   }
 }
 

@@ -73,8 +73,6 @@ export interface ControllerManagerOptions {
   readonly featureGates?: Readonly<Record<string, boolean>>
   /** --use-service-account-credentials: the client of that service account of kube-system. */
   readonly clientFor?: (account: string) => Client
-  /** --leader-elect and whose name the lease carries; without it there is no election. */
-  readonly leaderElection?: { readonly identity: string }
 }
 
 /** Whether a feature gate is on: as the options say, else as it is by default. */

@@ -58,6 +58,12 @@ export function keptCertificate(folder: string, name: string, authority: Certifi
     certificateServes(pair.cert, authority.cert, dnsNames, ipAddresses, new Date(now.getTime() + renewBeforeMs)))
 }
 
+/** An authority's `name`.crt and .key in the folder, which is made when it is missing. */
+export function keptAuthority(folder: string, name: string, make: () => CertificatePair): CertificatePair {
+  mkdirSync(folder, { recursive: true, mode: 0o755 })
+  return keptPair(folder, name, make)
+}
+
 function keptPair(folder: string, name: string, make: () => CertificatePair, fits: (pair: CertificatePair) => boolean = () => true): CertificatePair {
   const cert = readText(join(folder, `${name}.crt`))
   const key = readText(join(folder, `${name}.key`))

@@ -12,6 +12,8 @@ export const upFlags: readonly Flag[] = [
   { name: 'address', type: 'list', default: [], help: 'Names and addresses that the API\'s certificate is for, besides its own' },
   { name: 'foreground', type: 'bool', default: false, help: 'Stay until told to end, then stop the cluster; its state is kept' },
   { name: 'images', type: 'list', default: [], help: 'Image archives that a registry beside the cluster serves; nodes ask it before the registry that an image names' },
+  { name: 'ha', type: 'bool', default: false, help: 'Three hosts for the control plane, each an API server and a member of etcd in a network namespace, behind one address' },
+  { name: 'roll', type: 'bool', default: false, help: 'Start what runs already again as it is installed now, one after another: the API stays with --ha, and containers run on' },
   { name: 'upstream', type: 'list', default: [], help: 'Components to take from upstream instead: etcd, kube-apiserver, kube-controller-manager, kube-scheduler, kubelet, kube-proxy' },
   { name: 'upstream-bin', type: 'string', help: 'Folder with upstream\'s binaries (hack/upstream builds them)' },
 ]

@@ -12,9 +12,10 @@ import { ensureHosts, startContainerds } from './hosts.ts'
 import { type ClusterRecord, type Places, readRecord, writeRecord } from './locate.ts'
 import { takenRanges } from './network.ts'
 import { writeControlFiles, writeUpstreamNodeFiles } from './control-files.ts'
+import { etcdProgram, memberPrograms, memberReady, writeMemberFiles } from './members.ts'
 import { writeNodeFiles } from './node-files.ts'
 import { type HostsPlan, planHosts } from './plan-hosts.ts'
-import { logFile, logTail, programPid, startProgram } from './processes.ts'
+import { type ProgramSpec, logFile, logTail, programPid, startProgram, stopProgram } from './processes.ts'
 import { type ProgramChoice, type Upstream, adminKubeconfig, apiPrograms, controllerPrograms, nodePrograms, registryCommand, registryURL } from './programs.ts'
 import { run } from './run.ts'
 
@@ -35,6 +36,12 @@ export interface UpOptions {
   readonly coxswain: readonly string[]
   /** Components to take from upstream. */
   readonly upstream?: Upstream
+  /** Number of hosts of the control plane, each an API server and a member of etcd; default: as before. */
+  readonly members?: number
+  /** Folder where etcd's program is looked for before the system's. */
+  readonly programFolder: string
+  /** Starts what runs already again, one after another, each as soon as the one before serves. */
+  readonly roll?: boolean
   /** Image archives for a registry beside the cluster; default: as before. */
   readonly images?: readonly string[]
   readonly places: Places
@@ -54,20 +61,21 @@ export async function bringUp(env: Env, options: UpOptions): Promise<{ record: C
   const { progress } = options
   const { record, plan } = await decide(options)
   const choice: ProgramChoice = { coxswain: options.coxswain, upstream: record.upstream, simulate: record.simulate, nodes: record.nodes, bindAddress: record.bindAddress, addresses: record.addresses }
-  const programs = apiPrograms(plan, choice)
-  const server = programs.at(-1)!.name
-  if (programPid(plan, server) === undefined) await requireFreePort(plan.apiPort)
+  const programs = plan.control.length > 0 ? memberPrograms(plan, choice, etcdFor(options)) : apiPrograms(plan, choice)
+  const server = plan.control.length > 0 ? 'control-plane-1' : programs.at(-1)!.name
+  if (programPid(plan, programs.at(-1)!.name) === undefined) await requireFreePort(plan.apiPort)
   // Before anything is made, so that hack/down finds all of it whatever happens next.
   writeRecord(options.places.stateDir, record)
-  if (!record.simulate) {
+  if (!record.simulate || plan.control.length > 0) {
     progress('preparing networks and cgroups')
     await ensureHosts(plan, record.images === undefined ? undefined : registryURL(plan))
     if (record.images !== undefined) startProgram(plan, { name: 'registry', command: registryCommand(plan, options.coxswain, record.images) })
   }
   progress(`starting the control plane on port ${plan.apiPort}`)
   mkdirSync(plan.dataDir, { recursive: true, mode: 0o700 })
-  if (record.upstream !== undefined) writeControlFiles(plan, record.addresses ?? [], new Date(env.clock.now()))
-  for (const program of programs) startProgram(plan, program)
+  if (record.upstream !== undefined || plan.control.length > 0) writeControlFiles(plan, record.addresses ?? [], new Date(env.clock.now()))
+  if (plan.control.length > 0) writeMemberFiles(plan, new Date(env.clock.now()))
+  for (const program of programs) if (!startProgram(plan, program) && options.roll === true) await startAgain(env, options, plan, program)
   const runtimes = record.simulate ? undefined : startContainerds(plan)
   runtimes?.catch(() => undefined)
   const client = await untilServed(env, options, record, plan, server)
@@ -98,9 +106,13 @@ async function decide(options: UpOptions): Promise<{ record: ClusterRecord; plan
   }
   const simulate = known?.simulate ?? options.simulate
   const count = options.nodes ?? known?.nodes ?? 1
+  const members = options.members ?? known?.members
+  if (known !== undefined && (known.members ?? 0) !== (members ?? 0)) {
+    throw new UpError(`cluster ${name} was made with ${known.members === undefined ? 'one API server' : `${known.members} API servers`}; forget it with hack/down --name ${name} --purge`)
+  }
   const plan = planHosts({
-    name, nodes: simulate ? 0 : count, dataDir, runDir: join(places.runDir, name),
-    slot: known?.slot, takenRanges: known === undefined && !simulate ? await takenRanges() : [], port: options.port ?? known?.port,
+    name, nodes: simulate ? 0 : count, dataDir, runDir: join(places.runDir, name), ...(members === undefined ? {} : { members }),
+    slot: known?.slot, takenRanges: known === undefined && (!simulate || members !== undefined) ? await takenRanges() : [], port: options.port ?? known?.port,
   })
   const kubeconfig = options.kubeconfig ?? known?.kubeconfig ?? options.defaultKubeconfig
   const upstream = options.upstream ?? known?.upstream
@@ -111,7 +123,28 @@ async function decide(options: UpOptions): Promise<{ record: ClusterRecord; plan
   const bindAddress = options.bindAddress ?? known?.bindAddress
   const addresses = options.addresses ?? known?.addresses
   // What nobody chose is left out of the record: JSON has no undefined.
-  return { plan, record: { upstream, images, bindAddress, addresses, name, dataDir, nodes: count, simulate, slot: plan.slot, port: plan.apiPort, kubeconfig } }
+  return { plan, record: { members, upstream, images, bindAddress, addresses, name, dataDir, nodes: count, simulate, slot: plan.slot, port: plan.apiPort, kubeconfig } }
+}
+
+/** An etcd program that is there; throws with what to do. */
+function etcdFor({ programFolder }: UpOptions): string {
+  const found = etcdProgram(programFolder)
+  if (found === undefined) throw new UpError('several API servers share an etcd, and there is no program of that name: install it (apt install etcd-server), or build it with hack/upstream etcd')
+  return found
+}
+
+/** Ends a program of ours and starts it as it is installed now; returns when it serves again. Upstream's and the balancer stay. */
+async function startAgain(env: Env, { progress }: UpOptions, plan: HostsPlan, program: ProgramSpec): Promise<void> {
+  if (!program.name.startsWith('control-plane')) return
+  progress(`starting ${program.name} again`)
+  await stopProgram(plan, program.name, 15_000)
+  startProgram(plan, program)
+  const host = plan.control.find(({ index }) => program.name.endsWith(`-${index}`))
+  const end = env.clock.monotonic() + startLimitMs
+  while (host !== undefined && !(await memberReady(plan, host))) {
+    if (env.clock.monotonic() > end) throw failed(plan, program.name, `${host.name} did not become ready`)
+    await env.clock.sleep(100)
+  }
 }
 
 function requireFreePort(port: number): Promise<void> {
@@ -155,7 +188,11 @@ async function startNodes(env: Env, client: Client, options: UpOptions, plan: Ho
   for (const node of plan.nodes) {
     const files = writeNodeFiles(plan, node, new Date(env.clock.now()))
     if (choice.upstream !== undefined) writeUpstreamNodeFiles(plan, node, files)
-    for (const program of nodePrograms(plan, node, files, choice)) startProgram(plan, program)
+    for (const program of nodePrograms(plan, node, files, choice)) {
+      if (startProgram(plan, program) || options.roll !== true) continue
+      await stopProgram(plan, program.name, 15_000)
+      startProgram(plan, program)
+    }
   }
   await ensureDnsService(client, plan)
 }

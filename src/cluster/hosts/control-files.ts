@@ -11,9 +11,14 @@ import type { HostsPlan, NodePlan } from './plan-hosts.ts'
 import { adminKubeconfig, componentKubeconfig, upstreamNodeFile } from './programs.ts'
 import { renderUpstreamKubelet, renderUpstreamProxy } from './render-upstream.ts'
 
+/** The addresses of the API server, or of all of them. */
+export function apiAddresses(plan: HostsPlan): string[] {
+  return ['127.0.0.1', plan.bridge.address, firstAddress(plan.serviceRange), ...plan.control.map(({ address }) => address)]
+}
+
 /** The cluster's keys, made when they are missing: the same that `coxswain control-plane` makes. */
 function clusterPki(plan: HostsPlan, addresses: readonly string[], now: Date): ServerPki {
-  return loadPki(join(plan.dataDir, 'pki'), { now, ...serverNames(['127.0.0.1', plan.bridge.address, firstAddress(plan.serviceRange)], addresses) })
+  return loadPki(join(plan.dataDir, 'pki'), { now, ...serverNames(apiAddresses(plan), addresses) })
 }
 
 /** Writes the kubeconfigs of the administrator, the controllers and the scheduler; `addresses` are more names for the API's certificate. */

@@ -38,8 +38,8 @@ export async function stopHosts(plan: HostsPlan, options: { purge: boolean; prog
   const containerds = running.filter((name) => name.startsWith('containerd-'))
   options.progress?.('stopping nodes and control plane')
   await stop(running.filter((name) => name.startsWith('node-')))
-  await stop(running.filter((name) => !name.startsWith('node-') && !containerds.includes(name) && name !== 'etcd'))
-  await stop(running.filter((name) => name === 'etcd'))
+  await stop(running.filter((name) => !name.startsWith('node-') && !containerds.includes(name) && !isStore(name)))
+  await stop(running.filter(isStore))
   options.progress?.('stopping pods')
   await Promise.all(plan.nodes.map(async (node) => {
     if (!containerds.includes(`containerd-${node.index}`)) return
@@ -51,18 +51,19 @@ export async function stopHosts(plan: HostsPlan, options: { purge: boolean; prog
     await removeCgroup(node.cgroup)
     await removeRuntimeState(node)
   }
-  if (plan.nodes.length > 0) {
-    await removeCgroup(plan.cgroup)
-    await removeNetwork(plan)
-  }
+  if (plan.nodes.length > 0) await removeCgroup(plan.cgroup)
+  if (plan.nodes.length + plan.control.length > 0) await removeNetwork(plan)
   for (const target of mountsBelow([plan.dataDir, plan.runDir])) await tryRun('umount', ['-l', target])
   rmSync(plan.runDir, { recursive: true, force: true })
   if (options.purge) forgetData(plan.dataDir)
 }
 
+/** Whatever else writes to them must be gone before they are. */
+const isStore = (name: string): boolean => name === 'etcd' || name.startsWith('etcd-')
+
 /** What a cluster keeps in its data folder. The folder may be the user's own, so only these are removed from it. */
 export const dataParts = [
-  'nodes', 'logs', 'pki', 'control-plane', 'admin.kubeconfig', 'etcd', 'upstream', 'kube-controller-manager.kubeconfig', 'kube-scheduler.kubeconfig',
+  'nodes', 'logs', 'pki', 'control-plane', 'admin.kubeconfig', 'etcd', 'members', 'upstream', 'kube-controller-manager.kubeconfig', 'kube-scheduler.kubeconfig',
 ] as const
 
 function forgetData(dataDir: string): void {

@@ -13,6 +13,8 @@ export interface ClusterRecord {
   readonly slot: number
   readonly port: number
   readonly kubeconfig: string
+  /** Number of hosts of the control plane; absent: it runs on the machine itself. */
+  readonly members?: number | undefined
   /** Components that are upstream's. */
   readonly upstream?: Upstream | undefined
   /** Archives that the cluster's registry serves. */

@@ -1,6 +1,6 @@
 /** A cluster's network on the machine: one bridge, one network namespace for each node. Every step may be repeated. */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import type { HostsPlan, NodePlan } from './plan-hosts.ts'
+import type { HostPlan, HostsPlan } from './plan-hosts.ts'
 import { renderMasquerade } from './render.ts'
 import { run, runInNetns, tryRun } from './run.ts'
 
@@ -19,21 +19,21 @@ export async function ensureNetwork(plan: HostsPlan): Promise<void> {
   await run('ip', ['link', 'set', plan.bridge.name, 'up'])
   await run('nft', ['-f', '-'], { input: renderMasquerade(plan) })
   await allowForwarding(plan)
-  for (const node of plan.nodes) await ensureNode(plan, node)
+  for (const host of [...plan.nodes, ...plan.control]) await ensureHost(plan, host)
   // Services are reachable from the machine too: any node translates their addresses.
   const first = plan.nodes[0]
   if (first !== undefined) await run('ip', ['route', 'replace', plan.serviceRange, 'via', first.address, 'dev', plan.bridge.name])
 }
 
-async function ensureNode(plan: HostsPlan, node: NodePlan): Promise<void> {
-  if (!existsSync(`/run/netns/${node.netns}`)) await run('ip', ['netns', 'add', node.netns])
-  if (!existsSync(`/sys/class/net/${node.veth}`)) {
-    await run('ip', ['link', 'add', node.veth, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', node.netns])
+async function ensureHost(plan: HostsPlan, host: HostPlan): Promise<void> {
+  if (!existsSync(`/run/netns/${host.netns}`)) await run('ip', ['netns', 'add', host.netns])
+  if (!existsSync(`/sys/class/net/${host.veth}`)) {
+    await run('ip', ['link', 'add', host.veth, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', host.netns])
   }
-  await run('ip', ['link', 'set', node.veth, 'master', plan.bridge.name, 'up'])
-  await runInNetns(node.netns, `
+  await run('ip', ['link', 'set', host.veth, 'master', plan.bridge.name, 'up'])
+  await runInNetns(host.netns, `
 ip link set lo up
-ip address replace ${node.address}/${plan.bridge.prefix} dev eth0
+ip address replace ${host.address}/${plan.bridge.prefix} dev eth0
 ip link set eth0 up
 ip route replace default via ${plan.bridge.address} dev eth0
 echo 1 >/proc/sys/net/ipv4/ip_forward
@@ -59,16 +59,16 @@ function forwardRules(plan: HostsPlan): string[][] {
 
 /** Removes all of it, whatever of it exists. */
 export async function removeNetwork(plan: HostsPlan): Promise<void> {
-  for (const node of plan.nodes) await removeNode(node)
+  for (const host of [...plan.nodes, ...plan.control]) await removeHost(host)
   if (existsSync(`/sys/class/net/${plan.bridge.name}`)) await run('ip', ['link', 'delete', plan.bridge.name])
   if ((await tryRun('nft', ['list', 'table', 'ip', plan.nftTable])) !== undefined) await run('nft', ['delete', 'table', 'ip', plan.nftTable])
   const rules = await tryRun('iptables', ['-w', '-S', 'FORWARD'])
   if (rules?.includes(plan.nftTable) === true) for (const rule of forwardRules(plan)) await tryRun('iptables', ['-w', '-D', 'FORWARD', ...rule])
 }
 
-async function removeNode(node: NodePlan): Promise<void> {
-  if (existsSync(`/sys/class/net/${node.veth}`)) await run('ip', ['link', 'delete', node.veth])
-  if (existsSync(`/run/netns/${node.netns}`)) await run('ip', ['netns', 'delete', node.netns])
+async function removeHost(host: HostPlan): Promise<void> {
+  if (existsSync(`/sys/class/net/${host.veth}`)) await run('ip', ['link', 'delete', host.veth])
+  if (existsSync(`/run/netns/${host.netns}`)) await run('ip', ['netns', 'delete', host.netns])
 }
 
 /** The machine's name servers that a node's namespace can reach: not those on the loopback. */

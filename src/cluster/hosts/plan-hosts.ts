@@ -16,6 +16,8 @@ export interface PlanInput {
   readonly dataDir: string
   /** State of running processes: sockets, pids. Short, for a socket's path has at most 107 bytes. */
   readonly runDir: string
+  /** How many hosts the control plane has, each an API server and a member of etcd; 0: it runs on the machine itself. */
+  readonly members?: number
   /** The pair of ranges to use, from an earlier run; chosen when absent. */
   readonly slot?: number
   /** Ranges in use on the machine, as `ip route` and `ip address` print them. */
@@ -24,7 +26,8 @@ export interface PlanInput {
   readonly port?: number
 }
 
-export interface NodePlan {
+/** A network namespace of its own, on the cluster's bridge. */
+export interface HostPlan {
   readonly name: string
   readonly index: number
   /** Network namespace, below /run/netns. */
@@ -32,6 +35,9 @@ export interface NodePlan {
   /** The veth's end on the bridge; inside the namespace it is called eth0. */
   readonly veth: string
   readonly address: string
+}
+
+export interface NodePlan extends HostPlan {
   /** Below each controller's mount. */
   readonly cgroup: string
   readonly containerd: { readonly root: string; readonly state: string; readonly socket: string; readonly config: string }
@@ -60,6 +66,8 @@ export interface HostsPlan {
   readonly apiPort: number
   readonly dns: { readonly address: string; readonly port: number; readonly domain: string }
   readonly nodes: readonly NodePlan[]
+  /** Hosts of the control plane, where it has its own. */
+  readonly control: readonly HostPlan[]
 }
 
 export const defaultClusterName = 'coxswain'
@@ -90,7 +98,13 @@ export function planHosts(input: PlanInput): HostsPlan {
     apiPort: input.port ?? portOf(input.name, hash),
     dns: { address: addressAt(serviceRange, 10), port: 10053, domain: 'cluster.local' },
     nodes: Array.from({ length: input.nodes }, (_, i) => planNode(base, i + 1)),
+    control: Array.from({ length: input.members ?? 0 }, (_, i) => planControl(base, i + 1)),
   }
+}
+
+/** The addresses between the machine's and the nodes'. */
+function planControl({ name, id, nodeRange }: Pick<HostsPlan, 'name' | 'id' | 'nodeRange'>, index: number): HostPlan {
+  return { name: `control-${index}`, index, netns: `coxswain-${name}-c${index}`, veth: `cx${id}c${index}`, address: addressAt(nodeRange, 1 + index) }
 }
 
 function planNode(cluster: Pick<HostsPlan, 'name' | 'id' | 'dataDir' | 'runDir' | 'nodeRange'>, index: number): NodePlan {

@@ -48,7 +48,12 @@ export function apiPrograms(plan: HostsPlan, choice: ProgramChoice): ProgramSpec
     ...(etcd ? [{ name: 'etcd', command: [...(upstream('etcd') ? [join(choice.upstream!.folder, 'etcd')] : [...choice.coxswain, 'etcd']), ...etcdFlags(plan)] }] : []),
     upstream('kube-apiserver')
       ? { name: 'kube-apiserver', command: apiServerCommand(plan, choice.upstream!.folder) }
-      : { name: 'control-plane', command: controlPlaneCommand(plan, choice, etcd) },
+      : {
+          name: 'control-plane', command: [
+            ...controlPlaneCommand(plan, choice), '--bind-address', bindAddress(choice), '--advertise-address', advertiseAddress(plan, choice.simulate),
+            '--kubeconfig', adminKubeconfig(plan), ...(etcd ? ['--etcd-servers', etcdURL(plan)] : []),
+          ],
+        },
   ]
 }
 
@@ -126,16 +131,19 @@ function etcdFlags(plan: HostsPlan): string[] {
   ]
 }
 
-function controlPlaneCommand(plan: HostsPlan, choice: ProgramChoice, etcd: boolean): string[] {
-  const { simulate } = choice
+/** What every control plane of ours is told, wherever it runs. */
+export function controlPlaneCommand(plan: HostsPlan, choice: ProgramChoice): string[] {
   const without = (['kube-controller-manager', 'kube-scheduler'] as const).filter((name) => isUpstream(choice, name))
   return [
-    ...choice.coxswain, 'control-plane', '--data', plan.dataDir, '--port', String(plan.apiPort), '--bind-address', choice.bindAddress ?? (simulate ? '127.0.0.1' : '0.0.0.0'),
-    '--advertise-address', advertiseAddress(plan, simulate), '--service-cidr', plan.serviceRange, '--cluster-cidr', plan.podRange,
-    '--kubeconfig', adminKubeconfig(plan), '--context', plan.name, ...(simulate ? ['--simulate', String(choice.nodes)] : []),
-    ...(choice.addresses ?? []).flatMap((address) => ['--address', address]),
-    ...(etcd ? ['--etcd-servers', etcdURL(plan)] : []), ...(without.length > 0 ? ['--without', without.join(',')] : []),
+    ...choice.coxswain, 'control-plane', '--data', plan.dataDir, '--port', String(plan.apiPort), '--service-cidr', plan.serviceRange, '--cluster-cidr', plan.podRange,
+    '--context', plan.name, ...(choice.simulate ? ['--simulate', String(choice.nodes)] : []),
+    ...(choice.addresses ?? []).flatMap((address) => ['--address', address]), ...(without.length > 0 ? ['--without', without.join(',')] : []),
   ]
+}
+
+/** The address that clients are to use: of the API server, or of what stands before several. */
+export function bindAddress({ bindAddress: chosen, simulate }: ProgramChoice): string {
+  return chosen ?? (simulate ? '127.0.0.1' : '0.0.0.0')
 }
 
 function apiServerCommand(plan: HostsPlan, folder: string): string[] {

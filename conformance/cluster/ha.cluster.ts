@@ -1,0 +1,204 @@
+/**
+ * Three API servers over three members of etcd, each pair in a network namespace (hack/up --ha): whichever is killed,
+ * frozen or cut off, and while all are replaced, writes go on, nothing acknowledged is lost and somebody leads.
+ */
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { parseYaml } from '../../src/api/codec/yaml.ts'
+import { configMaps, deployments, endpoints, leases, pods } from '../../src/api/generated/resources.ts'
+import type { KubeObject, Resource } from '../../src/api/meta/object.ts'
+import { isStatus } from '../../src/api/meta/errors.ts'
+import { createLogger, createSystemEnv } from '../../src/base/real/env.ts'
+import type { Client } from '../../src/client/client.ts'
+import { createHttpClient } from '../../src/client/http/transport.ts'
+import { runReflector } from '../../src/client/reflector.ts'
+import { type ClientConfig, parseKubeconfig } from '../../src/client/kubeconfig.ts'
+import { places, readRecord } from '../../src/cluster/hosts/locate.ts'
+import { type HostsPlan, planHosts } from '../../src/cluster/hosts/plan-hosts.ts'
+import { programPid } from '../../src/cluster/hosts/processes.ts'
+import { root } from './kubectl.ts'
+
+const name = `ha-${process.pid}`
+const dir = mkdtempSync(join(tmpdir(), 'ha-test-'))
+const env = createSystemEnv({ log: createLogger({ level: 'error', name: 'ha' }) })
+const up = ['--name', name, '--ha', '--simulate', '--nodes', '3', '--kubeconfig', join(dir, 'kubeconfig'), '--data', join(dir, 'data')]
+const stopping = new AbortController()
+const clients: (Client & { close(): Promise<void> })[] = []
+let plan: HostsPlan
+let config: ClientConfig
+/** Through the balancer. */
+let client: Client
+const acknowledged = new Set<string>()
+/** Every object that the watch has shown, and in which states. */
+const watchedVersions = new Map<string, Set<string>>()
+
+async function connect(server?: string): Promise<Client> {
+  const made = await createHttpClient(server === undefined ? config : { ...config, server }, { clock: env.clock, userAgent: 'ha-test' })
+  clients.push(made)
+  return made
+}
+const sleep = (ms: number): Promise<void> => new Promise((done) => void setTimeout(done, ms))
+
+beforeAll(async () => {
+  execFileSync(join(root, 'hack/up'), up, { stdio: ['ignore', 'inherit', 'inherit'] })
+  const record = readRecord(places().stateDir, name)!
+  plan = planHosts({ name, nodes: 0, members: 3, dataDir: record.dataDir, runDir: join(places().runDir, name), slot: record.slot, port: record.port })
+  config = parseKubeconfig(parseYaml(readFileSync(join(dir, 'kubeconfig'), 'utf8')), { resolveFile: (file) => file })
+  client = await connect()
+  const { clock, random, log } = env
+  const saw = (object: KubeObject): void => void watchedVersions.set(object.metadata.name!, new Set([...watchedVersions.get(object.metadata.name!) ?? [], object.metadata.resourceVersion!]))
+  void runReflector({
+    client, resource: configMaps as unknown as Resource<KubeObject>, clock, random, log, namespace: 'default', backoff: { initialMs: 100, maxMs: 1000 },
+    sink: { replace: (objects) => objects.forEach(saw), upsert: saw, remove: () => undefined, bookmark: () => undefined },
+  }, stopping.signal)
+}, 120_000)
+afterAll(async () => {
+  stopping.abort()
+  for (const one of clients) await one.close()
+  await env.tasks.stop()
+  execFileSync(join(root, 'hack/down'), ['--name', name, '--purge', '--data', join(dir, 'data')], { stdio: ['ignore', 'inherit', 'inherit'] })
+  rmSync(dir, { recursive: true, force: true })
+}, 120_000)
+
+/** Writes one object after another while `work` lasts; answers the longest time in which none was acknowledged. */
+async function writing(work: () => Promise<void>): Promise<number> {
+  let longest = 0
+  let over = false
+  const writer = (async () => {
+    for (let last = performance.now(); !over;) {
+      const written = `w-${acknowledged.size}`
+      try {
+        await client.create(configMaps, { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: written }, data: { at: written } }, { namespace: 'default', signal: AbortSignal.timeout(2000) })
+      } catch (error) {
+        // A write whose answer was lost was made, perhaps.
+        if (!isStatus(error, 'AlreadyExists')) {
+          longest = Math.max(longest, performance.now() - last)
+          await sleep(50)
+          continue
+        }
+      }
+      acknowledged.add(written)
+      longest = Math.max(longest, performance.now() - last)
+      last = performance.now()
+      await sleep(20)
+    }
+  })()
+  await sleep(500)
+  await work().finally(() => (over = true))
+  await writer
+  return longest
+}
+
+/** Every server shows everything, and the watch has shown each object in the one state that it had. */
+async function expectAllThere(): Promise<void> {
+  for (const { address } of plan.control) {
+    const server = await connect(`https://${address}:${plan.apiPort}`)
+    const shown = new Set((await eventually(() => server.list(configMaps, { namespace: 'default' }), () => true)).items.map(({ metadata }) => metadata.name))
+    expect([...acknowledged].filter((written) => !shown.has(written)), address).toEqual([])
+  }
+  await eventually(() => Promise.resolve([...acknowledged].filter((written) => !watchedVersions.has(written))), (missed) => missed.length === 0)
+  expect([...watchedVersions].filter(([written, times]) => acknowledged.has(written) && times.size > 1)).toEqual([])
+}
+
+async function eventually<T>(read: () => Promise<T>, holds: (value: T) => boolean, limitMs = 60_000): Promise<T> {
+  for (const end = performance.now() + limitMs; ; await sleep(200)) {
+    const value = await read().catch((error: unknown) => error)
+    if (!(value instanceof Error) && holds(value as T)) return value as T
+    if (performance.now() > end) throw new Error(`waited in vain; last: ${value instanceof Error ? value.message : JSON.stringify(value)}`)
+  }
+}
+
+const soon = (): { signal: AbortSignal } => ({ signal: AbortSignal.timeout(2000) })
+const leader = async (): Promise<string> => (await client.get(leases, { namespace: 'kube-system', name: 'kube-scheduler' }, soon())).spec?.holderIdentity?.split('_')[0] ?? ''
+const hostOf = (address: string) => plan.control.find((host) => host.address === address)!
+const kill = (program: string, signal: NodeJS.Signals): void => void process.kill(programPid(plan, program)!, signal)
+const ready = (address: string) => eventually(async () => (await connect(`https://${address}:${plan.apiPort}`)).raw('GET', '/readyz', soon()), (text) => text === 'ok')
+
+/** Asks for one pod more and waits until it is bound, which needs controllers and a scheduler that work. */
+async function expectWorkDone(): Promise<void> {
+  const wanted = (await eventually(() => client.list(pods, { namespace: 'default', ...soon() }), () => true)).items.length + 1
+  const web = { name: 'web', namespace: 'default' }
+  const template = { metadata: { labels: { app: 'web' } }, spec: { containers: [{ name: 'c', image: 'example.org/c:1' }] } }
+  await eventually(() => client.patch(deployments, web, 'apply', {
+    apiVersion: 'apps/v1', kind: 'Deployment', metadata: web, spec: { replicas: wanted, selector: { matchLabels: { app: 'web' } }, template },
+  }, { fieldManager: 'ha', force: true, ...soon() }), () => true)
+  await eventually(() => client.list(pods, { namespace: 'default', ...soon() }), ({ items }) => items.filter(({ spec }) => spec?.nodeName !== undefined).length >= wanted)
+}
+
+test('all servers are endpoints of the service kubernetes', async () => {
+  await eventually(() => client.get(endpoints, { namespace: 'default', name: 'kubernetes' }), ({ subsets }) =>
+    JSON.stringify(subsets?.[0]?.addresses?.map(({ ip }) => ip)) === JSON.stringify(plan.control.map(({ address }) => address)))
+  await expectWorkDone()
+})
+
+test.each([1, 2])('kill -9 of API server %i: its clients go on with another', async (index) => {
+  const longest = await writing(async () => {
+    kill(`control-plane-${index}`, 'SIGKILL')
+    await sleep(2000)
+    await ready(hostOf(plan.control[index - 1]!.address).address)
+  })
+  expect(longest).toBeLessThan(5000)
+  await expectAllThere()
+})
+
+test.each([1, 2, 3])('kill -9 of member %i of etcd, the leader among them', async (index) => {
+  const longest = await writing(async () => {
+    const dead = programPid(plan, `etcd-${index}`)
+    kill(`etcd-${index}`, 'SIGKILL')
+    await eventually(() => Promise.resolve(programPid(plan, `etcd-${index}`)), (pid) => pid !== undefined && pid !== dead)
+    await sleep(3000)
+  })
+  expect(longest).toBeLessThan(8000)
+  await expectAllThere()
+})
+
+test('a host that leads is cut off: another leads, and it is one of three again when it is back', async () => {
+  const cut = hostOf(await leader())
+  const longest = await writing(async () => {
+    execFileSync('ip', ['link', 'set', cut.veth, 'down'])
+    try {
+      await eventually(leader, (address) => address !== '' && address !== cut.address)
+      await expectWorkDone()
+    } finally {
+      execFileSync('ip', ['link', 'set', cut.veth, 'up'])
+    }
+    await ready(cut.address)
+  })
+  expect(longest).toBeLessThan(8000)
+  await expectAllThere()
+})
+
+test('a leader that is frozen, and wakes up: another leads meanwhile', async () => {
+  const frozen = hostOf(await leader())
+  const longest = await writing(async () => {
+    kill(`control-plane-${frozen.index}`, 'SIGSTOP')
+    try {
+      await eventually(leader, (address) => address !== '' && address !== frozen.address)
+      await expectWorkDone()
+    } finally {
+      kill(`control-plane-${frozen.index}`, 'SIGCONT')
+    }
+    await ready(frozen.address)
+    expect(await leader()).not.toBe(frozen.address)
+  })
+  expect(longest).toBeLessThan(8000)
+  await expectAllThere()
+})
+
+test('all API servers are replaced, one after another: nobody waits', async () => {
+  const before = plan.control.map(({ index }) => programPid(plan, `control-plane-${index}`))
+  const longest = await writing(async () => {
+    const child = spawn(join(root, 'hack/up'), [...up, '--roll'], { stdio: ['ignore', 'inherit', 'inherit'] })
+    const [code] = await once(child, 'exit') as [number]
+    expect(code).toBe(0)
+  })
+  const after = plan.control.map(({ index }) => programPid(plan, `control-plane-${index}`))
+  expect(after.filter((pid) => pid === undefined || before.includes(pid))).toEqual([])
+  expect(longest).toBeLessThan(3000)
+  await expectAllThere()
+  await expectWorkDone()
+})
