@@ -2,8 +2,10 @@
 import { createHash } from 'node:crypto'
 import type { KubeObject } from '../../src/api/meta/object.ts'
 import { CycleState, type Verdict } from '../../src/scheduler/framework.ts'
+import type { Pod } from '../../src/api/generated/types/core-v1.ts'
+import type { SchedulerCache } from '../../src/scheduler/cache.ts'
 import { podInfo } from '../../src/scheduler/snapshot.ts'
-import { world } from '../../src/scheduler/testing/worlds.ts'
+import { type World, world } from '../../src/scheduler/testing/worlds.ts'
 import type { RandomWorld } from './random-worlds.ts'
 
 export interface JudgedVerdict {
@@ -22,20 +24,40 @@ export interface Judgement {
 
 const spoken = ({ code, plugin = '', reasons }: Verdict): JudgedVerdict => ({ code, plugin, reasons })
 
-export function ourJudgement(given: RandomWorld): Judgement {
+/** `before`: the cluster was this other world first, and the pod was looked at there, so that what is kept must be brought up to date. */
+export function ourJudgement(given: RandomWorld, before?: RandomWorld): Judgement {
   const objects = [
     ...given.namespaces, ...given.services, ...given.replicaSets, ...given.volumes, ...given.claims, ...given.classes, ...given.csiNodes, ...given.csiDrivers,
     ...given.capacities, ...given.attachments,
   ] as readonly KubeObject[]
-  const { framework, cache } = world(given.nodes, given.pods, { objects, features: ['NodeDeclaredFeatures'], ...(given.profile === undefined ? {} : { profile: given.profile }) })
-  const pod = podInfo(given.pod)
+  const { nodes, pods } = before ?? given
+  const made = world(nodes, pods, { objects, features: ['NodeDeclaredFeatures'], ...(given.profile === undefined ? {} : { profile: given.profile }) })
+  if (before !== undefined) {
+    for (let i = 0; i < 3; i++) look(made, given.pod)
+    become(made.cache, before, given)
+  }
+  return look(made, given.pod)
+}
+
+function become(cache: SchedulerCache, before: RandomWorld, given: RandomWorld): void {
+  const names = new Set(given.nodes.map(({ metadata }) => metadata.name))
+  const uids = new Set(given.pods.map(({ metadata }) => metadata.uid))
+  for (const { metadata } of before.nodes) if (!names.has(metadata.name)) cache.removeNode(metadata.name!)
+  for (const { metadata } of before.pods) if (!uids.has(metadata.uid)) cache.removePod(metadata.uid!)
+  for (const node of given.nodes) cache.setNode(node)
+  for (const pod of given.pods) cache.setPod(pod)
+}
+
+function look({ framework, cache }: World, incoming: Pod): Judgement {
+  const pod = podInfo(incoming)
   const state = new CycleState()
   const { refused: preFilter, nodeNames } = framework.preFilter(state, pod)
   if (preFilter !== undefined) return { preFilter: spoken(preFilter), refused: {}, scores: {} }
   const refused: Record<string, JudgedVerdict> = {}
+  const filter = framework.nodeFilter(state, pod)
   const feasible = cache.nodes.filter((node) => {
     if (nodeNames?.has(node.name) === false) return false
-    const verdict = framework.filterWithNominated(state, pod, node)
+    const verdict = filter(node)
     if (verdict !== undefined) refused[node.name] = spoken(verdict)
     return verdict === undefined
   })

@@ -1,6 +1,6 @@
 import type { Node, Pod } from '../api/generated/types/core-v1.ts'
 import { PodCounts } from './pod-counts.ts'
-import { NodeInfo, type PodInfo, podInfo } from './snapshot.ts'
+import { NodeInfo, type PodInfo, podInfo, renewed } from './snapshot.ts'
 
 /**
  * Nodes and the pods on them, those that were only assumed there included (upstream: backend/cache). Cycles are
@@ -14,11 +14,18 @@ export class SchedulerCache {
   readonly #images = new Map<string, number>()
   readonly #freeSlots: number[] = []
   #slots = 0
+  /** Changes when nodesWithImage, or how many nodes there are, does. */
+  imagesVersion = 0
   #list: NodeInfo[] | undefined
 
   /** Nodes that exist, zones taken in turn so that a search that stops early sees them all (backend/cache/node_tree.go). */
   get nodes(): readonly NodeInfo[] {
     return (this.#list ??= interleaveZones([...this.#nodes.values()].filter((info) => info.node !== undefined)))
+  }
+
+  /** One more than the highest slot of a node. */
+  get slots(): number {
+    return this.#slots
   }
 
   get podCount(): number {
@@ -41,18 +48,24 @@ export class SchedulerCache {
   setNode(node: Node): void {
     const info = this.#nodeInfo(node.metadata.name!)
     const zone = info.node === undefined ? undefined : zoneOf(info)
-    this.#countImages(info, -1)
+    const { images } = info
     info.setNode(node)
-    this.#countImages(info, 1)
+    if (images !== info.images) {
+      this.#countImages(images, -1)
+      this.#countImages(info.images, 1)
+    }
     this.counts.nodeChanged(info)
-    if (zone !== zoneOf(info)) this.#list = undefined
+    if (zone === zoneOf(info)) return
+    this.#list = undefined
+    this.imagesVersion++
   }
 
   removeNode(name: string): void {
     const info = this.#nodes.get(name)
     if (info === undefined) return
-    this.#countImages(info, -1)
-    info.node = undefined
+    this.#countImages(info.images, -1)
+    info.removeNode()
+    this.imagesVersion++
     this.counts.nodeChanged(info)
     this.#dropEmpty(info)
     this.#list = undefined
@@ -60,8 +73,18 @@ export class SchedulerCache {
 
   /** A pod that the API says is on a node: replaces what was assumed or known of it. */
   setPod(pod: Pod): void {
-    this.removePod(pod.metadata.uid!)
-    this.#add(podInfo(pod), pod.spec!.nodeName!)
+    const uid = pod.metadata.uid!
+    const name = pod.spec!.nodeName!
+    const known = this.#nodeOfPod.get(uid) === name ? this.#nodes.get(name)!.pods.get(uid) : undefined
+    const same = known === undefined ? undefined : renewed(known, pod)
+    if (same !== undefined) {
+      // Most updates change nothing that counts.
+      this.#nodes.get(name)!.pods.set(uid, same)
+      this.#assumed.delete(uid)
+      return
+    }
+    this.removePod(uid)
+    this.#add(podInfo(pod), name)
   }
 
   removePod(uid: string): void {
@@ -114,9 +137,9 @@ export class SchedulerCache {
     this.#freeSlots.push(info.slot)
   }
 
-  #countImages(info: NodeInfo, by: 1 | -1): void {
-    if (info.node === undefined) return
-    for (const name of info.images.keys()) {
+  #countImages(images: ReadonlyMap<string, number>, by: 1 | -1): void {
+    if (images.size > 0) this.imagesVersion++
+    for (const name of images.keys()) {
       const count = (this.#images.get(name) ?? 0) + by
       if (count === 0) this.#images.delete(name)
       else this.#images.set(name, count)

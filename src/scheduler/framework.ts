@@ -9,6 +9,7 @@ import type { Client } from '../client/client.ts'
 import type { Lister } from '../client/lister.ts'
 import type { EventInterest } from './cluster-events.ts'
 import type { Extender } from './extender.ts'
+import type { KeptResults } from './kept-results.ts'
 import type { PodCounts } from './pod-counts.ts'
 import type { NodeInfo, PodInfo } from './snapshot.ts'
 
@@ -40,6 +41,8 @@ export class CycleState {
   readonly data = new Map<string, unknown>()
   /** Plugins whose PreFilter said that their Filter has nothing to do for this pod. */
   readonly skipFilter = new Set<string>()
+  /** What local plugins said before of pods of this shape; of the framework's own. */
+  kept: KeptResults | undefined
 
   read<T>(key: string): T | undefined {
     return this.data.get(key) as T | undefined
@@ -74,6 +77,10 @@ export interface Handle {
   readonly counts: PodCounts
   /** How many nodes hold the image. */
   nodesWithImage(name: string): number
+  /** One more than the highest slot of a node. */
+  readonly slots: number
+  /** Changes when nodesWithImage may answer otherwise. */
+  readonly imagesVersion: number
   /** Objects of other kinds; call it when the plugin is created, so that an informer runs from the start. */
   lister<T>(resource: Resource<T>): Lister<T>
   readonly namespaceLabels: (namespace: string) => Readonly<Record<string, string>>
@@ -145,6 +152,11 @@ export type PermitResult = Verdict | { readonly code: 'Wait'; readonly timeoutMs
 export interface SchedulerPlugin {
   readonly name: string
   readonly events?: readonly EventInterest[]
+  /**
+   * Filter and Score depend on nothing but the pod's shape (shapeOf), the node itself and which nodes have which images,
+   * so that what they say is kept until the node changes.
+   */
+  readonly local?: boolean
   /** Gates: a verdict keeps the pod out of the active queue. */
   preEnqueue?(pod: Pod): Verdict | undefined
   /** Order of the queue. */

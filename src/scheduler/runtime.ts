@@ -4,6 +4,7 @@ import type { EventInterest } from './cluster-events.ts'
 import type {
   CycleState, Diagnosis, FilterRunner, Handle, PermitResult, PostFilterResult, SchedulerPlugin, Verdict,
 } from './framework.ts'
+import { type KeptResults, ResultsByShape, keptScores } from './kept-results.ts'
 import type { SchedulerMetrics } from './metrics.ts'
 import type { NodeInfo, PodInfo } from './snapshot.ts'
 
@@ -55,6 +56,7 @@ export class Framework implements FilterRunner {
   readonly #events: ReadonlyMap<string, readonly EventInterest[] | undefined>
   readonly #nominations: Nominations
   readonly #withAddPod: readonly SchedulerPlugin[]
+  readonly #results: ResultsByShape
 
   constructor(profile: string, lists: PluginLists, handle: Handle, nominations: Nominations, options: { percentageOfNodesToScore?: number; metrics?: SchedulerMetrics } = {}) {
     this.profile = profile
@@ -66,6 +68,7 @@ export class Framework implements FilterRunner {
     const { score, ...others } = lists
     this.plugins = [...new Set([...Object.values(others).flat(), ...score.map(({ plugin }) => plugin)])]
     this.#events = new Map(this.plugins.map(({ name, events }) => [name, events]))
+    this.#results = new ResultsByShape(handle)
     this.#withAddPod = lists.preFilter.filter((plugin) => plugin.addPod !== undefined)
   }
 
@@ -103,6 +106,33 @@ export class Framework implements FilterRunner {
   /** Filters that have something to do in this cycle. */
   activeFilters(state: CycleState): readonly SchedulerPlugin[] {
     return state.skipFilter.size === 0 ? this.lists.filter : this.lists.filter.filter((plugin) => !state.skipFilter.has(plugin.name))
+  }
+
+  /** All filters of a cycle, ready to be asked about one node after the other. */
+  nodeFilter(state: CycleState, pod: PodInfo): (node: NodeInfo) => Verdict | undefined {
+    const filters = this.activeFilters(state)
+    let locals = 0
+    while (locals < filters.length && filters[locals]!.local === true) locals++
+    const kept = locals === 0 ? undefined : this.#results.of(pod)
+    state.kept = kept
+    if (kept === undefined) return (node) => this.filterWithNominated(state, pod, node, filters)
+    const first = filters.slice(0, locals)
+    const rest = filters.slice(locals)
+    return (node) => {
+      if (this.#nominations(node.name).length > 0) return this.filterWithNominated(state, pod, node, filters)
+      const { slot } = node
+      if (kept.versions[slot] !== node.version) this.#look(kept, state, pod, node, first)
+      const refusal = kept.refusals[slot]!
+      if (refusal !== 0) return kept.verdicts[refusal]
+      return rest.length === 0 ? undefined : this.#filter(state, pod, node, rest)
+    }
+  }
+
+  #look(kept: KeptResults, state: CycleState, pod: PodInfo, node: NodeInfo, filters: readonly SchedulerPlugin[]): void {
+    const verdict = this.#filter(state, pod, node, filters)
+    if (verdict?.code === 'Error') throw new Error(verdict.reasons[0])
+    kept.refusals[node.slot] = verdict === undefined ? 0 : kept.numberOf(verdict)
+    kept.versions[node.slot] = node.version
   }
 
   /** All filters on one node; with pods of equal or higher priority nominated there, it must fit with and without them. */
@@ -198,7 +228,8 @@ export class Framework implements FilterRunner {
 
   #score({ plugin }: WeightedPlugin, state: CycleState, pod: PodInfo, feasible: readonly NodeInfo[], scores: Float64Array): void {
     this.#timed('Score', plugin, () => {
-      for (let i = 0; i < feasible.length; i++) scores[i] = plugin.score!(state, pod, feasible[i]!)
+      if (plugin.local === true && state.kept !== undefined) keptScores(state.kept, plugin, state, pod, feasible, this.handle.slots, scores)
+      else for (let i = 0; i < feasible.length; i++) scores[i] = plugin.score!(state, pod, feasible[i]!)
       plugin.normalize?.(state, pod, feasible, scores)
     })
   }

@@ -52,11 +52,11 @@ export function findFeasible(framework: Framework, state: CycleState, pod: PodIn
     blame(diagnosis, refused)
     return { feasible: [], diagnosis }
   }
-  const filters = framework.activeFilters(state)
+  const filter = framework.nodeFilter(state, pod)
   const nominated = pod.pod.status?.nominatedNodeName
   if (nominated !== undefined && nominated !== '') {
     const node = handle.node(nominated)
-    const verdict = node === undefined ? noMoreNodes : framework.filterWithNominated(state, pod, node, filters)
+    const verdict = node === undefined ? noMoreNodes : filter(node)
     if (node !== undefined && verdict === undefined) return { feasible: [node], diagnosis }
     if (node !== undefined) diagnosis.verdicts.set(nominated, verdict!)
     if (verdict?.plugin !== undefined) blame(diagnosis, verdict)
@@ -75,7 +75,7 @@ export function findFeasible(framework: Framework, state: CycleState, pod: PodIn
   for (let looked = 0; looked < count && feasible.length < enough; looked++) {
     const node = nodes[at]!
     if (++at === count) at = 0
-    const verdict = framework.filterWithNominated(state, pod, node, filters)
+    const verdict = filter(node)
     if (verdict === undefined) feasible.push(node)
     else if (verdict.code === 'Error') {
       diagnosis.absent = verdict
@@ -97,16 +97,18 @@ function blame(diagnosis: Diagnosis, verdict: Verdict): void {
 
 /** The highest score; among equals one by chance, each as likely. */
 export function pickBest(feasible: readonly NodeInfo[], totals: Float64Array, random: Random): NodeInfo {
-  let best = 0
-  let ties = 1
-  for (let i = 1; i < feasible.length; i++) {
-    if (totals[i]! > totals[best]!) {
-      best = i
+  let highest = -Infinity
+  let ties = 0
+  for (const total of totals) {
+    if (total === highest) ties++
+    else if (total > highest) {
+      highest = total
       ties = 1
-    } else if (totals[i] === totals[best] && random.int(++ties) === 0) {
-      best = i
     }
   }
+  let left = ties === 1 ? 1 : ties - random.int(ties)
+  let best = 0
+  while (totals[best] !== highest || --left > 0) best++
   return feasible[best]!
 }
 

@@ -156,6 +156,12 @@ class Scheduler implements Component, SchedulerContext {
       },
       node: (name) => cache.node(name),
       nodesWithImage: (name) => cache.nodesWithImage(name),
+      get slots() {
+        return cache.slots
+      },
+      get imagesVersion() {
+        return cache.imagesVersion
+      },
       lister: (resource) => informers.of(resource),
       namespaceLabels: (name) => labels.get(name)?.metadata.labels ?? {},
       activate: (list) => queue.activate(list),

@@ -1,5 +1,6 @@
 /** What the scheduler knows of pods and nodes, computed once per object and kept up to date (upstream: framework/types.go). */
 import type { Node, Pod, PodAffinityTerm, Volume } from '../api/generated/types/core-v1.ts'
+import { jsonEqual } from '../api/meta/json-equal.ts'
 import { type LabelSelectorObject, selectorFromObject } from '../api/meta/selectors.ts'
 import { type ResourceVector, addTo, resourcesOf, vectorOf } from './resources.ts'
 
@@ -45,6 +46,8 @@ export interface PodInfo {
   readonly requiredAntiAffinity: readonly AffinityTerm[]
   readonly preferredAffinity: readonly WeightedAffinityTerm[]
   readonly preferredAntiAffinity: readonly WeightedAffinityTerm[]
+  /** Equal for pods to which plugins that look at one node at a time say the same; see shapeOf. */
+  shape: string | undefined
 }
 
 const noLabels: Readonly<Record<string, string>> = Object.freeze({})
@@ -78,7 +81,47 @@ function computePodInfo(pod: Pod): PodInfo {
     requiredAntiAffinity: terms(affinity?.podAntiAffinity?.requiredDuringSchedulingIgnoredDuringExecution),
     preferredAffinity: weighted(affinity?.podAffinity?.preferredDuringSchedulingIgnoredDuringExecution),
     preferredAntiAffinity: weighted(affinity?.podAntiAffinity?.preferredDuringSchedulingIgnoredDuringExecution),
+    shape: undefined,
   }
+}
+
+/** What the pod asks of one node, in words: requests, ports, tolerations, node affinity, images, features. */
+export function shapeOf(info: PodInfo): string {
+  if (info.shape !== undefined) return info.shape
+  const spec = info.pod.spec!
+  const containers = [...(spec.initContainers ?? []), ...spec.containers]
+  return (info.shape = JSON.stringify([
+    info.requests, info.nonZero, info.hostPorts, spec.nodeName, spec.tolerations, spec.nodeSelector, spec.affinity?.nodeAffinity,
+    containers.map(({ image }) => image), spec.volumes?.map((volume) => volume.image?.reference), spec.hostNetwork, spec.hostUsers,
+    containers.map(({ restartPolicyRules }) => restartPolicyRules),
+  ]))
+}
+
+/** The info of a newer version of the pod when nothing but the object itself differs; undefined when more does. */
+export function renewed(known: PodInfo, pod: Pod): PodInfo | undefined {
+  const old = known.pod
+  const same = (old.metadata.deletionTimestamp === undefined) === (pod.metadata.deletionTimestamp === undefined)
+    && jsonEqual(old.metadata.labels, pod.metadata.labels)
+    && old.status?.containerStatuses === undefined && pod.status?.containerStatuses === undefined
+    && old.status?.initContainerStatuses === undefined && pod.status?.initContainerStatuses === undefined
+    && old.status?.resources === undefined && pod.status?.resources === undefined
+    && old.status?.conditions?.some(isResize) !== true && pod.status?.conditions?.some(isResize) !== true
+    && sameSpec(old.spec!, pod.spec!)
+  if (!same) return undefined
+  const info = { ...known, pod }
+  knownPods.set(pod, info)
+  return info
+}
+
+function isResize({ type }: { readonly type: string }): boolean {
+  return type === 'PodResizePending' || type === 'PodResizeInProgress'
+}
+
+/** Equal but for the node. */
+function sameSpec(a: NonNullable<Pod['spec']>, b: NonNullable<Pod['spec']>): boolean {
+  for (const key in a) if (key !== 'nodeName' && !jsonEqual(a[key as keyof typeof a], b[key as keyof typeof b])) return false
+  for (const key in b) if (key !== 'nodeName' && !(key in a)) return false
+  return true
 }
 
 function mayAttach(volume: Volume): boolean {
@@ -145,6 +188,7 @@ export function hostPortsConflict(a: HostPort, b: HostPort): boolean {
   return a.port === b.port && a.protocol === b.protocol && (a.ip === b.ip || a.ip === '0.0.0.0' || b.ip === '0.0.0.0')
 }
 
+let versions = 0
 const noAmounts: ReadonlyMap<string, number> = new Map()
 
 /** A node with its pods and the sums over them. `node` is undefined while pods are known of a node that is not. */
@@ -164,6 +208,8 @@ export class NodeInfo {
   attachable = 0
   /** Bytes by image name, for ImageLocality. */
   images: ReadonlyMap<string, number> = noAmounts
+  /** Another one for every change of any node; 0 for copies, about which nothing is kept. */
+  version = ++versions
 
   constructor(name: string, slot: number) {
     this.name = name
@@ -175,12 +221,23 @@ export class NodeInfo {
     this.node = node
     this.labels = node.metadata.labels ?? noLabels
     if (before?.status?.allocatable === undefined || before.status.allocatable !== node.status?.allocatable) this.allocatable = vectorOf(node.status?.allocatable)
+    this.version = ++versions
+    const list = node.status?.images ?? []
+    if (before?.status?.images !== undefined && jsonEqual(before.status.images, list)) return
+    if (list.length === 0 && this.images.size === 0) return
     const images = new Map<string, number>()
-    for (const image of node.status?.images ?? []) for (const name of image.names ?? []) images.set(name, image.sizeBytes ?? 0)
+    for (const image of list) for (const name of image.names ?? []) images.set(name, image.sizeBytes ?? 0)
     this.images = images
   }
 
+  removeNode(): void {
+    this.node = undefined
+    this.images = noAmounts
+    this.version = ++versions
+  }
+
   addPod(info: PodInfo): void {
+    if (this.version > 0) this.version = ++versions
     this.pods.set(info.uid, info)
     if (info.mayAttach) this.attachable += info.pod.spec!.volumes!.length
     for (const port of info.hostPorts) this.usedPorts.push(port)
@@ -192,6 +249,7 @@ export class NodeInfo {
     const info = this.pods.get(uid)
     if (info === undefined) return undefined
     this.pods.delete(uid)
+    if (this.version > 0) this.version = ++versions
     if (info.mayAttach) this.attachable -= info.pod.spec!.volumes!.length
     for (const port of info.hostPorts) this.usedPorts.splice(this.usedPorts.indexOf(port), 1)
     addTo(this.requested, info.requests, -1)
@@ -202,6 +260,7 @@ export class NodeInfo {
   /** A copy for a dry run (preemption) that may add and remove pods. */
   clone(): NodeInfo {
     const copy = new NodeInfo(this.name, this.slot)
+    copy.version = 0
     copy.node = this.node
     copy.labels = this.labels
     copy.allocatable = this.allocatable

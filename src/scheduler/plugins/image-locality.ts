@@ -15,6 +15,7 @@ export const imageLocality: PluginDefinition = {
   name,
   create: (_args, handle) => ({
     name,
+    local: true,
     preScore(state, { pod }) {
       const names = [...(pod.spec?.initContainers ?? []), ...(pod.spec?.containers ?? [])].map((c) => c.image ?? '')
       const containers = names.length

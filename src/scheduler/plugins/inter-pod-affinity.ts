@@ -1,8 +1,9 @@
 import type { Node, Pod } from '../../api/generated/types/core-v1.ts'
 import type { ClusterEvent } from '../cluster-events.ts'
 import { type Handle, type PluginDefinition, maxNodeScore, unresolvable, unschedulable } from '../framework.ts'
-import { type CarriedTerm, type TermRole, type TopologyColumn, sumByTopology } from '../pod-counts.ts'
+import type { CarriedTerm, TermRole } from '../pod-counts.ts'
 import { type AffinityTerm, type NodeInfo, type PodInfo, podInfo, termMatches } from '../snapshot.ts'
+import type { CountColumn, Sums, TopologyColumn } from '../topology.ts'
 
 const name = 'InterPodAffinity'
 const affinityRefusal = unresolvable('node(s) didn\'t match pod affinity rules')
@@ -11,28 +12,46 @@ const existingRefusal = unschedulable('node(s) didn\'t satisfy existing pods ant
 
 type NamespaceLabels = Handle['namespaceLabels']
 
-/** Matching pods per value of one node label. */
+/** Matching pods per value of one node label: those kept by the cache until a dry run changes them. */
 class TopologyCounts {
   readonly column: TopologyColumn
-  counts: Int32Array
-  total = 0
-  constructor(column: TopologyColumn, counts: Int32Array) {
+  #counts: Int32Array
+  #total: number
+  readonly #live: Sums | undefined
+  constructor(column: TopologyColumn, counts: Int32Array, total: number, live?: Sums) {
     this.column = column
-    this.counts = counts
+    this.#counts = counts
+    this.#total = total
+    this.#live = live
   }
+  static of(counts: CountColumn, column: TopologyColumn): TopologyCounts {
+    const sums = counts.by(column)
+    return new TopologyCounts(column, sums.values, sums.total, sums)
+  }
+  get total(): number {
+    return this.#total
+  }
+  /** Only on copies: what the cache keeps is not ours to change. */
   add(node: NodeInfo, by: number): void {
-    const value = this.column.values[node.slot]!
+    const value = this.column.at(node.slot)
     if (value === 0) return
-    this.counts[value]! += by
-    this.total += by
+    this.#counts[value]! += by
+    this.#total += by
   }
   at(node: NodeInfo): number {
-    return this.counts[this.column.values[node.slot]!]!
+    const value = this.column.values[node.slot]!
+    return value < this.#counts.length ? this.#counts[value]! : 0
+  }
+  /** Adds what another counts. */
+  addAll({ values, total }: Sums): void {
+    for (let value = 1; value < values.length; value++) this.#counts[value]! += values[value]!
+    this.#total += total
   }
   clone(): TopologyCounts {
-    const copy = new TopologyCounts(this.column, this.counts.slice())
-    copy.total = this.total
-    return copy
+    const { values } = this.#live ?? { values: this.#counts }
+    const copy = new Int32Array(Math.max(values.length, this.column.size))
+    copy.set(values)
+    return new TopologyCounts(this.column, copy, this.#live?.total ?? this.#total)
   }
 }
 
@@ -70,7 +89,28 @@ class FilterState {
 
 function emptyCounts(handle: Handle, key: string): TopologyCounts {
   const column = handle.counts.column(key)
-  return new TopologyCounts(column, new Int32Array(column.size))
+  return new TopologyCounts(column, new Int32Array(column.size), 0)
+}
+
+/** Anti-affinity that pods of the cluster carry against this one, one entry a topology key. */
+function carriedAgainst(pod: PodInfo, handle: Handle): TopologyCounts[] {
+  const found: { readonly column: TopologyColumn; readonly sums: Sums[] }[] = []
+  for (const carried of handle.counts.carried('requiredAntiAffinity')) {
+    if (!termMatches(carried.term, pod, handle.namespaceLabels)) continue
+    const column = handle.counts.column(carried.term.topologyKey)
+    const sums = carried.by(column)
+    if (sums.total === 0) continue
+    const same = found.find((entry) => entry.column === column)
+    if (same === undefined) found.push({ column, sums: [sums] })
+    else same.sums.push(sums)
+  }
+  return found.map(({ column, sums }) => {
+    const [first] = sums
+    if (sums.length === 1) return new TopologyCounts(column, first!.values, first!.total, first)
+    const counts = new TopologyCounts(column, new Int32Array(column.size + 8), 0)
+    for (const each of sums) counts.addAll(each)
+    return counts
+  })
 }
 
 /** Pods near or away from other pods, by the labels of both and the topology of their nodes. */
@@ -87,21 +127,16 @@ export const interPodAffinity: PluginDefinition = {
         { resource: 'Node', actions: ['Add', 'UpdateNodeLabel'], hint: nodeChangeHelps },
       ],
       preFilter(state, pod) {
-        const counts = new FilterState(handle, [], pod.requiredAffinity.map((t) => emptyCounts(handle, t.topologyKey)),
-          pod.requiredAntiAffinity.map((t) => emptyCounts(handle, t.topologyKey)))
-        for (const carried of handle.counts.carried('requiredAntiAffinity')) {
-          if (!termMatches(carried.term, pod, namespaceLabels)) continue
-          sum(counts.existingOf(carried.term.topologyKey), carried.values, handle)
-        }
-        counts.existing.splice(0, counts.existing.length, ...counts.existing.filter(({ total }) => total > 0))
-        if (pod.requiredAffinity.length + pod.requiredAntiAffinity.length === 0 && counts.existing.length === 0) return { skip: true }
-        if (pod.requiredAffinity.length > 0) {
-          const terms = pod.requiredAffinity
-          const signature = `affinity ${terms.map((t) => t.selection).join(' ')}`
-          const { values } = handle.counts.counter(signature, (other) => matchesAll(terms, other, namespaceLabels))
-          for (const entry of counts.affinity) sum(entry, values, handle)
-        }
-        pod.requiredAntiAffinity.forEach((term, i) => sum(counts.anti[i]!, matching(handle, term), handle))
+        const existing = carriedAgainst(pod, handle)
+        if (pod.requiredAffinity.length + pod.requiredAntiAffinity.length === 0 && existing.length === 0) return { skip: true }
+        const terms = pod.requiredAffinity
+        const near = terms.length === 0
+          ? undefined
+          : handle.counts.counter(`affinity ${terms.map((t) => t.selection).join(' ')}`, (other) => matchesAll(terms, other, namespaceLabels))
+        const counts = new FilterState(
+          handle, existing, terms.map((term) => TopologyCounts.of(near!, handle.counts.column(term.topologyKey))),
+          pod.requiredAntiAffinity.map((term) => TopologyCounts.of(matching(handle, term), handle.counts.column(term.topologyKey))),
+        )
         state.data.set(name, counts)
         return undefined
       },
@@ -122,7 +157,7 @@ export const interPodAffinity: PluginDefinition = {
         for (const term of pod.preferredAntiAffinity) scores.add(term.topologyKey, matching(handle, term), -term.weight)
         const carried = (role: TermRole, factor: (entry: CarriedTerm) => number) => {
           for (const entry of handle.counts.carried(role)) {
-            if (termMatches(entry.term, pod, namespaceLabels)) scores.add(entry.term.topologyKey, entry.values, factor(entry))
+            if (termMatches(entry.term, pod, namespaceLabels)) scores.add(entry.term.topologyKey, entry, factor(entry))
           }
         }
         if (hardWeight > 0) carried('requiredAffinity', () => hardWeight)
@@ -147,43 +182,35 @@ export const interPodAffinity: PluginDefinition = {
   },
 }
 
-/** Weights summed by topology value, for each key. */
+/** Weighted sums by topology value. */
 class TopologyScores {
   readonly #handle: Handle
-  readonly #keys: { readonly column: TopologyColumn; readonly sums: Float64Array }[] = []
-  any = false
+  readonly #entries: { readonly column: TopologyColumn; readonly sums: Sums; weight: number }[] = []
   constructor(handle: Handle) {
     this.#handle = handle
   }
-  add(key: string, counts: Int32Array, weight: number): void {
-    if (weight === 0) return
-    let entry = this.#keys.find(({ column }) => column.key === key)
-    if (entry === undefined) {
-      const column = this.#handle.counts.column(key)
-      this.#keys.push((entry = { column, sums: new Float64Array(column.size) }))
-    }
-    const { column, sums } = entry
-    for (const { slot } of this.#handle.nodes) {
-      if (slot >= counts.length || counts[slot] === 0 || column.values[slot] === 0) continue
-      sums[column.values[slot]!]! += weight * counts[slot]!
-      this.any = true
-    }
+  get any(): boolean {
+    return this.#entries.length > 0
   }
-  at(node: NodeInfo): number {
+  add(key: string, counts: CountColumn, weight: number): void {
+    if (weight === 0) return
+    const column = this.#handle.counts.column(key)
+    const sums = counts.by(column)
+    if (sums.total > 0) this.#entries.push({ column, sums, weight })
+  }
+  at({ slot }: NodeInfo): number {
     let score = 0
-    for (const { column, sums } of this.#keys) score += sums[column.values[node.slot]!]!
+    for (let i = 0; i < this.#entries.length; i++) {
+      const { column, sums, weight } = this.#entries[i]!
+      const value = column.values[slot]!
+      if (value !== 0 && value < sums.values.length) score += weight * sums.values[value]!
+    }
     return score
   }
 }
 
-function sum(into: TopologyCounts, counts: Int32Array, handle: Handle): void {
-  sumByTopology(into.column, counts, handle.nodes, 1, into.counts)
-  into.total = 0
-  for (const count of into.counts) into.total += count
-}
-
-function matching(handle: Handle, term: AffinityTerm): Int32Array {
-  return handle.counts.counter(`term ${term.selection}`, (other) => termMatches(term, other, handle.namespaceLabels)).values
+function matching(handle: Handle, term: AffinityTerm): CountColumn {
+  return handle.counts.counter(`term ${term.selection}`, (other) => termMatches(term, other, handle.namespaceLabels))
 }
 
 function matchesAll(terms: readonly AffinityTerm[], other: PodInfo, namespaceLabels: NamespaceLabels): boolean {

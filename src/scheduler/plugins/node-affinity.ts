@@ -23,6 +23,7 @@ export const nodeAffinity: PluginDefinition = {
     const addedPreferred = preferences(added?.preferredDuringSchedulingIgnoredDuringExecution)
     return {
       name,
+      local: true,
       events: [{
         resource: 'Node', actions: ['Add', 'UpdateNodeLabel'],
         hint(pod, { object, old }) {

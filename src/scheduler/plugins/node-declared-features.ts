@@ -19,6 +19,7 @@ export const nodeDeclaredFeatures: PluginDefinition = {
   name,
   create: () => ({
     name,
+    local: true,
     events: [
       {
         resource: 'Node', actions: ['Add', 'UpdateNodeDeclaredFeature'],

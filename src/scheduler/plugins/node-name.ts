@@ -8,6 +8,7 @@ export const nodeName: PluginDefinition = {
   name,
   create: () => ({
     name,
+    local: true,
     events: [{ resource: 'Node', actions: ['Add'] }],
     filter(_state, pod, node) {
       const wanted = pod.pod.spec?.nodeName

@@ -10,6 +10,7 @@ export const nodePorts: PluginDefinition = {
   name,
   create: () => ({
     name,
+    local: true,
     events: [
       {
         resource: 'Pod', actions: ['Delete'],

@@ -27,6 +27,7 @@ export const nodeResourcesBalancedAllocation: PluginDefinition = {
     }
     return {
       name,
+      local: true,
       preScore: (_state, pod) => columns.every((column) => (pod.requests[column] ?? 0) === 0),
       score: (_state, pod, node) => maxNodeScore / 2 + Math.trunc((maxNodeScore / 2 + balance(node, pod, true) - balance(node, pod, false)) / 2),
     }

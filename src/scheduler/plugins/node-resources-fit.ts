@@ -44,6 +44,7 @@ export const nodeResourcesFit: PluginDefinition = {
     const ignoresAny = ignored.size + ignoredGroups.size > 0
     return {
       name,
+      local: true,
       events: [
         { resource: 'Pod', actions: podEvents, hint: podChangeHelps },
         { resource: 'Node', actions: ['Add', 'UpdateNodeAllocatable'], hint: nodeChangeHelps },

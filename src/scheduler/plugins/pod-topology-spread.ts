@@ -5,8 +5,8 @@ import { jsonEqual } from '../../api/meta/json-equal.ts'
 import type { ClusterEvent } from '../cluster-events.ts'
 import { type DefaultSelector, defaultSelectors } from '../default-selector.ts'
 import { type CycleState, type Handle, type PluginDefinition, maxNodeScore, unresolvable, unschedulable } from '../framework.ts'
-import type { TopologyColumn } from '../pod-counts.ts'
 import { type LabelMatcher, type NodeInfo, type PodInfo, labelMatcher } from '../snapshot.ts'
+import type { Column, CountColumn, Sums, TopologyColumn } from '../topology.ts'
 import { hardEffects, taintOptions } from './taint-toleration.ts'
 
 const name = 'PodTopologySpread'
@@ -23,7 +23,7 @@ interface Constraint {
   /** Names what it matches. */
   readonly signature: string
   /** Whether the node's pods count for it (node affinity and taints honoured or not); undefined: all nodes' do. */
-  readonly includes: ((node: NodeInfo) => boolean) | undefined
+  readonly includes: { readonly node: (node: NodeInfo) => boolean; readonly signature: string } | undefined
 }
 
 /** Spread for pods that state no constraints of their own: upstream's system defaults. */
@@ -32,35 +32,43 @@ const systemDefaults: readonly TopologySpreadConstraint[] = [
   { topologyKey: 'topology.kubernetes.io/zone', whenUnsatisfiable: 'ScheduleAnyway', maxSkew: 5 },
 ]
 
-/** Matching pods by topology value for one constraint; -1 where no node of the value counts. */
+/** Matching pods by topology value for one constraint, on the nodes that count: kept by the cache until a dry run changes them. */
 class Domains {
   readonly constraint: Constraint
   readonly column: TopologyColumn
-  readonly counts: Int32Array
+  /** Values of the nodes that count. */
+  readonly counted: Column
+  readonly #counts: Int32Array
   #least: number | undefined
-  constructor(constraint: Constraint, column: TopologyColumn, counts: Int32Array) {
+  constructor(constraint: Constraint, column: TopologyColumn, counted: Column, counts: Int32Array) {
     this.constraint = constraint
     this.column = column
-    this.counts = counts
+    this.counted = counted
+    this.#counts = counts
   }
   clone(): Domains {
-    return new Domains(this.constraint, this.column, this.counts.slice())
+    const copy = new Int32Array(Math.max(this.column.size, this.#counts.length))
+    copy.set(this.#counts)
+    return new Domains(this.constraint, this.column, this.counted, copy)
   }
+  /** Only on copies: what the cache keeps is not ours to change. */
   add(value: number, by: number): void {
-    this.counts[value] = Math.max(this.counts[value]!, 0) + by
+    this.#counts[value]! += by
     this.#least = undefined
   }
   at(value: number): number {
-    return Math.max(this.counts[value]!, 0)
+    return value < this.#counts.length ? this.#counts[value]! : 0
   }
   /** The fewest of any domain; 0 when there are fewer domains than there must be. */
   least(): number {
     if (this.#least !== undefined) return this.#least
     let least = 2 ** 31 - 1
     let domains = 0
-    for (const count of this.counts) {
-      if (count < 0) continue
+    const { nodes } = this.counted
+    for (let value = 1; value < nodes.length; value++) {
+      if (nodes[value] === 0) continue
       domains++
+      const count = this.at(value)
       if (count < least) least = count
     }
     return (this.#least = domains < this.constraint.minDomains ? 0 : least)
@@ -78,8 +86,17 @@ class FilterState {
 }
 
 interface ScoreState {
-  readonly entries: readonly { readonly constraint: Constraint; readonly column: TopologyColumn; readonly sums: Int32Array | undefined; readonly perNode: Int32Array; readonly weight: number }[]
+  readonly entries: readonly ScoreEntry[]
   readonly ignored: ReadonlySet<NodeInfo>
+}
+
+interface ScoreEntry {
+  readonly maxSkew: number
+  readonly column: TopologyColumn
+  /** By value of the column; undefined: by node. */
+  readonly sums: Sums | undefined
+  readonly perNode: CountColumn
+  readonly weight: number
 }
 
 /** Pods of a kind spread over the values of a node label, as a rule or as a wish. */
@@ -131,13 +148,14 @@ export const podTopologySpread: PluginDefinition = {
       },
       score(state, _pod, node) {
         const { entries, ignored } = state.read<ScoreState>(`${name}/score`)!
-        if (ignored.has(node)) return 0
+        if (ignored.size > 0 && ignored.has(node)) return 0
         let score = 0
-        for (const { constraint, column, sums, perNode, weight } of entries) {
+        for (let i = 0; i < entries.length; i++) {
+          const { maxSkew, column, sums, perNode, weight } = entries[i]!
           const value = column.values[node.slot]!
           if (value === 0) continue
-          const count = sums === undefined ? (perNode[node.slot] ?? 0) : sums[value]!
-          score += count * weight + (constraint.maxSkew - 1)
+          const count = sums === undefined ? perNode.at(node.slot) : sums.at(value)
+          score += count * weight + (maxSkew - 1)
         }
         return Math.round(score)
       },
@@ -146,12 +164,12 @@ export const podTopologySpread: PluginDefinition = {
         let lowest = Infinity
         let highest = 0
         for (let i = 0; i < scores.length; i++) {
-          if (ignored.has(feasible[i]!)) continue
+          if (ignored.size > 0 && ignored.has(feasible[i]!)) continue
           if (scores[i]! < lowest) lowest = scores[i]!
           if (scores[i]! > highest) highest = scores[i]!
         }
         for (let i = 0; i < scores.length; i++) {
-          if (ignored.has(feasible[i]!)) scores[i] = 0
+          if (ignored.size > 0 && ignored.has(feasible[i]!)) scores[i] = 0
           else scores[i] = highest === 0 ? maxNodeScore : Math.trunc((maxNodeScore * (highest + lowest - scores[i]!)) / highest)
         }
       },
@@ -172,7 +190,13 @@ function compile(pod: Pod, constraints: readonly TopologySpreadConstraint[], act
       maxSkew: c.maxSkew, topologyKey: c.topologyKey, minDomains: c.minDomains ?? 1, honorsTaints,
       ...(selector ?? ownSelector(pod, c)),
       includes: honorsAffinity || honorsTaints
-        ? ({ node }) => (!honorsAffinity || affinity(node!)) && (!honorsTaints || tolerated(node!))
+        ? {
+            node: ({ node }) => (!honorsAffinity || affinity(node!)) && (!honorsTaints || tolerated(node!)),
+            signature: JSON.stringify([
+              honorsAffinity ? [pod.spec?.nodeSelector, pod.spec?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution] : 0,
+              honorsTaints ? pod.spec?.tolerations ?? [] : 0,
+            ]),
+          }
         : undefined,
     }
   })
@@ -198,25 +222,25 @@ function byDefault(pod: Pod, defaults: readonly TopologySpreadConstraint[], acti
 }
 
 /** Per node: pods of the namespace that match. An empty selector counts nobody, as upstream has it. */
-function perNode(constraint: Constraint, namespace: string, handle: Handle): Int32Array {
-  const { signature, matches } = constraint
-  if (signature === '') return new Int32Array(0)
-  return handle.counts.counter(`spread ${namespace} ${signature}`, (other) => other.namespace === namespace && !other.terminating && matches(other.labels)).values
+function perNode({ signature, matches }: Constraint, namespace: string, { counts }: Handle): CountColumn {
+  if (signature === '') return counts.counter('nobody', () => false)
+  return counts.counter(`spread ${namespace} ${signature}`, (other) => other.namespace === namespace && !other.terminating && matches(other.labels))
+}
+
+/** The column's values of the nodes that count: those that the constraint includes and that have all the labels. */
+function countedBy({ includes }: Constraint, column: TopologyColumn, demanded: readonly TopologyColumn[], { counts }: Handle): Column {
+  const others = demanded.filter((other) => other !== column && other.missing > 0)
+  if (includes === undefined && others.length === 0) return column
+  const signature = `${includes?.signature ?? ''} ${others.map(({ key }) => key).sort().join(' ')}`
+  return counts.derived(signature, column, (node) => includes?.node(node) !== false && hasAll(others, node.slot))
 }
 
 function domainsOf(constraints: readonly Constraint[], namespace: string, handle: Handle): Domains[] {
   const columns = constraints.map(({ topologyKey }) => handle.counts.column(topologyKey))
   return constraints.map((constraint, i) => {
     const column = columns[i]!
-    const counts = perNode(constraint, namespace, handle)
-    const sums = new Int32Array(column.size).fill(-1)
-    for (const node of handle.nodes) {
-      const { slot } = node
-      if (!hasAll(columns, slot) || constraint.includes?.(node) === false) continue
-      const value = column.values[slot]!
-      sums[value] = Math.max(sums[value]!, 0) + (slot < counts.length ? counts[slot]! : 0)
-    }
-    return new Domains(constraint, column, sums)
+    const counted = countedBy(constraint, column, columns, handle)
+    return new Domains(constraint, column, counted, perNode(constraint, namespace, handle).by(counted).values)
   })
 }
 
@@ -230,37 +254,32 @@ function change(state: CycleState, pod: PodInfo, other: PodInfo, node: NodeInfo,
   if (domains === undefined || other.namespace !== pod.namespace) return
   for (const { column } of domains) if (column.values[node.slot] === 0) return
   for (const entry of domains) {
-    if (entry.constraint.matches(other.labels) && entry.constraint.includes?.(node) !== false) entry.add(entry.column.values[node.slot]!, by)
+    const value = entry.counted.at(node.slot)
+    if (value !== 0 && entry.constraint.matches(other.labels)) entry.add(value, by)
   }
 }
 
 function scoreState(constraints: readonly Constraint[], namespace: string, feasible: readonly NodeInfo[], handle: Handle, requireAll: boolean): ScoreState {
   const ignored = new Set<NodeInfo>()
   const columns = constraints.map(({ topologyKey }) => handle.counts.column(topologyKey))
-  if (requireAll) for (const node of feasible) if (!hasAll(columns, node.slot)) ignored.add(node)
+  if (requireAll && columns.some(({ missing }) => missing > 0)) for (const node of feasible) if (!hasAll(columns, node.slot)) ignored.add(node)
   const entries = constraints.map((constraint, i) => {
     const column = columns[i]!
     const counts = perNode(constraint, namespace, handle)
+    const { maxSkew } = constraint
     if (constraint.topologyKey === hostnameLabel) {
-      return { constraint, column, sums: undefined, perNode: counts, weight: Math.log(feasible.length - ignored.size + 2) }
+      return { maxSkew, column, sums: undefined, perNode: counts, weight: Math.log(feasible.length - ignored.size + 2) }
     }
-    const sums = new Int32Array(column.size).fill(-1)
+    // Nodes without the label are one domain where the label is not demanded.
+    const seen = new Uint8Array(column.size)
     let domains = 0
     for (const node of feasible) {
       const value = column.values[node.slot]!
-      // Nodes without the label are one domain where the label is not demanded.
-      if (ignored.has(node) || sums[value] === 0) continue
-      sums[value] = 0
+      if (seen[value] === 1 || (ignored.size > 0 && ignored.has(node))) continue
+      seen[value] = 1
       domains++
     }
-    for (const node of handle.nodes) {
-      const { slot } = node
-      const value = column.values[slot]!
-      if (slot >= counts.length || counts[slot] === 0 || sums[value]! < 0) continue
-      if ((requireAll && !hasAll(columns, slot)) || constraint.includes?.(node) === false) continue
-      sums[value]! += counts[slot]!
-    }
-    return { constraint, column, sums, perNode: counts, weight: Math.log(domains + 2) }
+    return { maxSkew, column, sums: counts.by(countedBy(constraint, column, requireAll ? columns : [], handle)), perNode: counts, weight: Math.log(domains + 2) }
   })
   return { entries, ignored }
 }

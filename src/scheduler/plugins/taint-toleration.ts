@@ -12,6 +12,7 @@ export const taintToleration: PluginDefinition = {
   name,
   create: () => ({
     name,
+    local: true,
     events: [
       {
         resource: 'Node', actions: ['Add', 'UpdateNodeTaint'],

@@ -51,10 +51,7 @@ export const volumeRestrictions: PluginDefinition = {
           if (claim.spec?.accessModes?.includes('ReadWriteOncePod') === true) exclusive.add(claimName)
         }
         let uses = 0
-        for (const claim of exclusive) {
-          const { values } = handle.counts.counter(`claim ${namespace}/${claim}`, (other) => other.namespace === namespace && mountsClaim(other.pod, claim))
-          if (values.some((count) => count > 0)) uses++
-        }
+        for (const claim of exclusive) if (handle.counts.usersOf(namespace, claim) > 0) uses++
         if (!checksDisks && uses === 0) return { skip: true }
         state.data.set(name, new Exclusive(exclusive, checksDisks, uses))
         return undefined

@@ -71,6 +71,12 @@ export function world(nodes: readonly Node[], placed: readonly Pod[] = [], optio
     },
     node: (name) => cache.node(name),
     nodesWithImage: (name) => cache.nodesWithImage(name),
+    get slots() {
+      return cache.slots
+    },
+    get imagesVersion() {
+      return cache.imagesVersion
+    },
     lister: (resource) => listerOf(resource, options.objects ?? []),
     namespaceLabels: (name) => options.objects?.find((o) => o.kind === 'Namespace' && o.metadata.name === name)?.metadata.labels ?? {},
     activate: () => undefined,
