@@ -67,10 +67,6 @@ export const volumeRestrictions: PluginDefinition = {
   },
 }
 
-function mountsClaim(pod: Pod, claim: string): boolean {
-  return pod.spec?.volumes?.some((volume) => volume.persistentVolumeClaim?.claimName === claim) ?? false
-}
-
 function isDisk(volume: Volume): boolean {
   return volume.gcePersistentDisk !== undefined || volume.awsElasticBlockStore !== undefined || volume.rbd !== undefined || volume.iscsi !== undefined
 }
