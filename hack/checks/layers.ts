@@ -15,7 +15,7 @@ export const mayImport: Readonly<Record<string, readonly string[]>> = {
   'src/scheduler': ['src/base', 'src/api', 'src/client'],
   'src/scheduler/plugins': [
     'src/api', 'src/base/env.ts', 'src/client/client.ts', 'src/client/lister.ts',
-    ...['framework', 'resources', 'snapshot', 'cluster-events', 'pod-counts', 'default-selector', 'fit-message', 'extender'].map((name) => `src/scheduler/${name}.ts`),
+    ...['framework', 'resources', 'snapshot', 'cluster-events', 'pod-counts', 'topology', 'default-selector', 'fit-message', 'extender'].map((name) => `src/scheduler/${name}.ts`),
   ],
   'src/controllers': ['src/base', 'src/api', 'src/client'],
   'src/cloud': ['src/base', 'src/api', 'src/client'],
