@@ -12,6 +12,7 @@ import { createConntrack } from '../proxy/conntrack/exec/conntrack.ts'
 import { createDns } from '../proxy/dns/dns.ts'
 import { createNftablesBackend } from '../proxy/nftables/backend.ts'
 import { createNft } from '../proxy/nftables/exec/nft.ts'
+import { createPolicyEnforcer, trimPod } from '../proxy/policy/enforcer.ts'
 import { createProxy } from '../proxy/proxy.ts'
 import type { Command, FlagValues, Invocation } from './command.ts'
 import { clientFromKubeconfig, systemEnv, untilSignalled, withoutFrom } from './component.ts'
@@ -29,7 +30,7 @@ async function run(invocation: Invocation): Promise<number> {
   const env = systemEnv(invocation, flags.string('node-name')!)
   const kubeletClient = await clientFromKubeconfig(flags.string('kubeconfig')!, env, 'kubelet/v1.36.3')
   const proxyClient = await clientFromKubeconfig(flags.string('proxy-kubeconfig')!, env, 'kube-proxy/v1.36.3')
-  const informers = new InformerFactory(env, proxyClient)
+  const informers = new InformerFactory(env, proxyClient, ({ resource }) => (resource === 'pods' ? { transform: trimPod } : {}))
   const nodeName = flags.string('node-name')!
   const nodeIP = flags.string('node-ip')!
   const without = withoutFrom(flags, ['kubelet', 'kube-proxy'])
@@ -39,6 +40,7 @@ async function run(invocation: Invocation): Promise<number> {
       nodeName, nodeIPs: { IPv4: nodeIP }, backends: [createNftablesBackend('IPv4', createNft())], tracking: createConntrack(), informers,
       detectLocal: { cidrs: [flags.string('cluster-cidr')!] }, nodePortAddresses: 'primary',
     })]),
+    createPolicyEnforcer(env, { nodeName, families: ['IPv4'], informers, filter: createNft() }),
     createDns(env, { informers, domain: flags.string('cluster-domain')!, address: nodeIP, port: flags.number('dns-port')!, upstreams: upstreamResolvers() }),
   ]
   env.tasks.go('pod network', (signal) => writeCniConfig(env, kubeletClient, flags, signal))

@@ -81,7 +81,7 @@ function backendOf(config: ProxyConfiguration, family: Family): RuleBackend {
 }
 
 async function removeNftables(): Promise<void> {
-  await createNft().apply(families.map(deleteTable).join(''))
+  await createNft().apply(families.map((family) => deleteTable(family)).join(''))
 }
 
 async function removeIptables(): Promise<void> {

@@ -1,14 +1,15 @@
-/** The seam to the kernel: one table of packet rules, and the connections that it translated. */
+/** The seam to the kernel: tables of packet rules, and the connections that it translated. */
 import type { Family } from './addresses.ts'
 import type { Existing } from './nftables/table.ts'
+import type { TableName } from './nftables/write.ts'
 
 export interface PacketFilter {
   /** Runs a transaction: all of it or nothing. Fails with the kernel's or the program's words. */
   apply(transaction: string): Promise<void>
-  /** What the family's table holds; undefined when there is no table. */
-  existing(family: Family): Promise<Existing | undefined>
+  /** What one of the family's tables holds, the Services' by default; undefined when there is no table. */
+  existing(family: Family, table?: TableName): Promise<Existing | undefined>
   /** Whether the chain of the family's table is there and holds rules. */
-  hasRules(family: Family, chain: string): Promise<boolean>
+  hasRules(family: Family, chain: string, table?: TableName): Promise<boolean>
 }
 
 /** One translated UDP connection: where its sender sent to, and who answers. */

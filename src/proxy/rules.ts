@@ -209,7 +209,7 @@ function endpointBase(info: PortInfo, endpoint: EndpointInfo): string {
 const nameLengthMax = 240
 
 /** A hash before the name, so that long names stay different when they are cut. */
-function chainBase(name: string): string {
+export function chainBase(name: string): string {
   const full = `${base32(createHash('sha256').update(name).digest()).slice(0, 8)}-${name}`
   return full.length > nameLengthMax ? `${full.slice(0, nameLengthMax - 3)}...` : full
 }
@@ -221,7 +221,7 @@ function base32(bytes: Uint8Array): string {
   return (bits.match(/.{5}/g) ?? []).map((five) => alphabet[Number.parseInt(five, 2)]).join('')
 }
 
-/** Whether a chain belongs to a Service rather than to the base. */
+/** Whether a chain or set belongs to a Service or a policy rather than to the base. */
 export function isServiceChain(name: string): boolean {
   return name.includes('/')
 }

@@ -1,15 +1,16 @@
 /**
- * Packet rules as data: what renderRules makes, the nftables writer writes and the tracer follows. Only the statements
- * that a Service proxy needs exist; each is understood by both readers (nftables/write.ts and trace.ts).
+ * Packet rules as data: what rules.ts and policy make, the nftables writer writes and the tracer follows. Only the statements
+ * that Services and policies need exist; each is understood by both readers (nftables/write.ts and trace.ts).
  */
 import type { Family } from './addresses.ts'
 
-export type Field = 'saddr' | 'daddr' | 'protocol' | 'dport'
+/** "from" and "to" are the ends of the connection, whichever way this packet goes and whatever its addresses were translated to. */
+export type Field = 'saddr' | 'daddr' | 'protocol' | 'dport' | 'from' | 'to'
 
 export type Statement =
   /** Goes on only when the fields are (not) in a named set or among the values. */
   | { readonly do: 'in'; readonly fields: readonly Field[]; readonly set: string }
-  | { readonly do: 'among'; readonly field: 'saddr' | 'daddr'; readonly values: readonly string[]; readonly not?: boolean }
+  | { readonly do: 'among'; readonly field: 'saddr' | 'daddr' | 'from' | 'to'; readonly values: readonly string[]; readonly not?: boolean }
   /** Goes on only when the address is one of the node's own. */
   | { readonly do: 'isLocal'; readonly field: 'saddr' | 'daddr' }
   /** Goes on only for packets that came in by an interface; a name that ends in "*" stands for all that begin so. */
@@ -18,6 +19,8 @@ export type Statement =
   /** Goes on only when the destination was translated. */
   | { readonly do: 'isTranslated' }
   | { readonly do: 'isProtocol'; readonly protocol: string }
+  /** Goes on only when the connection's destination port is among these ("80", "8000-9000"). */
+  | { readonly do: 'toPorts'; readonly protocol: string; readonly ports: readonly string[] }
   | { readonly do: 'isMarked' }
   | { readonly do: 'mark' }
   | { readonly do: 'unmark' }
@@ -25,6 +28,8 @@ export type Statement =
   | { readonly do: 'lookup'; readonly fields: readonly Field[]; readonly map: string }
   | { readonly do: 'jump'; readonly chain: string }
   | { readonly do: 'goto'; readonly chain: string }
+  /** Ends this hook's chain; those of lower priority still follow. */
+  | { readonly do: 'accept' }
   | { readonly do: 'drop' }
   | { readonly do: 'reject' }
   | { readonly do: 'masquerade' }

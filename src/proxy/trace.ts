@@ -119,6 +119,11 @@ class Tracer {
       case 'isLocal': return this.#options.localAddresses.includes(this.#field(statement.field, state)) ? goOn(state) : stop()
       case 'isTranslated': return state.translated ? goOn(state) : stop()
       case 'isProtocol': return state.packet.protocol === statement.protocol ? goOn(state) : stop()
+      case 'toPorts': {
+        const { protocol, port } = state.packet
+        const inRange = (range: string) => { const [first, last = first] = range.split('-').map(Number); return port >= first! && port <= last! }
+        return statement.protocol === protocol && statement.ports.some(inRange) ? goOn(state) : stop()
+      }
       case 'isMarked': return state.marked ? goOn(state) : stop()
       case 'mark': return goOn({ ...state, marked: true })
       case 'unmark': return goOn({ ...state, marked: false })
@@ -130,6 +135,7 @@ class Tracer {
       case 'jump': return this.#chain(statement.chain, state).flatMap((walked) => (walked.ended === 'hook' ? [walked] : goOn(walked.state)))
       case 'goto': return goTo(statement.chain)
       case 'choose': return statement.chains.flatMap(goTo)
+      case 'accept': return end({})
       case 'drop': return end({ verdict: 'drop' })
       case 'reject': return end({ verdict: 'reject' })
       case 'masquerade': return end({ masqueraded: true })
@@ -139,7 +145,7 @@ class Tracer {
   }
 
   #field(field: Field, { packet }: State): string {
-    return { saddr: packet.source, daddr: packet.destination, protocol: packet.protocol, dport: String(packet.port) }[field]
+    return { saddr: packet.source, daddr: packet.destination, protocol: packet.protocol, dport: String(packet.port), from: packet.source, to: packet.destination }[field]
   }
 
   #key(fields: readonly Field[], state: State): string {

@@ -6,7 +6,7 @@ import type { Service } from '../../api/generated/types/core-v1.ts'
 import type { Client } from '../../client/client.ts'
 import type { HostsPlan } from './plan-hosts.ts'
 
-/** The group whose members may read what the zone is made of. */
+/** The group whose members may read what the zone and the rules for policies are made of. */
 export const dnsGroup = 'system:cluster-dns'
 
 const namespace = 'kube-system'
@@ -31,7 +31,8 @@ export async function ensureDnsService(client: Client, plan: HostsPlan): Promise
   const role: ClusterRole = {
     apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', metadata: { name: dnsGroup },
     rules: [
-      { apiGroups: [''], resources: ['services', 'namespaces'], verbs: ['list', 'watch'] },
+      { apiGroups: [''], resources: ['services', 'namespaces', 'pods'], verbs: ['list', 'watch'] },
+      { apiGroups: ['networking.k8s.io'], resources: ['networkpolicies'], verbs: ['list', 'watch'] },
       { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: ['list', 'watch'] },
     ],
   }

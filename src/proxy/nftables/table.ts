@@ -5,7 +5,7 @@
 import type { Family } from '../addresses.ts'
 import { type Chain, type Rules, type Ruleset, type SetSpec, type Verdict, sameVerdict } from '../ruleset.ts'
 import { isServiceChain } from '../rules.ts'
-import { type Writer, createWriter, tableName } from './write.ts'
+import { type TableName, type Writer, createWriter, tableName } from './write.ts'
 
 /** What is in the kernel's table, as far as clean-up needs it. */
 export interface Existing {
@@ -37,9 +37,9 @@ export class Table {
   /** Chains that nothing points to any more. Kernels before 6.2 free them only a moment after the last reference. */
   readonly #stale = new Set<string>()
 
-  constructor(family: Family, masqueradeBit = 14) {
+  constructor(family: Family, masqueradeBit = 14, name: TableName = tableName) {
     this.family = family
-    this.#writer = createWriter(family, masqueradeBit)
+    this.#writer = createWriter(family, masqueradeBit, name)
   }
 
   /** All parts as one ruleset, for the tracer. */
@@ -68,7 +68,7 @@ export class Table {
   /** The transaction that makes the table whole whatever is there. */
   full(existing: Existing, recreate: boolean): string {
     const { table } = this.#writer
-    const out = [`add table ${table} { comment "rules for kube-proxy"; }\n`]
+    const out = [`add table ${table} { comment "rules for ${table.split(' ')[1]}"; }\n`]
     const baseChains = [...this.#chains].filter(([, { chain }]) => chain.base !== undefined)
     // A base chain of other properties cannot be changed, only made anew.
     if (recreate) for (const [name] of baseChains) out.push(`add chain ${table} ${name}\ndelete chain ${table} ${name}\n`)
@@ -83,7 +83,7 @@ export class Table {
     for (const [container, keys] of this.#elements) {
       out.push(...batches([...keys].map(([key, owners]) => this.#writer.element(key, winner(owners)))).map((text) => `add element ${table} ${container} { ${text} }\n`))
     }
-    for (const name of existing.sets) if (!this.#sets.has(name) && name.startsWith('affinity-')) out.push(`delete set ${table} ${name}\n`)
+    for (const name of existing.sets) if (!this.#sets.has(name) && isServiceChain(name)) out.push(`delete set ${table} ${name}\n`)
     for (const name of existing.chains) if (!this.#chains.has(name) && isServiceChain(name)) this.#stale.add(name)
     return out.join('')
   }
@@ -177,8 +177,8 @@ export class Table {
 }
 
 /** The command that makes the table vanish, for clean-up. */
-export function deleteTable(family: Family): string {
-  const name = `${family === 'IPv4' ? 'ip' : 'ip6'} ${tableName}`
+export function deleteTable(family: Family, of: TableName = tableName): string {
+  const name = `${family === 'IPv4' ? 'ip' : 'ip6'} ${of}`
   return `add table ${name}\ndelete table ${name}\n`
 }
 

@@ -3,6 +3,8 @@ import { hostPort, type Family } from '../addresses.ts'
 import type { Chain, Field, Rule, SetSpec, Statement, Verdict } from '../ruleset.ts'
 
 export const tableName = 'kube-proxy'
+export const policyTableName = 'network-policy'
+export type TableName = typeof tableName | typeof policyTableName
 
 export interface Writer {
   /** "ip kube-proxy": what every command names. */
@@ -14,9 +16,9 @@ export interface Writer {
 }
 
 /** A writer for the table of one family; one bit of the packet mark asks for masquerading. */
-export function createWriter(family: Family, masqueradeBit = 14): Writer {
+export function createWriter(family: Family, masqueradeBit = 14, name: TableName = tableName): Writer {
   const context: Context = { family, ip: family === 'IPv4' ? 'ip' : 'ip6', mark: `0x${(2 ** masqueradeBit).toString(16)}` }
-  const table = `${family === 'IPv4' ? 'ip' : 'ip6'} ${tableName}`
+  const table = `${family === 'IPv4' ? 'ip' : 'ip6'} ${name}`
   return {
     table,
     chain(name, { base, rules }) {
@@ -48,7 +50,7 @@ function ruleText(rule: Rule, context: Context): string {
 }
 
 function statementText(statement: Statement, { ip, mark }: Context): string {
-  const field = (name: Field) => ({ saddr: `${ip} saddr`, daddr: `${ip} daddr`, protocol: 'meta l4proto', dport: 'th dport' })[name]
+  const field = (name: Field) => ({ saddr: `${ip} saddr`, daddr: `${ip} daddr`, protocol: 'meta l4proto', dport: 'th dport', from: `ct original ${ip} saddr`, to: `ct reply ${ip} saddr` })[name]
   switch (statement.do) {
     case 'in': return `${statement.fields.map(field).join(' . ')} @${statement.set}`
     case 'among': return `${field(statement.field)} ${statement.not === true ? '!= ' : ''}{ ${statement.values.join(', ')} }`
@@ -57,12 +59,14 @@ function statementText(statement: Statement, { ip, mark }: Context): string {
     case 'isNew': return 'ct state new'
     case 'isTranslated': return 'ct status dnat'
     case 'isProtocol': return `meta l4proto ${statement.protocol}`
+    case 'toPorts': return `meta l4proto ${statement.protocol} ct reply proto-src { ${statement.ports.join(', ')} }`
     case 'isMarked': return `mark and ${mark} != 0`
     case 'mark': return `mark set mark or ${mark}`
     case 'unmark': return `mark set mark xor ${mark}`
     case 'lookup': return `${statement.fields.map(field).join(' . ')} vmap @${statement.map}`
     case 'jump': return `jump ${statement.chain}`
     case 'goto': return `goto ${statement.chain}`
+    case 'accept': return 'accept'
     case 'drop': return 'drop'
     case 'reject': return 'reject'
     case 'masquerade': return 'masquerade fully-random'

@@ -11,8 +11,8 @@ export function createNft(enter: readonly string[] = []): PacketFilter {
       const { code, stderr } = await runNft(program, ['-f', '-'], transaction)
       if (code !== 0) throw new Error(`nft refused the rules: ${stderr.trim().split('\n').slice(0, 6).join('\n')}`)
     },
-    async existing(family) {
-      const words = family === 'IPv4' ? ['ip', tableName] : ['ip6', tableName]
+    async existing(family, table = tableName) {
+      const words = family === 'IPv4' ? ['ip', table] : ['ip6', table]
       const { code, stdout, stderr } = await runNft(program, ['--terse', '--json', 'list', 'table', ...words])
       if (code !== 0) {
         if (stderr.includes('No such file or directory')) return undefined
@@ -20,8 +20,8 @@ export function createNft(enter: readonly string[] = []): PacketFilter {
       }
       return parseListing(stdout)
     },
-    async hasRules(family, chain) {
-      const { code, stdout, stderr } = await runNft(program, ['--terse', 'list', 'chain', family === 'IPv4' ? 'ip' : 'ip6', tableName, chain])
+    async hasRules(family, chain, table = tableName) {
+      const { code, stdout, stderr } = await runNft(program, ['--terse', 'list', 'chain', family === 'IPv4' ? 'ip' : 'ip6', table, chain])
       if (code === 0) return stdout.trim().split('\n').length > 4
       if (stderr.includes('No such file or directory')) return false
       throw new Error(`nft could not list a chain: ${stderr.trim()}`)
