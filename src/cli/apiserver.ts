@@ -48,8 +48,8 @@ function untilSignal(): Promise<void> {
   })
 }
 
-function optionsFrom(flags: FlagValues): { options: ApiServerOptions; pki: ServerPki; certDir: string } {
-  const certDir = flags.string('cert-dir') ?? '/var/run/kubernetes'
+/** What the flags say; what they leave open is made and kept in `certDir`. */
+export function optionsFrom(flags: FlagValues, certDir = flags.string('cert-dir') ?? '/var/run/kubernetes'): { options: ApiServerOptions; pki: ServerPki; certDir: string } {
   const host = hostIdentity()
   const bindAddress = flags.string('bind-address') ?? '0.0.0.0'
   const wildcard = bindAddress === '0.0.0.0' || bindAddress === '::'

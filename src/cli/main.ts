@@ -26,6 +26,7 @@ const subcommands: Readonly<Record<string, { summary: string; load: () => Promis
   time: { summary: 'Show and move the time of a cluster in virtual time', load: async () => ({ command: (await import('./control.ts')).time }) },
   why: { summary: 'Tell which requests and reconciliations led to an object\'s state', load: async () => ({ command: (await import('./control.ts')).why }) },
   faults: { summary: 'Make requests and watches of a cluster fail', load: async () => ({ command: (await import('./control.ts')).faults }) },
+  'test-env': { summary: 'Programs in the place of envtest\'s kube-apiserver and etcd (KUBEBUILDER_ASSETS)', load: () => import('./test-env.ts') },
   version: { summary: 'The version of Coxswain and of the Kubernetes API it serves', load: () => import('./version.ts') },
 }
 

@@ -1,4 +1,5 @@
 /** `coxswain sim`: a whole cluster with simulated nodes in this process, served over HTTPS; its time may be virtual. */
+import { readText } from '../apiserver/http/files.ts'
 import { writeSecret } from '../cluster/pki/pki.ts'
 import { startCluster } from '../cluster/start-cluster.ts'
 import { type Command, type Invocation, UsageError } from './command.ts'
@@ -16,6 +17,7 @@ Example:
   coxswain why pods/default/web-… --kubeconfig sim.kubeconfig`,
   flags: [
     { name: 'nodes', type: 'int', default: 1, help: 'How many nodes' },
+    { name: 'stages', type: 'list', default: [], help: 'Files of kwok Stage objects: how pods and nodes go on' },
     { name: 'virtual', type: 'bool', help: 'Time stands still until it is moved ("coxswain time")' },
     { name: 'run', type: 'float', help: 'With --virtual: time runs by itself, this many times as fast as real time' },
     { name: 'seed', type: 'string', help: 'With --virtual: the same seed and the same acts make the same history' },
@@ -33,7 +35,7 @@ async function run({ flags, stdout }: Invocation): Promise<number> {
   const virtual = flags.bool('virtual')
   for (const name of ['run', 'seed', 'start']) if (flags.given(name) && !virtual) throw new UsageError(`--${name} goes with --virtual`)
   const cluster = await startCluster({
-    nodes: flags.number('nodes'), listen: { port: flags.number('port') }, time: virtual ? { start } : 'real', seed, history, trace: true,
+    nodes: flags.number('nodes'), stages: stagesFrom(flags.list('stages')), listen: { port: flags.number('port') }, time: virtual ? { start } : 'real', seed, history, trace: true,
   })
   const kubeconfig = flags.string('kubeconfig')!
   writeSecret(kubeconfig, cluster.kubeconfig())
@@ -43,4 +45,13 @@ async function run({ flags, stdout }: Invocation): Promise<number> {
   await untilSignalled()
   await cluster.stop()
   return 0
+}
+
+function stagesFrom(files: readonly string[]): string | undefined {
+  if (files.length === 0) return undefined
+  return files.map((file) => {
+    const text = readText(file)
+    if (text === undefined) throw new UsageError(`--stages: open ${file}: no such file or directory`)
+    return text
+  }).join('\n---\n')
 }

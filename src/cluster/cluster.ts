@@ -10,6 +10,7 @@ import type { ApiRequest, ApiResponse } from '../api/meta/request.ts'
 import type { ServerSnapshot } from '../apiserver/server.ts'
 import type { Client } from '../client/client.ts'
 import { createInProcessClient } from '../client/in-process.ts'
+import { readStages } from '../sim/nodes/stages/kwok.ts'
 import { type HollowNodes, type HollowState, createHollowNodes, hollowNodeSpecs } from '../sim/nodes/hollow-nodes.ts'
 import { controlApi } from './control-api.ts'
 import { type ControlPlane, createControlPlane } from './control-plane.ts'
@@ -246,7 +247,7 @@ export class RunningCluster implements Cluster {
     const specs = typeof nodes === 'object' ? nodes : hollowNodeSpecs(nodes)
     if (specs.length === 0) return
     this.#nodes = createHollowNodes(this.env, (node) => this.controlPlane.client(`system:node:${node}`, masters), {
-      nodes: specs, informers: this.controlPlane.informers, resume: this.#inherited?.nodes,
+      nodes: specs, informers: this.controlPlane.informers, resume: this.#inherited?.nodes, stages: readStages(this.#options.stages ?? []),
       // A month of virtual time is mostly heartbeats: as few as the node controller's patience allows.
       leaseDurationSeconds: isVirtual(this.env) ? 160 : undefined,
     })

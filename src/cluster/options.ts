@@ -7,11 +7,17 @@ import type { ApiServerOptions, AuthorizationMode } from '../apiserver/options.t
 import type { KVStore } from '../apiserver/storage/store.ts'
 import type { ControllerManagerOptions } from '../controllers/options.ts'
 import type { HollowNodeSpec } from '../sim/nodes/node-object.ts'
+import type { KwokStage } from '../sim/nodes/stages/kwok.ts'
 import { type Authorities, serverCertificate } from './pki/memory.ts'
 
 export interface ClusterOptions {
   /** Simulated nodes: how many (node-0, node-1, …), or what they are. Default 1. */
   readonly nodes?: number | readonly HollowNodeSpec[]
+  /**
+   * How simulated nodes and the pods on them go on: kwok Stage objects, as YAML or as values. Default: pods run at once,
+   * those of jobs complete after a second.
+   */
+  readonly stages?: string | readonly KwokStage[]
   /**
    * 'virtual': time stands still until it is moved (`cluster.time`), and chance comes from `seed`. From 2026-01-01 on,
    * unless `start` says otherwise. Default: the system's time.

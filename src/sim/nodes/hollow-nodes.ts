@@ -1,18 +1,22 @@
 /** Simulated nodes: register, keep their leases, and play the kubelet for the pods bound to them, by stages. */
-import type { Pod } from '../../api/generated/types/core-v1.ts'
+import type { Node, Pod } from '../../api/generated/types/core-v1.ts'
 import { leases, nodes, pods } from '../../api/generated/resources.ts'
 import { isStatus } from '../../api/meta/errors.ts'
+import type { KubeObject, Resource } from '../../api/meta/object.ts'
 import { formatMicroTime } from '../../api/meta/time.ts'
 import type { Lease } from '../../api/generated/types/coordination-v1.ts'
 import type { Component, Env, Timer } from '../../base/env.ts'
 import type { Client } from '../../client/client.ts'
+import { type EventRecorder, createEventRecorder } from '../../client/events.ts'
 import type { InformerFactory } from '../../client/informer.ts'
 import { type HollowNodeSpec, nodeObject, readyConditions } from './node-object.ts'
-import { type Stage, defaultStages, nextStage } from './stages.ts'
+import { defaultStages } from './stages/defaults.ts'
+import { type Stage, type StageAction, nextStage } from './stages/stage.ts'
 
 export interface HollowNodesOptions {
   readonly nodes: readonly HollowNodeSpec[]
   readonly informers: InformerFactory
+  /** In the place of the built-in ones, by kind: pods, nodes. */
   readonly stages?: readonly Stage[]
   /** How long leases last; they are renewed four times as often, as a kubelet does. Default 40. */
   readonly leaseDurationSeconds?: number
@@ -49,9 +53,11 @@ class Players implements HollowNodes {
   readonly #env: Env
   readonly #clients: ReadonlyMap<string, Client>
   readonly #options: HollowNodesOptions
-  readonly #stages: readonly Stage[]
+  readonly #podStages: readonly Stage[]
+  readonly #nodeStages: readonly Stage[]
+  readonly #recorders = new Map<string, EventRecorder>()
   readonly #specs: ReadonlyMap<string, HollowNodeSpec>
-  readonly #pending = new Map<string, Timer>()
+  readonly #pending = new Map<string, Pending>()
   readonly #addresses = new Map<string, string>()
   readonly #leases = new Map<string, Lease>()
   readonly #renewing = new Set<string>()
@@ -63,7 +69,10 @@ class Players implements HollowNodes {
     this.#env = env
     this.#clients = new Map(options.nodes.map(({ name }) => [name, clientFor(name)]))
     this.#options = options
-    this.#stages = options.stages ?? defaultStages
+    const { stages = [] } = options
+    const podStages = stages.filter(({ kind }) => kind === 'Pod')
+    this.#podStages = podStages.length === 0 ? defaultStages : podStages
+    this.#nodeStages = stages.filter(({ kind }) => kind === 'Node')
     this.#leaseSeconds = options.leaseDurationSeconds ?? 40
     this.#nextAddress = options.resume?.nextAddress ?? 1
     this.#specs = new Map(options.nodes.map((spec) => [spec.name, spec]))
@@ -75,11 +84,14 @@ class Players implements HollowNodes {
     // A few at a time: thousands of nodes may join.
     for (let i = 0; i < all.length && this.#options.resume === undefined; i += 50) await Promise.all(all.slice(i, i + 50).map((spec) => this.#register(spec)))
     const heartbeat = this.#env.tasks.go('hollow node leases', (signal) => this.#renewLeases(signal))
+    const consider = (pod: Pod): void => this.#consider(pod as unknown as KubeObject, pod.spec?.nodeName ?? '', this.#podStages)
     this.#stops.push(() => heartbeat.stop(), this.#options.informers.of(pods).addHandler({
-      add: (pod) => this.#consider(pod),
-      update: (pod) => this.#consider(pod),
-      delete: (pod) => this.#forget(pod.metadata.uid!),
+      add: consider, update: consider, delete: (pod) => this.#forget(pod.metadata.uid!),
     }))
+    if (this.#nodeStages.length > 0) {
+      const look = (node: Node): void => this.#consider(node as unknown as KubeObject, node.metadata.name!, this.#nodeStages)
+      this.#stops.push(this.#options.informers.of(nodes).addHandler({ add: look, update: look, delete: (node) => this.#forget(node.metadata.uid!) }))
+    }
     this.#resolveReady()
   }
 
@@ -88,7 +100,7 @@ class Players implements HollowNodes {
   }
 
   async stop(): Promise<void> {
-    for (const timer of this.#pending.values()) timer.cancel()
+    for (const { timer } of this.#pending.values()) timer.cancel()
     this.#pending.clear()
     for (const stop of this.#stops.splice(0)) await stop()
   }
@@ -167,52 +179,96 @@ class Players implements HollowNodes {
     }
   }
 
-  #consider(pod: Pod): void {
-    const uid = pod.metadata.uid!
-    if (!this.#specs.has(pod.spec?.nodeName ?? '')) return
-    this.#pending.get(uid)?.cancel()
-    this.#pending.delete(uid)
-    const stage = nextStage(this.#stages, pod)
-    if (stage !== undefined) this.#schedule(pod, stage, stage.delayMs)
-  }
-
-  #schedule(pod: Pod, stage: Stage, delayMs: number): void {
-    const uid = pod.metadata.uid!
-    this.#pending.set(uid, this.#env.clock.setTimeout(() => {
+  #consider(object: KubeObject, node: string, stages: readonly Stage[]): void {
+    const uid = object.metadata.uid!
+    if (!this.#specs.has(node)) return
+    const waiting = this.#pending.get(uid)
+    if (waiting !== undefined) {
+      // A change that leaves the stage what it is does not make it wait anew.
+      if (waiting.stage.weight !== undefined ? waiting.stage.matches(object) : nextStage(stages, object) === waiting.stage) {
+        waiting.object = object
+        return
+      }
+      waiting.timer.cancel()
       this.#pending.delete(uid)
-      this.#env.tasks.go(stage.name, (signal) => this.#act(pod, stage, signal))
-    }, delayMs))
+    }
+    const { random, clock } = this.#env
+    const stage = nextStage(stages, object, stages[0]?.weight === undefined ? 0 : random.next())
+    if (stage !== undefined) this.#schedule(object, node, stage, stage.delayMs(object, clock.now(), stage.weight === undefined ? 0 : random.next()))
   }
 
-  async #act(pod: Pod, stage: Stage, signal: AbortSignal): Promise<void> {
-    const { namespace, name, uid } = pod.metadata
-    const key = { namespace, name: name! }
-    const hostIP = this.#specs.get(pod.spec!.nodeName!)!.address
-    const action = stage.act(pod, { now: this.#env.clock.now(), hostIP, podIP: (of) => this.#addressOf(of) })
+  #schedule(object: KubeObject, node: string, stage: Stage, delayMs: number): void {
+    const uid = object.metadata.uid!
+    const pending: Pending = {
+      object, stage,
+      timer: this.#env.clock.setTimeout(() => {
+        this.#pending.delete(uid)
+        this.#env.tasks.go(stage.name, (signal) => this.#act(pending.object, node, stage, signal))
+      }, delayMs),
+    }
+    this.#pending.set(uid, pending)
+  }
+
+  async #act(object: KubeObject, node: string, stage: Stage, signal: AbortSignal): Promise<void> {
+    const { clock, log } = this.#env
+    const { namespace, name } = object.metadata
     try {
-      const client = this.#clientOf(pod.spec!.nodeName!)
-      if (action.type === 'delete') await client.delete(pods, key, { gracePeriodSeconds: 0, preconditions: { uid }, signal })
-      else await client.patch(pods, key, 'strategic', { metadata: { uid }, status: action.status }, { subresource: 'status', signal })
+      const actions = stage.act(object, {
+        now: clock.now(), nodeName: node, nodeIP: (of) => this.#specs.get(of)?.address ?? '', podIP: (uid, known) => known ?? this.#addressOf(uid),
+      })
+      for (const action of actions) await this.#perform(action, object, node, stage, signal)
     } catch (error) {
       if (isStatus(error, 'NotFound') || isStatus(error, 'Conflict') || signal.aborted) return
-      this.#env.log.warn('stage of a simulated pod failed; trying again', { stage: stage.name, pod: `${namespace}/${name}`, error })
-      this.#schedule(pod, stage, retryMs)
+      log.warn('a stage failed; trying again', { stage: stage.name, object: namespace === undefined ? name : `${namespace}/${name}`, error })
+      this.#schedule(object, node, stage, retryMs)
+    }
+  }
+
+  async #perform(action: StageAction, object: KubeObject, node: string, stage: Stage, signal: AbortSignal): Promise<void> {
+    const { namespace, name, uid } = object.metadata
+    const resource: Resource<KubeObject> = (stage.kind === 'Pod' ? pods : nodes) as unknown as Resource<KubeObject>
+    const key = stage.kind === 'Pod' ? { namespace, name: name! } : { name: name! }
+    const client = this.#clientOf(node)
+    if (action.type === 'delete') await client.delete(resource, key, { gracePeriodSeconds: 0, preconditions: { uid }, signal })
+    else if (action.type === 'event') {
+      let recorder = this.#recorders.get(node)
+      if (recorder === undefined) this.#recorders.set(node, (recorder = createEventRecorder(this.#env, client, { component: 'kubelet', host: node })))
+      recorder.event({ apiVersion: 'v1', kind: stage.kind, namespace, name, uid }, action.eventType as 'Normal', action.reason, action.message)
+    } else {
+      const patch = action.patchType === 'json' ? action.patch : guarded(action.patch as Patch, uid!)
+      await client.patch(resource, key, action.patchType, patch, { ...(action.subresource === undefined ? {} : { subresource: action.subresource }), signal })
     }
   }
 
   #forget(uid: string): void {
-    this.#pending.get(uid)?.cancel()
+    this.#pending.get(uid)?.timer.cancel()
     this.#pending.delete(uid)
     this.#addresses.delete(uid)
   }
 
   /** Addresses count up through 10.0.0.0/8; nobody routes to them. */
-  #addressOf(pod: Pod): string {
-    const known = pod.status?.podIP ?? this.#addresses.get(pod.metadata.uid!)
-    if (known !== undefined && known !== '') return known
+  #addressOf(uid: string): string {
+    const known = this.#addresses.get(uid)
+    if (known !== undefined) return known
     const n = this.#nextAddress++
     const address = `10.${(n >> 16) & 255}.${(n >> 8) & 255}.${n & 255}`
-    this.#addresses.set(pod.metadata.uid!, address)
+    this.#addresses.set(uid, address)
     return address
   }
+}
+
+interface Pending {
+  readonly stage: Stage
+  readonly timer: Timer
+  /** As it was seen last. */
+  object: KubeObject
+}
+
+interface Patch {
+  readonly metadata?: object
+}
+
+/** The patch is meant for this very object: not for one that came under its name. */
+function guarded(patch: Patch, uid: string): object {
+  return { ...patch, metadata: { ...patch.metadata, uid } }
 }

@@ -1,41 +1,26 @@
-/** What a simulated kubelet does with a pod: stages, each a condition, a delay and a change. Pure. */
-import type { Container, ContainerStatus, Pod, PodCondition, PodStatus } from '../../api/generated/types/core-v1.ts'
-import { formatTime } from '../../api/meta/time.ts'
-
-export interface StageContext {
-  /** ms since the epoch. */
-  readonly now: number
-  readonly hostIP: string
-  /** Gives the pod its address, the same one every time it asks. */
-  readonly podIP: (pod: Pod) => string
-}
-
-export type StageAction = { readonly type: 'status'; readonly status: PodStatus } | { readonly type: 'delete' }
-
-export interface Stage {
-  readonly name: string
-  readonly delayMs: number
-  matches(pod: Pod): boolean
-  act(pod: Pod, context: StageContext): StageAction
-}
+/** The stages of pods when nobody gives others: pods run at once, those of jobs complete after a second. */
+import type { Container, ContainerStatus, Pod, PodCondition, PodStatus } from '../../../api/generated/types/core-v1.ts'
+import type { KubeObject } from '../../../api/meta/object.ts'
+import { formatTime } from '../../../api/meta/time.ts'
+import type { Stage, StageAction, StageContext } from './stage.ts'
 
 const runsOnce = (pod: Pod): boolean => pod.metadata.ownerReferences?.some((owner) => owner.kind === 'Job' && owner.controller === true) ?? false
 const phase = (pod: Pod): string => pod.status?.phase ?? 'Pending'
 const deleting = (pod: Pod): boolean => pod.metadata.deletionTimestamp !== undefined
 
-/** The default stages; the first that matches is the one that happens next. */
-export const defaultStages: readonly Stage[] = [
-  { name: 'pod-delete', delayMs: 0, matches: deleting, act: () => ({ type: 'delete' }) },
-  { name: 'pod-ready', delayMs: 0, matches: (pod) => phase(pod) === 'Pending', act: (pod, context) => ({ type: 'status', status: runningStatus(pod, context) }) },
-  {
-    name: 'pod-complete', delayMs: 1_000, matches: (pod) => phase(pod) === 'Running' && runsOnce(pod),
-    act: (pod, context) => ({ type: 'status', status: completedStatus(pod, context) }),
-  },
-]
+const status = (of: PodStatus): readonly StageAction[] => [{ type: 'patch', patchType: 'strategic', subresource: 'status', patch: { status: of } }]
 
-export function nextStage(stages: readonly Stage[], pod: Pod): Stage | undefined {
-  return stages.find((stage) => stage.matches(pod))
+function podStage(name: string, delayMs: number, matches: (pod: Pod) => boolean, act: (pod: Pod, context: StageContext) => readonly StageAction[]): Stage {
+  const typed = (object: KubeObject) => object as unknown as Pod
+  return { name, kind: 'Pod', delayMs: () => delayMs, matches: (object) => matches(typed(object)), act: (object, context) => act(typed(object), context) }
 }
+
+/** The first that matches is the one that happens next. */
+export const defaultStages: readonly Stage[] = [
+  podStage('pod-delete', 0, deleting, () => [{ type: 'delete' }]),
+  podStage('pod-ready', 0, (pod) => phase(pod) === 'Pending', (pod, context) => status(runningStatus(pod, context))),
+  podStage('pod-complete', 1_000, (pod) => phase(pod) === 'Running' && runsOnce(pod), (pod, context) => status(completedStatus(pod, context))),
+]
 
 function conditions(pod: Pod, now: string, ready: boolean, reason?: string): PodCondition[] {
   const all: [string, boolean][] = [['PodReadyToStartContainers', ready], ['Initialized', true], ['Ready', ready], ['ContainersReady', ready], ['PodScheduled', true]]
@@ -54,9 +39,10 @@ function containerStatus(pod: Pod, { name, image = '' }: Container, state: Conta
   return { name, image, imageID: `simulated://${image}`, containerID, ready, started: ready, restartCount: 0, state, lastState: {} }
 }
 
-function runningStatus(pod: Pod, { now, hostIP, podIP }: StageContext): PodStatus {
+function runningStatus(pod: Pod, { now, nodeIP, podIP, nodeName }: StageContext): PodStatus {
+  const hostIP = nodeIP(nodeName)
   const time = formatTime(now)
-  const address = pod.spec?.hostNetwork === true ? hostIP : podIP(pod)
+  const address = pod.spec?.hostNetwork === true ? hostIP : podIP(pod.metadata.uid!, pod.status?.podIP)
   const finished = { terminated: { exitCode: 0, reason: 'Completed', startedAt: time, finishedAt: time } }
   const running = { running: { startedAt: time } }
   const inits = pod.spec?.initContainers ?? []
