@@ -5,6 +5,7 @@ import type { Informers } from '../client/informer.ts'
 import type { Admission } from './admission/contract.ts'
 import type { AdmissionSelection } from './admission/index.ts'
 import type { Authorizer } from './auth/contract.ts'
+import type { AuditOptions } from './chain/audit.ts'
 import type { InFlightLimits } from './chain/in-flight.ts'
 import type { SpecialHandler } from './handlers/index.ts'
 import type { ApiRequest, ApiResponse, Filter, UserInfo } from './handler.ts'
@@ -92,6 +93,8 @@ export interface ApiServerOptions {
   /** Whether requests are let through by priority and fairness, as many together as `limits` say; default: yes. */
   readonly priorityAndFairness?: boolean
   readonly requestTimeoutMs?: number
+  /** What is written down of requests, and where; default: nothing. */
+  readonly audit?: AuditOptions
   readonly minRequestTimeoutMs?: number
   /** "api/all", "group/version", … to on or off. */
   readonly runtimeConfig?: Readonly<Record<string, boolean>>

@@ -13,6 +13,7 @@ import { registryLister } from './admission/registry-lister.ts'
 import type { WebhookParts } from './admission/webhooks/deps.ts'
 import { versionsOf } from './admission/webhooks/versions.ts'
 import { parseBundle } from './auth/certificates.ts'
+import { createAuditor } from './chain/audit.ts'
 import { chained, httpFilters, inProcessFilters } from './chain/index.ts'
 import { FlowControl } from './flowcontrol/controller.ts'
 import type { InFlightLimits } from './chain/in-flight.ts'
@@ -136,6 +137,7 @@ function assemble({ env, options, store, registry, services }: Parts): ApiServer
   const chain = {
     authenticator: access.authenticator, authorizer: access.authorizer, kinds: registry, limits: options.limits ?? defaultLimits,
     requestTimeoutMs: options.requestTimeoutMs ?? 60_000, inner: options.filters ?? [], ...(flowControl === undefined ? {} : { flowControl }),
+    ...(options.audit === undefined ? {} : { auditor: createAuditor(env, options.audit) }),
   }
   inner = chained(inProcessFilters(chain), dispatch)
   const outer = chained(httpFilters(env, chain), dispatch)
@@ -199,6 +201,7 @@ function assemble({ env, options, store, registry, services }: Parts): ApiServer
       if (options.advertiseAddress !== undefined && http !== undefined) await leave()
       await informers.stop()
       await http?.stop(1000)
+      await Promise.all((options.audit?.sinks ?? []).map(async (sink) => sink.close?.()))
       registry.close()
       await store.close()
     },

@@ -6,6 +6,7 @@ import { type ServerPki, hostIdentity, loadPki, readText, writeText } from '../a
 import { kubeconfigText } from '../cluster/pki/kubeconfig.ts'
 import type { ApiServerOptions, AuthorizationMode } from '../apiserver/options.ts'
 import { createApiServer } from '../apiserver/server.ts'
+import { auditFrom } from './apiserver-audit.ts'
 import { type Command, type FlagValues, type Invocation, UsageError } from './command.ts'
 import { apiserverFlags } from './flags/apiserver.ts'
 import { join } from 'node:path'
@@ -22,7 +23,8 @@ async function run({ flags, stderr }: Invocation): Promise<number> {
   const log = createLogger({ level: (flags.string('log-level') ?? 'info') as LogLevel })
   const env = createSystemEnv({ log })
   const { options, pki, certDir } = optionsFrom(flags)
-  const server = await createApiServer(env, options)
+  const audit = auditFrom(env, flags, fileText)
+  const server = await createApiServer(env, { ...options, ...(audit === undefined ? {} : { audit }) })
   try {
     await server.start()
   } catch (error) {

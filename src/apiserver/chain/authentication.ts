@@ -2,10 +2,11 @@
 import type { Logger } from '../../base/env.ts'
 import { unauthorized } from '../../api/meta/errors.ts'
 import { type Authenticator, allAuthenticated, allUnauthenticated, anonymousUser } from '../auth/contract.ts'
-import type { Filter, UserInfo } from '../handler.ts'
+import type { ApiRequest, Filter, UserInfo } from '../handler.ts'
 import { exchangeOf } from '../http/exchange.ts'
 
-export function authenticationFilter(authenticator: Authenticator, log: Logger): Filter {
+/** `failed` is told of requests that nobody may make, before they are refused. */
+export function authenticationFilter(authenticator: Authenticator, log: Logger, failed?: (request: ApiRequest) => Promise<void>): Filter {
   return {
     name: 'authentication',
     wrap: (next) => async (request) => {
@@ -17,7 +18,10 @@ export function authenticationFilter(authenticator: Authenticator, log: Logger):
       } catch (error) {
         log.debug('unable to authenticate a request', { error: error instanceof Error ? error.message : String(error) })
       }
-      if (user === undefined) throw unauthorized()
+      if (user === undefined) {
+        await failed?.(request)
+        throw unauthorized()
+      }
       return next({ ...request, user: withAuthenticatedGroup(user) })
     },
   }

@@ -3,6 +3,7 @@ import { badRequest } from '../../api/meta/errors.ts'
 import {
   type Attributes, type Authorizer, allAuthenticated, allUnauthenticated, anonymousUser,
 } from '../auth/contract.ts'
+import { draftOf } from '../audit/event.ts'
 import { serviceAccountGroups, splitServiceAccountName } from '../auth/service-account-names.ts'
 import type { Filter, UserInfo } from '../handler.ts'
 import { type HttpExchange, exchangeOf, headerValues } from '../http/exchange.ts'
@@ -28,8 +29,9 @@ export function impersonationFilter(authorizer: Authorizer): Filter {
         const verdict = await authorizer.authorize(attributes)
         if (verdict.decision !== 'allow') throw forbiddenRequest(attributes, verdict.reason ?? '')
       }
-      request.audit['impersonated-by'] = request.user.name
-      return next({ ...request, user: impersonated(wanted) })
+      const user = impersonated(wanted)
+      draftOf(request)?.noteImpersonation(user, undefined)
+      return next({ ...request, user })
     },
   }
 }

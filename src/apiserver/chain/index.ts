@@ -2,6 +2,7 @@
 import type { Env } from '../../base/env.ts'
 import type { Authenticator, Authorizer } from '../auth/contract.ts'
 import type { ApiHandler, Filter } from '../handler.ts'
+import type { Auditor } from './audit.ts'
 import { authenticationFilter } from './authentication.ts'
 import { authorizationFilter } from './authorization.ts'
 import { type Kinds, contentFilter } from './content.ts'
@@ -19,17 +20,19 @@ export interface ChainOptions {
   /** Undefined: the limits alone hold requests back. */
   readonly flowControl?: FlowControl
   readonly requestTimeoutMs: number
-  /** Filters of the server's own between impersonation and flow control (audit). */
+  readonly auditor?: Auditor
+  /** Filters of the server's own between impersonation and flow control. */
   readonly inner?: readonly Filter[]
 }
 
 /** What a request from the network passes. The socket's side (request info, failures) is the listener's. */
 export function httpFilters(env: Env, options: ChainOptions): Filter[] {
   const counts = new InFlightCounts(env.metrics)
-  const { flowControl } = options
+  const { flowControl, auditor } = options
   return [
     deadlineFilter(env.clock, options.requestTimeoutMs),
-    authenticationFilter(options.authenticator, env.log),
+    authenticationFilter(options.authenticator, env.log, auditor?.failedAuthentication),
+    ...(auditor === undefined ? [] : [auditor.filter]),
     impersonationFilter(options.authorizer),
     ...(options.inner ?? []),
     flowControl === undefined ? inFlightFilter(options.limits, counts)
@@ -41,7 +44,7 @@ export function httpFilters(env: Env, options: ChainOptions): Filter[] {
 
 /** What a request of a component in this process passes: it has proven who it is by being here. */
 export function inProcessFilters(options: ChainOptions): Filter[] {
-  return [...(options.inner ?? []), authorizationFilter(options.authorizer)]
+  return [...(options.auditor === undefined ? [] : [options.auditor.filter]), ...(options.inner ?? []), authorizationFilter(options.authorizer)]
 }
 
 /** The handler behind all filters; the first of the list is the outermost. */

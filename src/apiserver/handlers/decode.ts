@@ -13,6 +13,7 @@ import { applyDefaults } from '../../api/schema/default.ts'
 import { jsonKind, strictDecodingText, unknownFieldTexts } from '../../api/schema/go-decode.ts'
 import { pruneNulls, pruneUnknown } from '../../api/schema/prune.ts'
 import type { Schema } from '../../api/schema/schema.ts'
+import { noteRequestObject } from '../audit/event.ts'
 import type { RequestBody } from '../handler.ts'
 import type { ResourceRegistry, Served } from '../registry/resource-registry.ts'
 import type { RequestContext } from './context.ts'
@@ -43,6 +44,7 @@ export function decodeBody(context: RequestContext, kind: BodyKind, validation: 
   const yaml = body.mediaType === 'application/yaml'
   const unknownFields = unknownFieldTexts(unknown)
   report(context, kind, yaml ? [...body.strictErrors, ...unknownFields] : [...unknownFields, ...body.strictErrors], validation)
+  noteRequestObject(request, object, () => applyDefaults(object, kind.schema))
   return object
 }
 

@@ -6,6 +6,7 @@ import { goQuote } from '../../api/meta/go-text.ts'
 import { validateFieldManager } from '../../api/meta/metadata-validation.ts'
 import { schemaOf } from '../../api/schema/builtin.ts'
 import { decodeValue } from '../../api/schema/decode.ts'
+import { noteRequestObject } from '../audit/event.ts'
 import type { ApiRequest } from '../handler.ts'
 import type { DeleteOptions } from '../registry/deletion.ts'
 import { scheme } from './scheme.ts'
@@ -172,7 +173,9 @@ export interface ParsedDeleteOptions extends DeleteOptions {
 /** From the body, or from the query when there is none. */
 export function deleteOptions(request: ApiRequest): ParsedDeleteOptions {
   const value = request.body?.value
-  return checked(value === undefined || value === null ? fromQuery(request.query) : fromBody(value))
+  const options = checked(value === undefined || value === null ? fromQuery(request.query) : fromBody(value))
+  if (value !== undefined && value !== null) noteRequestObject(request, options.object)
+  return options
 }
 
 /** The delete options inside another body (an eviction's). */

@@ -10,6 +10,7 @@ import { applyJsonPatch, jsonPatchStrictErrors } from '../../api/patch/json-patc
 import { applyMergePatch } from '../../api/patch/merge-patch.ts'
 import { applyStrategicMergePatch } from '../../api/patch/strategic-merge-patch.ts'
 import { strictDecodingText, unknownFieldTexts } from '../../api/schema/go-decode.ts'
+import { notePatch } from '../audit/event.ts'
 import type { ApiResponse, RequestBody } from '../handler.ts'
 import { deepCopy } from '../registry/cached.ts'
 import { storeOf, warn } from './context.ts'
@@ -60,7 +61,10 @@ export async function handlePatch(context: RequestContext): Promise<ApiResponse>
 export function checkedPatch(context: RequestContext, kind: BodyKind): RequestBody {
   const { body } = context.request
   const types = patchTypesOf(kind)
-  if (body !== undefined && types.includes(body.mediaType)) return body
+  if (body !== undefined && types.includes(body.mediaType)) {
+    notePatch(context.request, body.value)
+    return body
+  }
   if (kind.schema.name === undefined) throw unsupportedMediaType(types)
   // Built-in kinds are refused by upstream's router before its handler sees the type.
   throw new StatusError({

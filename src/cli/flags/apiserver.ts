@@ -1,5 +1,6 @@
 /** kube-apiserver's flags as data. */
 import type { Flag } from '../command.ts'
+import { auditFlags } from './audit.ts'
 
 const accepted = (name: string, type: Flag['type'], help: string, reason?: string): Flag => ({
   name, type, help, effect: 'accepted', ...(reason === undefined ? {} : { reason }),
@@ -59,6 +60,8 @@ export const apiserverFlags: readonly Flag[] = [
   { name: 'enable-admission-plugins', type: 'list', help: 'Admission plugins besides the usual ones', group: 'Admission' },
   { name: 'disable-admission-plugins', type: 'list', help: 'Usual admission plugins to leave out', group: 'Admission' },
   { name: 'log-level', type: 'string', default: 'info', help: 'debug, info, warn or error', group: 'Logs' },
+
+  ...auditFlags,
 
   accepted('allow-privileged', 'bool', 'Privileged containers are always allowed'),
   accepted('apiserver-count', 'int', 'Number of API servers'),
