@@ -4,7 +4,7 @@
  */
 import { loadPki } from '../../src/apiserver/http/files.ts'
 import { createLogger, createSystemEnv } from '../../src/base/real/env.ts'
-import { readConfiguration } from '../../src/cli/scheduler.ts'
+import { readConfiguration } from '../../src/cli/scheduler-configuration.ts'
 import { startControlPlane } from '../../src/cluster/control-plane.ts'
 import { createScheduler } from '../../src/scheduler/scheduler.ts'
 

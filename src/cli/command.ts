@@ -37,7 +37,7 @@ export interface Command {
   /** "NAME [FILE...]" behind the command's own name in the usage line. */
   readonly arguments?: string
   readonly flags?: readonly Flag[]
-  /** Nested commands, as `image make`. A command has these or `run`. */
+  /** Nested commands, as `image make`. A command with these and `run` runs where none is named. */
   readonly commands?: readonly Command[]
   /** Resolves with the exit code when the work is done (servers: when they were stopped). */
   run?(invocation: Invocation): Promise<number>

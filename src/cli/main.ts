@@ -44,6 +44,7 @@ async function main(words: readonly string[]): Promise<number> {
   const path = ['coxswain', command.name]
   while (command.commands !== undefined) {
     const next = command.commands.find((c) => c.name === rest[0])
+    if (next === undefined && command.run !== undefined) break
     if (next === undefined) {
       const asked = rest[0] === '--help' || rest[0] === '-h'
       if (!asked && rest[0] !== undefined) throw new UsageError(`unknown command "${rest[0]}" for "${path.join(' ')}"`)

@@ -26,6 +26,9 @@ export class Evictions implements Preemptor {
   /** Preemptors at work; the last victim once only that one is left. */
   readonly #preempting = new Map<string, PodInfo | undefined>()
 
+  /** Called where pods would be evicted; then they are not. */
+  instead: ((node: string, victims: readonly PodInfo[]) => void) | undefined
+
   constructor(context: EvictionsContext) {
     this.#context = context
   }
@@ -45,6 +48,7 @@ export class Evictions implements Preemptor {
   }
 
   evict(preemptor: PodInfo, node: string, victims: readonly PodInfo[]): void {
+    if (this.instead !== undefined) return this.instead(node, victims)
     const { env, metrics, queue } = this.#context
     const alive = victims.filter(({ terminating }) => !terminating)
     if (alive.length === 0) return

@@ -1,5 +1,6 @@
 /** The scheduler as a component: informers feed cache and queue, cycles decide, bindings are written beside them. */
 import { namespaces, pods } from '../api/generated/resources.ts'
+import type { Pod } from '../api/generated/types/core-v1.ts'
 import type { Component, Env } from '../base/env.ts'
 import type { Client } from '../client/client.ts'
 import { type EventRecorder, createEventRecorder } from '../client/events.ts'
@@ -12,17 +13,18 @@ import type { SchedulerConfiguration, SchedulerProfile } from './config/types.ts
 import type { SchedulerContext } from './context.ts'
 import { watchCluster } from './event-handlers.ts'
 import { Evictions } from './evictions.ts'
+import { type Explanation, explain } from './explain.ts'
 import { scheduleWithExtenders } from './extended-cycle.ts'
 import { Extender, type PostJson } from './extender.ts'
 import { fail } from './failure.ts'
 import { fitMessage } from './fit-message.ts'
-import type { Diagnosis, Handle, PluginDefinition, PostFilterResult, QueueOrder } from './framework.ts'
+import type { CycleState, Diagnosis, Handle, PluginDefinition, PostFilterResult, QueueOrder } from './framework.ts'
 import { SchedulerMetrics } from './metrics.ts'
 import { inTreePlugins } from './plugins/index.ts'
 import { type QueuedPod, SchedulingQueue } from './queue.ts'
 import { Framework } from './runtime.ts'
 import { type CycleOptions, type CycleResult, NodeRotation, schedule } from './schedule-one.ts'
-import { podInfo } from './snapshot.ts'
+import { type PodInfo, podInfo } from './snapshot.ts'
 import { WaitingPods } from './waiting-pods.ts'
 
 export interface SchedulerOptions {
@@ -50,6 +52,19 @@ const pluginMetricsPercent = 10
 
 export function createScheduler(env: Env, client: Client, options: SchedulerOptions = {}): Component {
   return new Scheduler(env, client, options)
+}
+
+/**
+ * What this scheduler would decide about a pod, with the reasons; it writes nothing. The pod need not exist. Throws when no
+ * profile is responsible for it.
+ */
+export async function explainPod(env: Env, client: Client, pod: Pod, options: SchedulerOptions = {}): Promise<Explanation> {
+  const scheduler = new Scheduler(env, client, options)
+  try {
+    return await scheduler.explain(pod)
+  } finally {
+    await scheduler.stop()
+  }
 }
 
 class Scheduler implements Component, SchedulerContext {
@@ -121,6 +136,30 @@ class Scheduler implements Component, SchedulerContext {
     const gauges = this.env.tasks.go('scheduler metrics', (signal) => this.#keepGauges(signal))
     this.#stops.push(() => task.stop(), () => gauges.stop(), () => this.waiting.rejectAll('the scheduler is stopping'))
     await this.ready
+  }
+
+  /** Instead of start: looks at the cluster and tells. */
+  async explain(pod: Pod): Promise<Explanation> {
+    this.#stops.push(...watchCluster(this))
+    await this.informers.synced()
+    const framework = this.profiles.get(pod.spec?.schedulerName ?? '')
+    if (framework === undefined) throw new Error(`no profile is named "${pod.spec?.schedulerName ?? ''}"; there are: ${[...this.profiles.keys()].join(', ')}`)
+    const { nodeName: boundTo, ...spec } = pod.spec!
+    const bound = this.cache.has(pod.metadata.uid ?? '')
+    if (bound) this.cache.removePod(pod.metadata.uid!)
+    const info = podInfo(bound ? { ...pod, spec } : pod)
+    const { state, diagnosis, ...explanation } = explain(framework, info)
+    const preemption = explanation.best.length > 0 || explanation.gate !== undefined ? undefined : await this.#wouldPreempt(framework, state, info, diagnosis)
+    return { ...explanation, ...(bound ? { boundTo } : {}), ...(preemption === undefined ? {} : { preemption }) }
+  }
+
+  async #wouldPreempt(framework: Framework, state: CycleState, pod: PodInfo, diagnosis: Diagnosis): Promise<Explanation['preemption']> {
+    let found: Explanation['preemption']
+    this.evictions.instead = (node, victims) => {
+      found = { node, victims: victims.map(({ namespace, pod: { metadata } }) => `${namespace}/${metadata.name}`) }
+    }
+    await framework.postFilter(state, pod, diagnosis)
+    return found
   }
 
   async stop(): Promise<void> {
