@@ -203,16 +203,16 @@ function tokenHandlers(env: Env, options: ApiServerOptions, objects: Objects, au
   return new Map<string, SpecialHandler>([['serviceaccounts/token', async (request, context) => {
     if (request.info.verb !== 'create') throw methodNotAllowed()
     const kind = { ...tokenRequestKind, schema: schemaOf('io.k8s.api.authentication.v1.TokenRequest') }
-    const object = await createToken(bodyOf(context, kind), request, {
+    const attributes = (object: KubeObject) => admissionAttributes(context, {
+      operation: 'CREATE', name: request.info.name, object, oldObject: undefined, kind: tokenRequestKind,
+    })
+    // Plugins that change and NodeRestriction see the request as it came: without the audiences that the server fills in.
+    const sent = attributes(bodyOf(context, kind))
+    await context.deps.admission.admit(sent)
+    const object = await createToken(sent.object!, request, {
       clock: env.clock, objects, issuer, apiAudiences: audiences,
       maxExpirationSeconds: serviceAccount.maxExpirationSeconds ?? 0, extendExpiration: serviceAccount.extendExpiration !== false,
-      admit: async (admitted) => {
-        const attributes = admissionAttributes(context, {
-          operation: 'CREATE', name: request.info.name, object: admitted as unknown as KubeObject, oldObject: undefined, kind: tokenRequestKind,
-        })
-        await context.deps.admission.admit(attributes)
-        await context.deps.admission.validate(attributes)
-      },
+      validate: (filled) => context.deps.admission.validate(attributes(filled as unknown as KubeObject)),
     })
     return { type: 'object', code: 201, object }
   }]])

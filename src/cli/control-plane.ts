@@ -85,5 +85,7 @@ function apiServerOptions({ data, pki, port, bindAddress, advertiseAddress, serv
     proxyClient: pki.frontProxyClient,
     kubelet: { tls: { cert: pki.kubeletClient.cert, key: pki.kubeletClient.key, ca: pki.ca.cert } },
     authorizationModes: ['Node', 'RBAC'] as const,
+    // As kubeadm sets a cluster up.
+    admissionPlugins: { enable: ['NodeRestriction'] },
   }
 }

@@ -20,7 +20,7 @@ export interface TokenRequestOptions {
   /** Old clients do not read their token again: theirs lives on for a year, with a warning from its asked end. */
   readonly extendExpiration: boolean
   /** Validating admission of the request. */
-  readonly admit?: (request: TokenRequest) => Promise<void>
+  readonly validate?: (request: TokenRequest) => Promise<void>
 }
 
 const minExpirationSeconds = 600
@@ -52,7 +52,7 @@ export async function createToken(object: KubeObject, request: ApiRequest, optio
   }
   const order = await boundOrder(spec, account, options)
   const admitted = { kind: 'TokenRequest', apiVersion: `${kind.group}/v1`, metadata, spec }
-  await options.admit?.(admitted as unknown as TokenRequest)
+  await options.validate?.(admitted as unknown as TokenRequest)
   const { token, id } = options.issuer.issue(order)
   request.audit['authentication.kubernetes.io/issued-credential-id'] = `JTI=${id}`
   return { ...admitted, status: { token, expirationTimestamp: rfc3339(now + seconds * 1000) } } as unknown as KubeObject
