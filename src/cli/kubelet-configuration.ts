@@ -64,7 +64,7 @@ function flagValue({ flag, type, separator }: Field & { flag: string }, flags: F
     case 'texts': return [...flags.list(flag)]
     case 'map': return separator === undefined ? { ...flags.map(flag) } : Object.fromEntries(flags.list(flag).map((text) => pair(flag, text, separator)))
     case 'flags': return Object.fromEntries(Object.entries(flags.map(flag)).map(([name, value]) => [name, value === 'true']))
-    case 'list': return flag === 'register-with-taints' ? flags.list(flag).map(parseTaint) : [...flags.list(flag)]
+    case 'list': return flag === 'register-with-taints' ? flags.list(flag).map(parseTaint) : flag === 'reserved-memory' ? reservations(flags.list(flag)) : [...flags.list(flag)]
     case 'object': return headers(flags.list(flag))
     case 'text': return flags.string(flag)
   }
@@ -89,4 +89,23 @@ function parseTaint(text: string): { key: string; value?: string; effect: string
   const match = /^([^=:]+)(?:=([^:]*))?:(NoSchedule|PreferNoSchedule|NoExecute)$/.exec(text)
   if (match === null) throw new UsageError(`invalid argument ${JSON.stringify(text)} for "--register-with-taints" flag: invalid taint spec: ${text}`)
   return { key: match[1]!, ...(match[2] === undefined ? {} : { value: match[2] }), effect: match[3]! }
+}
+
+/** "0:memory=1Gi,hugepages-2Mi=64Mi;1:memory=2Gi", cut at commas. */
+function reservations(list: readonly string[]): { numaNode: number; limits: Record<string, string> }[] {
+  const found: { numaNode: number; limits: Record<string, string> }[] = []
+  const fail = (text: string, why: string) => new UsageError(`invalid argument ${JSON.stringify(text)} for "--reserved-memory" flag: ${why}`)
+  for (const text of list.flatMap((one) => one.split(';'))) {
+    const match = /^(?:([^:=]*):)?([^=]*)=(.*)$/.exec(text.trim())
+    if (match === null) throw fail(text, 'the reserved memory has incorrect format')
+    if (match[1] !== undefined) {
+      if (!/^\d+$/.test(match[1])) throw fail(text, 'failed to convert the NUMA node ID, exptected integer')
+      found.push({ numaNode: Number(match[1]), limits: {} })
+    }
+    const at = found.at(-1)
+    if (at === undefined) throw fail(text, 'the reserved memory has incorrect format, expected <numaNodeID>:<memoryType>=<quantity>[,<memoryType>=<quantity>]')
+    if (match[2] !== 'memory' && !match[2]!.startsWith('hugepages-')) throw fail(text, `memory type ${JSON.stringify(match[2])} is not supported, only [memory hugepages-<HugePageSize>] are supported`)
+    at.limits[match[2]!] = match[3]!
+  }
+  return found
 }

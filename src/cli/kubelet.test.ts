@@ -54,6 +54,10 @@ test('the file, drop-ins over it in order, flags over all', () => {
   expect(unknown).toEqual(['newer'])
   expect(() => load('--config', join(dir, 'none'))).toThrow('failed to load kubelet config file')
   expect(() => load('--eviction-hard=x')).toThrow('malformed pair, expect string<string')
+  expect(load('--reserved-memory=0:memory=1Gi,hugepages-2Mi=4Mi;1:memory=2Gi', '--reserved-cpus=1,0', '--kube-reserved=cpu=1,memory=1Gi').options).toMatchObject({
+    topology: { reservedMemory: [{ numaNode: 0, limits: { memory: '1Gi', 'hugepages-2Mi': '4Mi' } }, { numaNode: 1, limits: { memory: '2Gi' } }], reservedCpus: '0-1' },
+    systemReserved: { cpu: '2' }, kubeReserved: { memory: '1Gi' },
+  })
   expect(() => load('--max-pods=-1')).toThrow('failed to validate kubelet configuration, error: invalid configuration: maxPods (--max-pods) -1 must not be a negative number')
 })
 

@@ -2,7 +2,7 @@
 import { orAborted } from '../base/abort.ts'
 import type { Component, Env } from '../base/env.ts'
 import { createMetrics } from '../base/metrics.ts'
-import type { Node, PersistentVolumeClaim, Pod, Service } from '../api/generated/types/core-v1.ts'
+import type { Node, PersistentVolumeClaim, Pod, PodStatus, Service } from '../api/generated/types/core-v1.ts'
 import type { RuntimeClass } from '../api/generated/types/node-v1.ts'
 import { nodes, pods, runtimeClasses, serviceAccounts, services } from '../api/generated/resources.ts'
 import type { Resource } from '../api/meta/object.ts'
@@ -27,7 +27,7 @@ import { systemHost } from './host/system.ts'
 import { cleanUp } from './housekeeping.ts'
 import { createImageManager } from './images/manager.ts'
 import { type NodeAgent, createNodeAgent } from './node/agent.ts'
-import { podsMayHave } from './node/status.ts'
+import { keptBack, podsMayHave } from './node/status.ts'
 import { createObjectCache } from './objects.ts'
 import { type KubeletOptions, type ResolvedOptions, resolveOptions } from './options.ts'
 import { type Pleg, createPleg } from './pleg.ts'
@@ -51,6 +51,8 @@ import { type StaticPodsResult, readStaticPods, staticPodsFromUrl } from './stat
 import { type ShutdownManager, createShutdownManager } from './shutdown/manager.ts'
 import { createStatusManager } from './status/manager.ts'
 import { safeSysctls } from './sysctls.ts'
+import { readMachine } from './topology/machine.ts'
+import { type RunningContainer, type TopologyManager, createTopologyManager } from './topology/manager.ts'
 import { type Csi, createCsi } from './volumes/csi/csi.ts'
 import { createUserNamespaceManager } from './userns/manager.ts'
 import { type VolumeManager, createVolumeManager } from './volumes/manager.ts'
@@ -161,8 +163,10 @@ async function startKubelet(outer: Env, client: Client, options: ResolvedOptions
   const store = createPodStore()
   const images = createImageManager(clock, cri.images, { serializePulls: options.serializeImagePulls, maxParallelPulls: options.maxParallelImagePulls })
   const restartBackOff = new BackOff(clock, Math.min(10_000, options.maxContainerRestartPeriod), options.maxContainerRestartPeriod)
+  let topology: TopologyManager | undefined
   const resources: ResourceSettings = {
     cpuCfsQuota: options.cpuCFSQuota, cpuCfsPeriod: options.cpuCFSQuotaPeriod * 1000, memoryCapacity: agent.machine().memoryBytes,
+    exclusiveCpus: (pod, container) => topology?.hasExclusive(pod, container) === true,
     ...(cgroups?.swapVersion === undefined ? {} : { swap: { behavior: options.swapBehavior, version: cgroups.swapVersion, swapBytes: agent.machine().swapBytes } }),
   }
   const downward = (podIps: readonly string[]) => ({ hostIps: options.nodeIps, podIps, allocatable: node()?.status?.allocatable ?? {} })
@@ -175,6 +179,10 @@ async function startKubelet(outer: Env, client: Client, options: ResolvedOptions
     ...env, files: host.files, dir: `${options.rootDir}/device-plugins`, connect: connectDevicePlugin, serve: serveDeviceRegistration, onChange: reportNow,
   })
   deviceCounts = () => devices.resources()
+  topology = await createTopologyManager({
+    clock, log, files: host.files, dir: options.rootDir, settings: options.topology, keptBack: keptBack(options, agent.machine()), devices: devices.provider,
+    machine: () => readMachine(host.files, agent.machine()), updateContainer: (id, linux) => cri.runtime.updateContainerResources(id, linux),
+  })
   const claims: DraManager = createDraManager({
     ...env, client, files: host.files, nodeName: options.nodeName, connect: connectDra, stateFile: `${options.rootDir}/dra_manager_state.json`,
   })
@@ -186,6 +194,7 @@ async function startKubelet(outer: Env, client: Client, options: ResolvedOptions
     resize: { runtime: cri.runtime, cgroups, actuated, resources },
     clock, random, log, cri, host, images, hooks: createHookRunner(clock, cri.runtime, host.network), restartBackOff,
     readMessage: terminationMessageReader(host.files), emit: emit.container, emitPod: emit.pod, devices: (pod, container) => devices.allocation(pod, container),
+    confine: (pod, container) => topology.confine(pod, container), confined: (pod, container) => topology.started(pod, container),
     runtimeName: () => agent.runtimeName(), users, claimedDevices: (pod, container) => claims.devices(pod, container),
   }, runtimeSettings(client, options, host, cgroups, resources, podDir, downward))
   let workers: PodWorkers | undefined
@@ -198,11 +207,15 @@ async function startKubelet(outer: Env, client: Client, options: ResolvedOptions
     for (const { uid } of workers!.list()) workers!.resync(uid)
   }
   const sysctls = [...safeSysctls(agent.kernelVersion()), ...options.allowedUnsafeSysctls]
-  const admit = (pod: Pod, others: readonly Pod[]) =>
-    guard?.eviction.admit(pod) ?? shutdown?.admit() ?? admitPod({ pod, node: node(), others, sysctls }) ?? devices.admit(pod)
+  /** All pods of all sources are known: what others hold is nobody's. */
+  let sourcesRead = false
+  const admit = (pod: Pod, others: readonly Pod[]) => {
+    if (sourcesRead) topology.keep([...others, pod])
+    return guard?.eviction.admit(pod) ?? shutdown?.admit() ?? admitPod({ pod, node: node(), others, sysctls }) ?? topology.admit(pod)
+  }
   const allocation = createAllocationManager({
     clock, log, tasks, allocated, actuated, activePods: () => source!.activePods(), pod: (uid) => store.get(uid), emit: emit.pod,
-    admit, resync: (uid) => workers!.resync(uid),
+    admit, admitResize: (pod, before) => topology.admitResize(pod, before), resync: (uid) => workers!.resync(uid),
   })
   const probeMetrics = createMetrics()
   const probes = createProbeManager({
@@ -273,11 +286,14 @@ async function startKubelet(outer: Env, client: Client, options: ResolvedOptions
   tasks.go('housekeeping', async (signal) => {
     await orAborted(Promise.all([informers.own.synced, staticRead]), signal)
     for (let round = 1; !signal.aborted; round++) {
+      sourcesRead = true
       await clock.sleep(options.housekeepingPeriod, signal)
       if (pleg!.lastRelist() === undefined) continue
       try {
         await cleanUp(housekeeping, round % thoroughRounds === 0)
-        devices.keep(new Set(source!.activePods().map(podUid)))
+        const active = source!.activePods()
+        devices.keep(new Set(active.map(podUid)))
+        topology.keep(active)
         for (const uid of claims.holders()) if (store.get(uid) === undefined && workers!.phase(uid) === undefined) await claims.unprepare(uid)
         await cgroups?.updateQos(store.list().map((pod) => allocation.granted(pod)))
       } catch (error) {
@@ -285,16 +301,33 @@ async function startKubelet(outer: Env, client: Client, options: ResolvedOptions
       }
     }
   })
+  if (options.topology.cpuPolicy !== 'none') {
+    tasks.go('CPU sets', async (signal) => {
+      while (!signal.aborted) {
+        await clock.sleep(options.cpuManagerReconcilePeriod, signal)
+        await topology.reconcile(runningContainers(source!.activePods(), (uid) => status.get(uid)))
+      }
+    })
+  }
   return {
     agent, server,
     async stop() {
       await server?.close()
-      await devices.stop()
+      await Promise.all([devices.stop(), topology.saved()])
       await workers!.stop()
       await Promise.all([allocated.flush(), actuated.flush()])
       if (given.cri === undefined) cri.close()
     },
   }
+}
+
+/** Those that the status of their pods says run. */
+function runningContainers(active: readonly Pod[], status: (uid: string) => PodStatus | undefined): RunningContainer[] {
+  return active.flatMap((pod) => {
+    const { initContainerStatuses = [], containerStatuses = [] } = status(podUid(pod)) ?? {}
+    return [...initContainerStatuses, ...containerStatuses].flatMap(({ name, containerID = '', state }) =>
+      state?.running === undefined || containerID === '' ? [] : [{ uid: podUid(pod), name, id: containerID.slice(containerID.indexOf('://') + 3) }])
+  })
 }
 
 function runtimeSettings(

@@ -2,6 +2,7 @@
 import type { Taint } from '../api/generated/types/core-v1.ts'
 import type { Cri } from './cri/contract.ts'
 import type { Host } from './host/contract.ts'
+import type { TopologySettings } from './topology/manager.ts'
 import type { ConnectRegistration } from './plugins/contract.ts'
 import type { ConnectCsi } from './volumes/csi/contract.ts'
 
@@ -45,6 +46,10 @@ export interface KubeletOptions {
   readonly cpuCFSQuota?: boolean
   /** ms. */
   readonly cpuCFSQuotaPeriod?: number
+  /** Who gets CPUs, memory and devices of NUMA nodes. */
+  readonly topology?: TopologySettings
+  /** ms between looks at the CPUs that containers run on. */
+  readonly cpuManagerReconcilePeriod?: number
   readonly seccompDefault?: boolean
   readonly serializeImagePulls?: boolean
   readonly maxParallelImagePulls?: number
@@ -148,6 +153,10 @@ type Optional = 'containerLogsDir' | 'staticPodPath' | 'staticPodURL' | 'server'
 
 export type ResolvedOptions = Required<Omit<KubeletOptions, Optional | 'cri' | 'host' | 'connect'>> & Pick<KubeletOptions, Optional>
 
+const noTopology: TopologySettings = {
+  cpuPolicy: 'none', cpuOptions: {}, alphaOptions: false, reservedCpus: '', memoryPolicy: 'None', reservedMemory: [], policy: 'none', scope: 'container', policyOptions: {},
+}
+
 export const defaultEvictionHard = {
   'memory.available': '100Mi', 'nodefs.available': '10%', 'nodefs.inodesFree': '5%', 'imagefs.available': '15%', 'imagefs.inodesFree': '5%',
 }
@@ -162,6 +171,7 @@ export function resolveOptions(options: KubeletOptions): ResolvedOptions {
     clusterDNS: options.clusterDNS ?? [], clusterDomain: options.clusterDomain ?? '', resolvConf: options.resolvConf ?? '/etc/resolv.conf',
     staticPodPath: options.staticPodPath, maxPods: options.maxPods ?? 110, podPidsLimit: options.podPidsLimit,
     cpuCFSQuota: options.cpuCFSQuota ?? true, cpuCFSQuotaPeriod: options.cpuCFSQuotaPeriod ?? 100,
+    topology: options.topology ?? noTopology, cpuManagerReconcilePeriod: options.cpuManagerReconcilePeriod ?? 10_000,
     seccompDefault: options.seccompDefault ?? false, serializeImagePulls: options.serializeImagePulls ?? true,
     maxParallelImagePulls: options.maxParallelImagePulls,
     syncFrequency: options.syncFrequency ?? 60_000, fileCheckFrequency: options.fileCheckFrequency ?? 20_000,

@@ -26,6 +26,8 @@ export interface AllocationManagerEnv {
   pod(uid: string): Pod | undefined
   /** Whether a pod fits beside others. */
   admit(pod: Pod, others: readonly Pod[]): Rejection | undefined
+  /** Why a pod that fits cannot be changed all the same. */
+  admitResize?(pod: Pod, before: Pod): Rejection | undefined
   resync(uid: string): void
   emit(pod: Pod, type: 'Normal' | 'Warning', reason: string, message: string): void
 }
@@ -97,7 +99,7 @@ export function createAllocationManager(env: AllocationManagerEnv): AllocationMa
       delete own.pending
     } else {
       const others = env.activePods().filter((other) => podUid(other) !== uid).map(granted)
-      const rejection = env.admit(pod, others)
+      const rejection = env.admitResize?.(pod, granted(pod)) ?? env.admit(pod, others)
       fits = rejection === undefined
       if (rejection === undefined) {
         env.allocated.set(uid, allocationOf(pod))

@@ -1,5 +1,7 @@
 /** What a configuration may say. Pure. Upstream: pkg/kubelet/apis/config/validation/validation.go. */
 import { parseDuration } from '../../api/meta/time.ts'
+import { quantitySign } from '../../api/meta/quantity.ts'
+import { parseCpuSet } from '../topology/cpu-set.ts'
 import { type Document, at } from './document.ts'
 import { type Field, configurationFields } from './fields.ts'
 
@@ -78,6 +80,7 @@ export function checkValues(document: Document): string[] {
   if (ids < 65_536) fail('userNamespaces.idsPerPod must not be less than 65536')
   else if (ids % 65_536 !== 0) fail('userNamespaces.idsPerPod must be a multiple of 65536')
   checkShutdown(document, ms, text, fail)
+  checkTopology(document, text, fail)
   const restart = ms('crashLoopBackOff.maxContainerRestartPeriod')
   if (restart < 1000 || restart > 300_000) fail(`CrashLoopBackOff.MaxContainerRestartPeriod (got: ${restart / 1000} seconds) must be set between 1s and 300s`)
   checkEnforcement(document, text, fail)
@@ -88,6 +91,34 @@ export function checkValues(document: Document): string[] {
   if (!logs.startsWith('/')) fail(`pod logs path ${JSON.stringify(logs)} must be absolute path`)
   if (logs !== '/' && (/\/$|\/\/|\/\.{1,2}(\/|$)/.test(logs))) fail(`pod logs path ${JSON.stringify(logs)} must be normalized`)
   return errors
+}
+
+const topologyPolicies = ['none', 'best-effort', 'restricted', 'single-numa-node']
+
+function checkTopology(document: Document, text: (path: string) => string, fail: (text: string) => void): void {
+  const bracketed = (list: readonly string[]) => `[${list.map((one) => JSON.stringify(one)).join(' ')}]`
+  const [policy, scope, cpus] = [text('topologyManagerPolicy'), text('topologyManagerScope'), text('reservedSystemCPUs')]
+  if (!topologyPolicies.includes(policy)) fail(`topologyManagerPolicy (--topology-manager-policy) ${JSON.stringify(policy)} must be one of: ${bracketed(topologyPolicies)}`)
+  if (scope !== 'container' && scope !== 'pod') fail(`topologyManagerScope (--topology-manager-scope) ${JSON.stringify(scope)} must be one of: "container", or "pod"`)
+  if (text('cpuManagerPolicy') !== 'none' && text('cpuManagerPolicy') !== 'static') fail(`unknown policy: ${JSON.stringify(text('cpuManagerPolicy'))}`)
+  if (text('memoryManagerPolicy') !== 'None' && text('memoryManagerPolicy') !== 'Static') fail(`unknown policy: ${JSON.stringify(text('memoryManagerPolicy'))}`)
+  if (cpus !== '') {
+    if (text('systemReservedCgroup') !== '' || text('kubeReservedCgroup') !== '') fail("can't use reservedSystemCPUs (--reserved-cpus) with systemReservedCgroup (--system-reserved-cgroup) or kubeReservedCgroup (--kube-reserved-cgroup)")
+    try {
+      parseCpuSet(cpus)
+    } catch (error) {
+      fail(`unable to parse reservedSystemCPUs (--reserved-cpus) ${cpus}, error: ${(error as Error).message}`)
+    }
+  }
+  const seen = new Set<string>()
+  for (const { numaNode = 0, limits = {} } of (at(document, 'reservedMemory') ?? []) as { numaNode?: number; limits?: Record<string, string> }[]) {
+    for (const [name, amount] of Object.entries(limits)) {
+      if (name !== 'memory' && !name.startsWith('hugepages-')) fail(`the limit type ${JSON.stringify(name)} for NUMA node ${numaNode} is not supported, only [memory hugepages-<HugePageSize>] is accepted`)
+      if (quantitySign(amount) === 0) fail(`reserved memory may not be zero for NUMA node ${numaNode} and resource ${JSON.stringify(name)}`)
+      if (seen.has(`${numaNode} ${name}`)) fail(`the reserved memory has a duplicate value for NUMA node ${numaNode} and resource ${JSON.stringify(name)}`)
+      seen.add(`${numaNode} ${name}`)
+    }
+  }
 }
 
 function checkShutdown(document: Document, ms: (path: string) => number, text: (path: string) => string, fail: (text: string) => void): void {

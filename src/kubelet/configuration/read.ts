@@ -1,5 +1,7 @@
 /** A KubeletConfiguration document as options. Pure: files are read by who runs the kubelet. */
 import { parseDuration } from '../../api/meta/time.ts'
+import { formatCpuSet, parseCpuSet } from '../topology/cpu-set.ts'
+import type { TopologySettings } from '../topology/manager.ts'
 import { defaultEvictionHard, type KubeletOptions, type ShutdownPeriod } from '../options.ts'
 import { checkFields, checkValues } from './check.ts'
 import { ConfigurationError, type Document, at, withDefaults } from './document.ts'
@@ -70,6 +72,14 @@ export function readConfiguration(given: Document): KubeletConfiguration {
   options['idsPerPod'] = at(document, 'userNamespaces.idsPerPod')
   options['swapBehavior'] = text('memorySwap.swapBehavior') ?? 'NoSwap'
   options['shutdown'] = shutdownPeriods(document, ms)
+  options['topology'] = topologySettings(document)
+  options['cpuManagerReconcilePeriod'] = ms('cpuManagerReconcilePeriod')
+  const kept = parseCpuSet((at(document, 'reservedSystemCPUs') ?? '') as string)
+  if (kept.length > 0) {
+    const { cpu: _cpu, ...others } = (options['kubeReserved'] ?? {}) as Record<string, string>
+    options['kubeReserved'] = others
+    options['systemReserved'] = { ...(options['systemReserved'] as object | undefined), cpu: String(kept.length) }
+  }
   return {
     document, options: options as Partial<KubeletOptions>, server: serverSettings(document, text, ms),
     process: {
@@ -105,4 +115,16 @@ function shutdownPeriods(document: Document, ms: (path: string) => number): Shut
   const [all, critical] = [ms('shutdownGracePeriod'), ms('shutdownGracePeriodCriticalPods')]
   if (all === 0) return []
   return [{ priority: 0, seconds: Math.floor((all - critical) / 1000) }, { priority: 2_000_000_000, seconds: Math.floor(critical / 1000) }]
+}
+
+function topologySettings(document: Document): TopologySettings {
+  return {
+    cpuPolicy: at(document, 'cpuManagerPolicy') as TopologySettings['cpuPolicy'], cpuOptions: (at(document, 'cpuManagerPolicyOptions') ?? {}) as Record<string, string>,
+    alphaOptions: at(document, 'featureGates.CPUManagerPolicyAlphaOptions') === true || at(document, 'featureGates.AllAlpha') === true,
+    reservedCpus: formatCpuSet(parseCpuSet((at(document, 'reservedSystemCPUs') ?? '') as string)),
+    memoryPolicy: at(document, 'memoryManagerPolicy') as TopologySettings['memoryPolicy'],
+    reservedMemory: ((at(document, 'reservedMemory') ?? []) as { numaNode?: number; limits?: Record<string, string> }[]).map(({ numaNode = 0, limits = {} }) => ({ numaNode, limits })),
+    policy: at(document, 'topologyManagerPolicy') as TopologySettings['policy'], scope: at(document, 'topologyManagerScope') as TopologySettings['scope'],
+    policyOptions: (at(document, 'topologyManagerPolicyOptions') ?? {}) as Record<string, string>,
+  }
 }

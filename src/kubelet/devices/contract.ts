@@ -4,6 +4,8 @@ export interface Device {
   readonly ID: string
   /** "Healthy" or not. */
   readonly health: string
+  /** NUMA nodes that it is near to. */
+  readonly topology?: { readonly nodes: readonly { readonly ID: string | number }[] } | null
 }
 
 /** What a container gets with its devices. */

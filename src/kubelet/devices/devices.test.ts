@@ -55,9 +55,9 @@ async function startPlugin(dir: string, options: { preferred?: string[]; preStar
   return {
     calls,
     register: (resourceName = 'example.com/dev', version = 'v1beta1') => new Promise<string>((resolve) => client.Register({ version, endpoint: 'plugin.sock', resourceName }, (error) => resolve(error?.message ?? ''))),
-    async tell(devices: Record<string, boolean>) {
+    async tell(devices: Record<string, boolean>, nodes: Record<string, number[]> = {}) {
       while (streams.length === 0) await new Promise((done) => setTimeout(done, 5))
-      streams.at(-1)!.write({ devices: Object.entries(devices).map(([ID, well]) => ({ ID, health: well ? 'Healthy' : 'Unhealthy' })) })
+      streams.at(-1)!.write({ devices: Object.entries(devices).map(([ID, well]) => ({ ID, health: well ? 'Healthy' : 'Unhealthy', ...(nodes[ID] === undefined ? {} : { topology: { nodes: nodes[ID].map((node) => ({ ID: node })) } }) })) })
     },
     stop() {
       client.close()
@@ -100,10 +100,9 @@ describe('a plugin that registers itself', () => {
     await until(() => counts()?.capacity === 3)
     expect(counts()).toEqual({ capacity: 3, allocatable: 2 })
     const own = pod({ containers: [asking(1)] })
-    expect(manager.admit(own)).toBeUndefined()
-    expect(manager.admit(pod({ containers: [asking(2)] }, { uid: 'u2' }))).toEqual({
-      reason: 'UnexpectedAdmissionError', message: 'Allocate failed due to requested number of devices unavailable for example.com/dev. Requested: 2, Available: 1, which is unexpected',
-    })
+    const anywhere = { nodes: undefined, preferred: true }
+    manager.provider.allocate(own, asking(1), anywhere)
+    expect(() => manager.provider.allocate(pod({ containers: [asking(2)] }, { uid: 'u2' }), asking(2), anywhere)).toThrow('requested number of devices unavailable for example.com/dev. Requested: 2, Available: 1')
     const allocations = await manager.allocation(own, 'c')
     await manager.allocation(own, 'c')
     expect(plugin.calls.map(([name]) => name)).toEqual(['options', 'preferred', 'allocate', 'preStart', 'preStart'])
@@ -124,6 +123,22 @@ describe('a plugin that registers itself', () => {
     expect(await manager.allocation(own, 'c')).toEqual(allocations)
     manager.keep(new Set())
     expect(await manager.allocation(own, 'c')).toEqual([])
+  })
+
+  test('devices near to NUMA nodes: hints for them, and those of the nodes that were chosen', async () => {
+    plugin = await startPlugin(dir)
+    await plugin.register()
+    await plugin.tell({ d1: true, d2: true, d3: true }, { d1: [0], d2: [1], d3: [1] })
+    await until(() => counts()?.capacity === 3)
+    const own = pod({ containers: [asking(2, 'a'), asking(1, 'b')] })
+    const a = own.spec!.containers[0]!
+    expect(manager.provider.hints(own, a)).toEqual({ 'example.com/dev': [{ nodes: [1], preferred: true }, { nodes: [0, 1], preferred: false }] })
+    expect(manager.provider.podHints(own)).toEqual({ 'example.com/dev': [{ nodes: [0, 1], preferred: true }] })
+    manager.provider.allocate(own, a, { nodes: [1], preferred: true })
+    await manager.allocation(own, 'a')
+    expect(plugin.calls.at(-1)).toEqual(['allocate', { containerRequests: [{ devicesIds: ['d2', 'd3'] }] }])
+    expect(manager.provider.hints(own, a)).toEqual({ 'example.com/dev': [{ nodes: [1], preferred: true }, { nodes: [0, 1], preferred: false }] })
+    expect(manager.provider.hints(pod({ containers: [asking(2)] }, { uid: 'u2' }), asking(2))).toEqual({ 'example.com/dev': [] })
   })
 
   test('one that goes takes its devices along, and has them again when it comes back', async () => {

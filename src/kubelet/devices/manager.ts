@@ -5,11 +5,13 @@
 import type { Env } from '../../base/env.ts'
 import type { Pod } from '../../api/generated/types/core-v1.ts'
 import { isQualifiedName } from '../../api/meta/names.ts'
-import type { Rejection } from '../admission.ts'
+import { quantityValue } from '../../api/meta/quantity.ts'
 import type { HostFiles } from '../host/contract.ts'
 import type { PluginHandler } from '../plugins/contract.ts'
-import { podUid } from '../pod.ts'
+import { type AnyContainer, initContainers, isRestartableInit, podUid } from '../pod.ts'
 import type { ConnectDevicePlugin, DeviceAllocation, DevicePlugin, DevicePluginOptions, ServeDeviceRegistration } from './contract.ts'
+import { type Hint, type Hints, hintsFor } from '../topology/hints.ts'
+import type { HintProvider } from '../topology/manager.ts'
 import { type PodDevices, type ResourceState, pickDevices } from './pick.ts'
 
 export interface DeviceManagerEnv extends Env {
@@ -30,8 +32,8 @@ export interface DeviceManager {
   stop(): Promise<void>
   /** By resource: all devices, and those that are healthy; 0 when the plugin has gone for good. */
   resources(): ReadonlyMap<string, { capacity: number; allocatable: number }>
-  /** Gives the pod its devices. */
-  admit(pod: Pod): Rejection | undefined
+  /** Gives pods their devices. */
+  readonly provider: HintProvider
   /** What a container gets with them; asked of the plugins once. Throws when a plugin refuses. */
   allocation(pod: Pod, container: string): Promise<readonly DeviceAllocation[]>
   /** Devices of pods that are not among these are free. */
@@ -47,6 +49,7 @@ interface Plugin {
 interface Resource extends ResourceState {
   readonly healthy: Set<string>
   readonly unhealthy: Set<string>
+  readonly nodes: Map<string, readonly number[]>
   plugin: Plugin | undefined
   /** When its plugin went; ms, monotonic. */
   goneAt: number | undefined
@@ -58,6 +61,8 @@ type Answers = Record<string, Record<string, DeviceAllocation>>
 interface PodState {
   devices: Map<string, ReadonlyMap<string, readonly string[]>>
   answers: Answers
+  /** NUMA nodes that were chosen by container. */
+  near?: Map<string, readonly number[] | undefined>
 }
 
 const apiVersion = 'v1beta1'
@@ -80,7 +85,7 @@ export function createDeviceManager(env: DeviceManagerEnv): DeviceManager {
   }
 
   function connect(name: string, socket: string): void {
-    const resource = resources.get(name) ?? { healthy: new Set<string>(), unhealthy: new Set<string>(), plugin: undefined, goneAt: undefined }
+    const resource = resources.get(name) ?? { healthy: new Set<string>(), unhealthy: new Set<string>(), nodes: new Map<string, readonly number[]>(), plugin: undefined, goneAt: undefined }
     resources.set(name, resource)
     resource.plugin?.stop.abort(new Error('the plugin registered again'))
     const own: Plugin = { plugin: env.connect(socket), stop: new AbortController(), options: noOptions }
@@ -97,7 +102,11 @@ export function createDeviceManager(env: DeviceManagerEnv): DeviceManager {
         if (resource.plugin !== own) return
         resource.healthy.clear()
         resource.unhealthy.clear()
-        for (const { ID, health } of devices) (health === 'Healthy' ? resource.healthy : resource.unhealthy).add(ID)
+        resource.nodes.clear()
+        for (const { ID, health, topology } of devices) {
+          (health === 'Healthy' ? resource.healthy : resource.unhealthy).add(ID)
+          if (topology?.nodes !== undefined && topology.nodes.length > 0) resource.nodes.set(ID, topology.nodes.map((node) => Number(node.ID)))
+        }
         env.onChange()
       }
     } catch (error) {
@@ -157,10 +166,65 @@ export function createDeviceManager(env: DeviceManagerEnv): DeviceManager {
     }
   }
 
+  function wantedOf(container: AnyContainer): Map<string, number> {
+    return new Map(Object.entries(container.resources?.limits ?? {}).filter(([name]) => resources.has(name)).map(([name, amount]) => [name, quantityValue(amount)]))
+  }
+
+  function wantedByPod(pod: Pod): Map<string, number> {
+    const [inits, sidecars, total] = [new Map<string, number>(), new Map<string, number>(), new Map<string, number>()]
+    const add = (map: Map<string, number>, name: string, count: number) => map.set(name, (map.get(name) ?? 0) + count)
+    for (const container of initContainers(pod)) {
+      for (const [name, count] of wantedOf(container)) {
+        if (isRestartableInit(container)) add(sidecars, name, count)
+        else inits.set(name, Math.max(inits.get(name) ?? 0, (sidecars.get(name) ?? 0) + count))
+      }
+    }
+    for (const container of pod.spec!.containers) for (const [name, count] of wantedOf(container)) add(total, name, count)
+    for (const [name, count] of sidecars) add(total, name, count)
+    for (const [name, count] of inits) total.set(name, Math.max(count, total.get(name) ?? 0))
+    return total
+  }
+
+  /** What init containers that end before it leave to a container. */
+  function reusableBefore(pod: Pod, container: AnyContainer): (resource: string) => readonly string[] {
+    const held = pods.get(podUid(pod))?.devices
+    const before = [...initContainers(pod)]
+    const at = before.findIndex(({ name }) => name === container.name)
+    const ended = (at === -1 ? before : before.slice(0, at)).filter((one) => !isRestartableInit(one))
+    return (resource) => [...new Set(ended.flatMap(({ name }) => held?.get(name)?.get(resource) ?? []))]
+  }
+
+  function hintsOf(pod: Pod, wanted: ReadonlyMap<string, number>, again: (resource: string) => readonly string[], held: (resource: string) => readonly string[]): Hints {
+    const hints: Record<string, readonly Hint[] | undefined> = {}
+    for (const [name, count] of wanted) {
+      const { nodes, healthy, unhealthy } = resources.get(name)!
+      if (nodes.size === 0) {
+        hints[name] = undefined
+        continue
+      }
+      const own = held(name)
+      const [spare, used] = [again(name), usedBy(() => true).get(name) ?? new Set<string>()]
+      const free = own.length > 0 ? own : [...healthy].filter((id) => !used.has(id))
+      if (own.length > 0 ? own.length !== count : new Set([...free, ...spare]).size < count) {
+        hints[name] = []
+        continue
+      }
+      const inSet = (ids: Iterable<string>, set: readonly number[]) => [...ids].filter((id) => nodes.get(id)?.some((node) => set.includes(node)) === true).length
+      const all = [...new Set([...nodes.values()].flat())].sort((a, b) => a - b)
+      const placed = own.length > 0 ? [] : spare.filter((id) => nodes.has(id))
+      hints[name] = hintsFor(all, count, (set) => inSet([...healthy, ...unhealthy], set), (set) => (inSet(placed, set) < placed.length ? undefined : placed.length + inSet(free, set)))
+    }
+    return hints
+  }
+
   /** The plugin may know which devices go well together. What it says has to be free. */
   async function preferred(pod: Pod, state: PodState, container: string, resource: string, ids: readonly string[], plugin: DevicePlugin): Promise<readonly string[]> {
     const taken = new Set([...(usedBy((uid) => uid !== podUid(pod)).get(resource) ?? []), ...[...state.devices].flatMap(([name, own]) => (name === container ? [] : own.get(resource) ?? []))])
-    const free = [...resources.get(resource)!.healthy].filter((id) => !taken.has(id) || ids.includes(id)).sort()
+    const { healthy, nodes } = resources.get(resource)!
+    const near = state.near?.get(container)
+    const all = [...healthy].filter((id) => !taken.has(id) || ids.includes(id)).sort()
+    const aligned = near === undefined || nodes.size === 0 ? [] : all.filter((id) => nodes.get(id)?.some((node) => near.includes(node)) === true)
+    const free = aligned.length >= ids.length ? aligned : all
     const wanted = await plugin.preferred(free, [], ids.length).catch((error: unknown) => {
       env.log.warn('device plugin prefers nothing', { resource, error })
       return ids
@@ -218,19 +282,20 @@ export function createDeviceManager(env: DeviceManagerEnv): DeviceManager {
       await saving
     },
     resources: () => new Map([...resources].map(([name, { healthy, unhealthy }]) => [name, { capacity: healthy.size + unhealthy.size, allocatable: healthy.size }])),
-    admit(pod) {
-      const uid = podUid(pod)
-      const before = pods.get(uid)
-      let devices: PodDevices
-      try {
-        devices = pickDevices(pod, resources, usedBy((other) => other !== uid), before?.devices)
-      } catch (error) {
-        return { reason: 'UnexpectedAdmissionError', message: `Allocate failed due to ${(error as Error).message}, which is unexpected` }
-      }
-      if (devices.size === 0) return undefined
-      pods.set(uid, { devices: new Map(devices), answers: before?.answers ?? {} })
-      save()
-      return undefined
+    provider: {
+      hints: (pod, container) => hintsOf(pod, wantedOf(container), reusableBefore(pod, container), (resource) => pods.get(podUid(pod))?.devices.get(container.name)?.get(resource) ?? []),
+      podHints(pod) {
+        const held = pods.get(podUid(pod))?.devices
+        return hintsOf(pod, wantedByPod(pod), () => [], (resource) => [...new Set([...(held?.values() ?? [])].flatMap((own) => own.get(resource) ?? []))])
+      },
+      allocate(pod, container, hint) {
+        const uid = podUid(pod)
+        const before = pods.get(uid)
+        const devices = pickDevices(pod, resources, usedBy((other) => other !== uid), before?.devices, new Map([[container.name, hint.nodes]]), container.name)
+        if (devices.size === 0 || (before !== undefined && samePicks(before.devices, devices))) return
+        pods.set(uid, { devices: new Map([...(before?.devices ?? []), ...devices]), answers: before?.answers ?? {}, near: new Map([...(before?.near ?? []), [container.name, hint.nodes]]) })
+        save()
+      },
     },
     async allocation(pod, container) {
       const state = pods.get(podUid(pod))
@@ -247,4 +312,8 @@ export function createDeviceManager(env: DeviceManagerEnv): DeviceManager {
       if (pods.size !== before) save()
     },
   }
+}
+
+function samePicks(before: PodDevices, picked: PodDevices): boolean {
+  return [...picked].every(([name, own]) => [...own].every(([resource, ids]) => ids.join() === before.get(name)?.get(resource)?.join()))
 }

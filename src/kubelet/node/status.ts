@@ -100,6 +100,13 @@ export function podsMayHave(options: ResolvedOptions, machine: MachineInfo): { m
   return { milliCpu: left(machine.cpus * 1000, 'cpu', quantityMilliValue), memoryBytes: left(machine.memoryBytes, 'memory', quantityValue) }
 }
 
+/** What pods may not be given, as the managers of CPUs and memory count it. */
+export function keptBack(options: ResolvedOptions, machine: MachineInfo): { milliCpu: number; memory: Record<string, number> } {
+  const sum = (name: string, value: (amount: string | number) => number) => value(options.systemReserved[name] ?? 0) + value(options.kubeReserved[name] ?? 0)
+  const eviction = quantityValue(evictionReserve('memory', String(machine.memoryBytes), options.evictionHard) ?? 0)
+  return { milliCpu: sum('cpu', quantityMilliValue), memory: { memory: sum('memory', quantityValue) + eviction } }
+}
+
 function kibi(bytes: number): string {
   return `${Math.floor(bytes / 1024)}Ki`
 }

@@ -4,7 +4,7 @@ import type { Pod, Secret, Service } from '../../api/generated/types/core-v1.ts'
 import { type PodActions, type ProbeVerdicts, computePodActions } from '../actions.ts'
 import { type Actuated, needsResize } from '../allocation/plan.ts'
 import type { BackOff } from '../back-off.ts'
-import { type Cri, type SandboxConfig, errorDetails, isCriNotFound } from '../cri/contract.ts'
+import { type Cri, type LinuxResources, type SandboxConfig, errorDetails, isCriNotFound } from '../cri/contract.ts'
 import type { DeviceAllocation } from '../devices/contract.ts'
 import type { Host } from '../host/contract.ts'
 import { type ImageManager, StartError, imageUser } from '../images/manager.ts'
@@ -59,6 +59,10 @@ export interface PodRuntimeEnv {
   runtimeName(): string | undefined
   /** What device plugins add to a container. */
   devices(pod: Pod, container: string): Promise<readonly DeviceAllocation[]>
+  /** The CPUs and NUMA nodes that a container is confined to. */
+  confine(pod: Pod, container: AnyContainer): Pick<LinuxResources, 'cpusetCpus' | 'cpusetMems'>
+  /** A container runs that was confined. */
+  confined(pod: Pod, container: AnyContainer): void
   /** CDI names of claimed devices. */
   claimedDevices(pod: Pod, container: AnyContainer): readonly string[]
   emitPod(pod: Pod, type: 'Normal' | 'Warning', reason: string, message: string): void
@@ -221,6 +225,7 @@ export function createPodRuntime(env: PodRuntimeEnv, settings: PodRuntimeSetting
     const id = await runtime.createContainer(sandbox.id, config, sandbox.config, signal).catch(fail('CreateContainerError'))
     emit('Normal', 'Created', 'Container created')
     recordStart(env.resize.actuated, pod, container)
+    env.confined(pod, container)
     await runtime.startContainer(id, signal).catch(fail('RunContainerError'))
     emit('Normal', 'Started', 'Container started')
     await linkLog(pod, container, id, `${sandbox.config.logDirectory}/${config.logPath}`)
@@ -257,6 +262,7 @@ export function createPodRuntime(env: PodRuntimeEnv, settings: PodRuntimeSetting
       pod, container, restartCount, imageRef, imageUser: user, env: environment, mounts, devices: makeDevices(container, input.volumes), allocations, resources: settings.resources, security: settings.security,
       targetId: targetOf(pod, container, status),
     })
+    config.linux = { ...config.linux, resources: { ...config.linux.resources, ...env.confine(pod, container) } }
     return containerWithUsers(config, await usersOf(pod))
   }
 

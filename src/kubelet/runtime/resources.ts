@@ -19,6 +19,8 @@ export interface ResourceSettings {
   /** µs. */
   readonly cpuCfsPeriod: number
   readonly memoryCapacity: number
+  /** Whether a container (any of the pod) has CPUs of its own: its time on them has no quota. */
+  readonly exclusiveCpus?: (pod: Pod, container?: AnyContainer) => boolean
   /** undefined: the machine cannot count swap. */
   readonly swap?: SwapSettings
 }
@@ -37,6 +39,7 @@ export function containerResources(pod: Pod, container: AnyContainer, settings: 
   const podLimits = pod.spec!.resources?.limits
   const limits = { ...podLimits, ...container.resources?.limits }
   const own = linuxResources({ requests: container.resources?.requests, limits }, settings)
+  if (settings.cpuCfsQuota && settings.exclusiveCpus?.(pod, container) === true) own.cpuQuota = -1
   return {
     ...withSwap(own, pod, container, settings.swap, settings.memoryCapacity),
     oomScoreAdj: oomScoreAdj(pod, container, settings.memoryCapacity),
@@ -109,7 +112,8 @@ export interface PodCgroupResources {
   readonly memoryLimit?: number
 }
 
-export function podCgroupResources(pod: Pod, { cpuCfsQuota, cpuCfsPeriod }: ResourceSettings): PodCgroupResources {
+export function podCgroupResources(pod: Pod, { cpuCfsQuota: quotas, cpuCfsPeriod, exclusiveCpus }: ResourceSettings): PodCgroupResources {
+  const cpuCfsQuota = quotas && exclusiveCpus?.(pod) !== true
   const qos = podQOS(pod)
   if (qos === 'BestEffort') return { cpuShares: minShares }
   const requests = podTotals(pod, 'requests')
