@@ -72,8 +72,7 @@ export async function readCheckpoint<T extends CpuCheckpoint | MemoryCheckpoint>
   const fail = (why: string) => new Error(`could not restore state from checkpoint: ${why}, please drain this node and delete the ${what} manager checkpoint file ${JSON.stringify(path)} before restarting Kubelet`)
   let read: T & { checksum: number }
   try {
-    const parsed = JSON.parse(text) as T & { checksum: number }
-    read = { ...parsed, entries: (parsed as { entries?: T['entries'] }).entries ?? {} }
+    read = { entries: {}, ...(JSON.parse(text) as object) } as unknown as T & { checksum: number }
   } catch (error) {
     throw fail((error as Error).message)
   }
