@@ -26,7 +26,10 @@ type Amounts = ReadonlyMap<string, number>
 export type ReservedMemory = readonly { readonly numaNode: number; readonly limits: Readonly<Record<string, string | number>> }[]
 
 const isMemory = (name: string) => name === 'memory' || name.startsWith('hugepages-')
-const same = (a: Nodes, b: Nodes) => a.length === b.length && [...a].sort().join() === [...b].sort().join()
+const same = (a: Nodes, b: Nodes) => a.length === b.length && a.every((node) => b.includes(node))
+const copyState = (state: Readonly<MachineState>): MachineState => Object.fromEntries(Object.entries(state).map(([id, node]) => [
+  id, { ...node, cells: [...node.cells], memoryMap: Object.fromEntries(Object.entries(node.memoryMap).map(([name, table]) => [name, { ...table }])) },
+]))
 
 function wantedBy(container: AnyContainer): Map<string, number> {
   return new Map(Object.entries(container.resources?.requests ?? {}).filter(([name]) => isMemory(name)).map(([name, amount]) => [name, quantityValue(amount)]))
@@ -128,7 +131,7 @@ export function createStaticMemory(machine: Machine, reserved: ReservedMemory, s
       }
     }
     if (!sameState(before.machineState, expected)) throw new Error('[memorymanager] the expected machine state is different from the real one')
-    state = structuredClone(before.machineState)
+    state = copyState(before.machineState)
   }
 
   const reusable = (uid: string, nodes: Nodes, name: string): number => (reuse.uid === uid ? (reuse.left.get(nodes.join())?.get(name) ?? 0) : 0)
@@ -251,7 +254,7 @@ export function createStaticMemory(machine: Machine, reserved: ReservedMemory, s
       }
     },
     checkpoint: () => ({
-      policyName: 'Static', machineState: structuredClone(state),
+      policyName: 'Static', machineState: copyState(state),
       entries: Object.fromEntries([...assigned].map(([uid, containers]) => [uid, Object.fromEntries([...containers].map(([name, blocks]) => [name, blocks.map((block) => ({ ...block }))]))])),
     }),
   }
