@@ -6,6 +6,7 @@ import { type ServerPki, hostIdentity, loadPki, readText, writeText } from '../a
 import { kubeconfigText } from '../cluster/pki/kubeconfig.ts'
 import type { ApiServerOptions, AuthorizationMode } from '../apiserver/options.ts'
 import { createApiServer } from '../apiserver/server.ts'
+import { admissionConfiguration } from './apiserver-admission.ts'
 import { auditFrom } from './apiserver-audit.ts'
 import { type Command, type FlagValues, type Invocation, UsageError } from './command.ts'
 import { apiserverFlags } from './flags/apiserver.ts'
@@ -24,7 +25,11 @@ async function run({ flags, stderr }: Invocation): Promise<number> {
   const env = createSystemEnv({ log })
   const { options, pki, certDir } = optionsFrom(flags)
   const audit = auditFrom(env, flags, fileText)
-  const server = await createApiServer(env, { ...options, ...(audit === undefined ? {} : { audit }) })
+  const admissionFile = flags.string('admission-control-config-file') ?? ''
+  const configuration = admissionFile === '' ? undefined : admissionConfiguration(admissionFile, env.clock, fileText)
+  const server = await createApiServer(env, {
+    ...options, ...(audit === undefined ? {} : { audit }), admissionPlugins: { ...options.admissionPlugins, ...(configuration === undefined ? {} : { configuration }) },
+  })
   try {
     await server.start()
   } catch (error) {

@@ -64,7 +64,4 @@ export function resourcesOf(pod: Pod): PodResources {
   }
 }
 
-/** Names with a domain that is not kubernetes.io and no quota prefix (upstream: v1helper.IsExtendedResourceName). */
-export function isExtendedResource(name: string): boolean {
-  return name.includes('/') && !name.includes('kubernetes.io/') && !name.startsWith('requests.')
-}
+export { isExtendedResource } from '../api/helpers/pod-resources.ts'

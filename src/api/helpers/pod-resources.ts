@@ -165,3 +165,8 @@ export function podLimits(pod: Pod, options: PodResourcesOptions = {}): Resource
   }
   return limits
 }
+
+/** Names with a domain that is not kubernetes.io and no quota prefix (upstream: v1helper.IsExtendedResourceName). */
+export function isExtendedResource(name: string): boolean {
+  return name.includes('/') && !name.includes('kubernetes.io/') && !name.startsWith('requests.')
+}

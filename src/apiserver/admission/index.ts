@@ -7,21 +7,30 @@ import type { ResourceRegistry } from '../registry/resource-registry.ts'
 import { admissionChain, type ReinvocablePlugin } from './chain.ts'
 import type { PluginContext } from './context.ts'
 import type { Admission } from './contract.ts'
+import { alwaysPullImages } from './plugins/always-pull-images.ts'
 import { certificateApproval, certificateSigning, certificateSubjectRestriction, clusterTrustBundleAttest } from './plugins/certificates.ts'
 import { defaultTolerationSeconds } from './plugins/default-toleration-seconds.ts'
 import { defaultIngressClass, defaultStorageClass } from './plugins/defaults-from-classes.ts'
+import { eventRateLimit } from './plugins/event-rate-limit.ts'
+import { imagePolicyWebhook } from './plugins/image-policy-webhook.ts'
 import { limitRanger } from './plugins/limit-ranger.ts'
+import { namespaceAutoProvision, namespaceExists } from './plugins/namespace-existence.ts'
 import { namespaceLifecycle } from './plugins/namespace-lifecycle.ts'
 import { nodeRestriction } from './plugins/node-restriction.ts'
 import { ownerReferencesPermissionEnforcement } from './plugins/owner-references-permission-enforcement.ts'
 import { persistentVolumeClaimResize } from './plugins/persistent-volume-claim-resize.ts'
-import { podSecurity } from './plugins/pod-security.ts'
+import { jobValidation, podGroupProtection, podGroupWorkloadExists } from './plugins/pod-groups.ts'
+import { podNodeSelector, nodeSelectorsOf } from './plugins/pod-node-selector.ts'
+import { podResizeValidator } from './plugins/pod-resize.ts'
+import { podSecurity, podSecurityOptions } from './plugins/pod-security.ts'
 import { podTopologyLabels } from './plugins/pod-topology-labels.ts'
 import { priority } from './plugins/priority.ts'
 import { resourceQuota } from './plugins/resource-quota.ts'
 import { runtimeClass } from './plugins/runtime-class.ts'
 import { serviceAccount } from './plugins/service-account.ts'
+import { alwaysAdmit, alwaysDeny, denyServiceExternalIPs, limitPodHardAntiAffinityTopology } from './plugins/single-checks.ts'
 import { storageObjectInUseProtection } from './plugins/storage-object-in-use-protection.ts'
+import { extendedResourceToleration, podTolerationRestriction, tolerationConfiguration } from './plugins/tolerations.ts'
 import { taintNodesByCondition } from './plugins/taint-nodes-by-condition.ts'
 import { mutatingPolicies } from './policies/mutating.ts'
 import { validatingPolicies } from './policies/validating.ts'
@@ -34,28 +43,46 @@ export interface PluginEntry {
   readonly name: string
   /** On unless --disable-admission-plugins names it. */
   readonly onByDefault: boolean
-  /** A server without `webhooks` (one that cannot reach anybody) has none of their plugins. */
-  create(context: PluginContext, webhooks: WebhookParts | undefined): ReinvocablePlugin | undefined
+  /**
+   * A server without `webhooks` (one that cannot reach anybody) has none of their plugins. `configuration`: the plugin's part of an
+   * AdmissionConfiguration as a value; undefined when it has none. Throws when it is wrong.
+   */
+  create(context: PluginContext, webhooks: WebhookParts | undefined, configuration: unknown): ReinvocablePlugin | undefined
 }
 
 const on = (name: string, create: PluginEntry['create']): PluginEntry => ({ name, onByDefault: true, create })
 const off = (name: string, create: PluginEntry['create']): PluginEntry => ({ name, onByDefault: false, create })
+
+/** A plugin with a configuration. */
+const configured = (name: string, create: (context: PluginContext, configuration: unknown) => ReinvocablePlugin, onByDefault = false): PluginEntry =>
+  ({ name, onByDefault, create: (context, _webhooks, configuration) => create(context, configuration) })
 
 const calling = (name: string, create: (deps: WebhookDeps) => ReinvocablePlugin): PluginEntry =>
   on(name, (context, webhooks) => (webhooks === undefined ? undefined : create({ context, ...webhooks })))
 
 /** Adding a plugin is one file and one line here; the order is upstream's. */
 export const admissionPlugins: readonly PluginEntry[] = [
+  off('AlwaysAdmit', () => alwaysAdmit()),
+  off('NamespaceAutoProvision', namespaceAutoProvision),
   on('NamespaceLifecycle', namespaceLifecycle),
+  off('NamespaceExists', namespaceExists),
+  off('LimitPodHardAntiAffinityTopology', () => limitPodHardAntiAffinityTopology()),
   on('LimitRanger', limitRanger),
   on('ServiceAccount', serviceAccount),
   off('NodeRestriction', nodeRestriction),
   on('TaintNodesByCondition', () => taintNodesByCondition()),
-  on('PodSecurity', (context) => podSecurity(context)),
+  off('AlwaysPullImages', () => alwaysPullImages()),
+  configured('ImagePolicyWebhook', imagePolicyWebhook),
+  configured('PodSecurity', (context, configuration) => podSecurity(context, podSecurityOptions(configuration)), true),
+  configured('PodNodeSelector', (context, configuration) => podNodeSelector(context, nodeSelectorsOf(configuration))),
   on('Priority', priority),
   on('DefaultTolerationSeconds', () => defaultTolerationSeconds()),
+  configured('PodTolerationRestriction', (context, configuration) => podTolerationRestriction(context, tolerationConfiguration(configuration))),
+  configured('EventRateLimit', eventRateLimit),
+  off('ExtendedResourceToleration', () => extendedResourceToleration()),
   on('DefaultStorageClass', defaultStorageClass),
   on('StorageObjectInUseProtection', () => storageObjectInUseProtection()),
+  on('PodGroupProtection', podGroupProtection),
   off('OwnerReferencesPermissionEnforcement', ownerReferencesPermissionEnforcement),
   on('PersistentVolumeClaimResize', persistentVolumeClaimResize),
   on('RuntimeClass', runtimeClass),
@@ -64,28 +91,35 @@ export const admissionPlugins: readonly PluginEntry[] = [
   on('ClusterTrustBundleAttest', clusterTrustBundleAttest),
   on('CertificateSubjectRestriction', () => certificateSubjectRestriction()),
   on('DefaultIngressClass', defaultIngressClass),
+  off('DenyServiceExternalIPs', () => denyServiceExternalIPs()),
   on('PodTopologyLabels', podTopologyLabels),
+  on('PodGroupWorkloadExists', podGroupWorkloadExists),
+  on('JobValidation', jobValidation),
+  on('PodResizeValidator', podResizeValidator),
   calling('MutatingAdmissionPolicy', mutatingPolicies),
   calling('MutatingAdmissionWebhook', mutatingWebhooks),
   calling('ValidatingAdmissionPolicy', validatingPolicies),
   calling('ValidatingAdmissionWebhook', validatingWebhooks),
   on('ResourceQuota', resourceQuota),
+  off('AlwaysDeny', () => alwaysDeny()),
 ]
 
 export interface AdmissionSelection {
   readonly enable?: readonly string[]
   readonly disable?: readonly string[]
+  /** What an AdmissionConfiguration says, by the plugin's name. */
+  readonly configuration?: ReadonlyMap<string, unknown>
 }
 
 /** The chain of the plugins that are on. Throws on names that are none. */
 export function createAdmission(
-  context: PluginContext, { enable = [], disable = [] }: AdmissionSelection = {}, webhooks?: WebhookParts, trace?: Trace,
+  context: PluginContext, { enable = [], disable = [], configuration }: AdmissionSelection = {}, webhooks?: WebhookParts, trace?: Trace,
 ): Admission {
   for (const name of [...enable, ...disable]) {
     if (!admissionPlugins.some((p) => p.name === name)) throw new Error(`unknown admission plugin: ${JSON.stringify(name)}`)
   }
   const chosen = admissionPlugins.filter((p) => enable.includes(p.name) || (p.onByDefault && !disable.includes(p.name)))
-  return admissionChain(chosen.flatMap((p) => p.create(context, webhooks) ?? []), trace)
+  return admissionChain(chosen.flatMap((p) => p.create(context, webhooks, configuration?.get(p.name)) ?? []), trace)
 }
 
 export interface ServerParts {

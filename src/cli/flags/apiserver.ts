@@ -59,6 +59,7 @@ export const apiserverFlags: readonly Flag[] = [
   { name: 'feature-gates', type: 'map', help: 'Features to switch on or off', group: 'API' },
   { name: 'enable-admission-plugins', type: 'list', help: 'Admission plugins besides the usual ones', group: 'Admission' },
   { name: 'disable-admission-plugins', type: 'list', help: 'Usual admission plugins to leave out', group: 'Admission' },
+  { name: 'admission-control-config-file', type: 'string', help: 'AdmissionConfiguration: what plugins are told', group: 'Admission' },
   { name: 'log-level', type: 'string', default: 'info', help: 'debug, info, warn or error', group: 'Logs' },
 
   ...auditFlags,

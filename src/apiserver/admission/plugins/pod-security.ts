@@ -2,6 +2,7 @@
 import { namespaces, pods } from '../../../api/generated/resources.ts'
 import type { Namespace, Pod, PodSpec } from '../../../api/generated/types/core-v1.ts'
 import { forbidden, internalError, invalid } from '../../../api/meta/errors.ts'
+import { aggregateText } from '../../../api/meta/field-errors.ts'
 import type { ObjectMeta } from '../../../api/meta/object.ts'
 import { controllerOf } from '../../../api/meta/owner-references.ts'
 import type { AdmissionPlugin, Attributes } from '../contract.ts'
@@ -13,6 +14,21 @@ import {
 export interface PodSecurityOptions {
   readonly defaults?: Policy
   readonly exemptions?: { readonly usernames?: readonly string[]; readonly runtimeClasses?: readonly string[]; readonly namespaces?: readonly string[] }
+}
+
+const configurationVersions = ['pod-security.admission.config.k8s.io/v1', 'pod-security.admission.config.k8s.io/v1beta1', 'pod-security.admission.config.k8s.io/v1alpha1']
+
+/** What a PodSecurityConfiguration says. Throws an Error in upstream's words. */
+export function podSecurityOptions(configuration: unknown): PodSecurityOptions {
+  if (configuration === undefined) return {}
+  const { apiVersion, kind, defaults = {}, exemptions = {} } = configuration as Pick<PodSecurityOptions, 'exemptions'> & { apiVersion?: string; kind?: string; defaults?: Record<string, string> }
+  if (kind !== 'PodSecurityConfiguration' || !configurationVersions.includes(apiVersion ?? '')) {
+    throw new Error(`no kind ${JSON.stringify(kind ?? '')} is registered for version ${JSON.stringify(apiVersion ?? '')}`)
+  }
+  const { policy, errors } = policyOf(Object.fromEntries(Object.entries(defaults).map(([key, value]) => [prefix + key, value])), privilegedPolicy)
+  if (errors.length > 0) throw new Error(aggregateText(errors.map((error) => ({ ...error, field: error.field.replace(/^.*\/(.*)\]$/, 'defaults.$1') }))))
+  // Of labels a warning follows what is enforced; a configuration says each by itself.
+  return { defaults: defaults['warn'] === undefined ? { ...policy, warn: privilegedPolicy.warn } : policy, exemptions }
 }
 
 /** Kinds that make pods, by resource, and where their template is. */
