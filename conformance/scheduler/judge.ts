@@ -28,10 +28,10 @@ const spoken = ({ code, plugin = '', reasons }: Verdict): JudgedVerdict => ({ co
 export function ourJudgement(given: RandomWorld, before?: RandomWorld): Judgement {
   const objects = [
     ...given.namespaces, ...given.services, ...given.replicaSets, ...given.volumes, ...given.claims, ...given.classes, ...given.csiNodes, ...given.csiDrivers,
-    ...given.capacities, ...given.attachments,
+    ...given.capacities, ...given.attachments, ...given.deviceClasses, ...given.resourceSlices, ...given.resourceClaims,
   ] as readonly KubeObject[]
   const { nodes, pods } = before ?? given
-  const made = world(nodes, pods, { objects, features: ['NodeDeclaredFeatures'], ...(given.profile === undefined ? {} : { profile: given.profile }) })
+  const made = world(nodes, pods, { objects, features: ['NodeDeclaredFeatures', 'DynamicResourceAllocation'], ...(given.profile === undefined ? {} : { profile: given.profile }) })
   if (before !== undefined) {
     for (let i = 0; i < 3; i++) look(made, given.pod)
     become(made.cache, before, given)

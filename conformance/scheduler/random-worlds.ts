@@ -1,9 +1,11 @@
 /** Random worlds in which a pod looks for a node: every field that a plugin reads varies, with values that meet often. */
 import type { Node, NodeSelectorRequirement, NodeSelectorTerm, Pod, PodAffinityTerm, PodSpec, Volume } from '../../src/api/generated/types/core-v1.ts'
+import { type Devices, noDevices, randomDevices } from './random-devices.ts'
+import { Dice } from './dice.ts'
 import type { SchedulerProfile } from '../../src/scheduler/config/types.ts'
 import type { KubeObject } from '../../src/api/meta/object.ts'
 
-export interface RandomWorld {
+export interface RandomWorld extends Devices {
   readonly nodes: readonly Node[]
   readonly pods: readonly Pod[]
   readonly pod: Pod
@@ -21,35 +23,6 @@ export interface RandomWorld {
   readonly profile?: SchedulerProfile
 }
 
-/** Numbers from a seed (mulberry32). */
-export class Dice {
-  #state: number
-  constructor(seed: number) {
-    this.#state = seed | 0
-  }
-  next(): number {
-    this.#state = (this.#state + 0x6d2b79f5) | 0
-    let t = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296
-  }
-  below(limit: number): number {
-    return Math.floor(this.next() * limit)
-  }
-  chance(share: number): boolean {
-    return this.next() < share
-  }
-  pick<T>(list: readonly T[]): T {
-    return list[this.below(list.length)]!
-  }
-  some<T>(list: readonly T[], share: number): T[] {
-    return list.filter(() => this.chance(share))
-  }
-  times<T>(most: number, make: (i: number) => T): T[] {
-    return Array.from({ length: this.below(most + 1) }, (_, i) => make(i))
-  }
-}
-
 const zones = ['a', 'b', 'c']
 const apps = ['web', 'db', 'cache']
 const namespaceNames = ['default', 'one', 'two']
@@ -64,14 +37,25 @@ export function randomWorld(seed: number): RandomWorld {
   const storage = dice.chance(0.35) ? randomStorage(dice, names) : noStorage
   const claims = storage.claims.filter(({ metadata }) => metadata.namespace === 'default').map(({ metadata }) => metadata.name!)
   const pods = dice.times(24, (i) => ({ ...pod(dice, `p${i}`, claims), i })).map(({ i, ...each }) => placed(dice, each, names, i))
+  const incoming = pod(dice, 'incoming', claims)
+  const devices = dice.chance(0.35) ? randomDevices(dice, names, ['incoming', ...pods.map(({ metadata }) => metadata.name!)]) : noDevices
+  if (devices !== noDevices && incoming.metadata.namespace === 'default') claimDevices(dice, incoming)
   const world = {
-    nodes, pods, pod: pod(dice, 'incoming', claims),
+    nodes, pods, pod: incoming,
     namespaces: namespaceNames.map((name) => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels: dice.chance(0.6) ? { team: dice.pick(['x', 'y']) } : undefined } })),
     services: dice.times(2, (i) => ({ apiVersion: 'v1', kind: 'Service', metadata: { name: `s${i}`, namespace: dice.pick(namespaceNames) }, spec: { selector: { app: dice.pick(apps) } } })),
     replicaSets: [{ apiVersion: 'apps/v1', kind: 'ReplicaSet', metadata: { name: 'rs', namespace: 'default', uid: 'rs-uid' }, spec: { selector: { matchLabels: { app: dice.pick(apps) } } } }],
-    ...storage, profile: maybe(dice, 0.4, () => profile(dice)),
+    ...storage, ...devices, profile: maybe(dice, 0.4, () => profile(dice)),
   }
   return JSON.parse(JSON.stringify(world)) as RandomWorld
+}
+
+/** Gives the pod claims of devices, some made from a template for it or not made yet. */
+function claimDevices(dice: Dice, { spec, status }: Pod): void {
+  const entries = Array.from({ length: 1 + dice.below(2) }, (_, i) => ({ name: `c${i}`, claim: `rc${dice.below(6)}` }))
+  if (entries[1]?.claim === entries[0]!.claim) entries.pop()
+  spec!.resourceClaims = entries.map(({ name, claim }) => (dice.chance(0.03) ? { name, resourceClaimTemplateName: 'template' } : { name, resourceClaimName: dice.chance(0.03) ? 'missing' : claim }))
+  if (dice.chance(0.5)) status!.resourceClaimStatuses = [{ name: 'c0', ...(dice.chance(0.5) ? { resourceClaimName: 'rc0' } : {}) }]
 }
 
 function profile(dice: Dice): SchedulerProfile {

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Clock } from '../base/env.ts'
 import { createSystemEnv, createLogger } from '../base/real/env.ts'
-import { events, nodes, persistentVolumeClaims, persistentVolumes, pods, storageClasses } from '../api/generated/resources.ts'
+import { deviceClasses, events, nodes, persistentVolumeClaims, persistentVolumes, pods, resourceClaims, resourceSlices, storageClasses } from '../api/generated/resources.ts'
 import type { Node, Pod, PodSpec } from '../api/generated/types/core-v1.ts'
 import { loadSchedulerConfiguration } from '../scheduler/config/load.ts'
 import type { Handle, PluginDefinition } from '../scheduler/framework.ts'
@@ -136,4 +136,32 @@ test('a claim that waits for its first pod is bound to a volume within reach of 
   })
   expect((await bound('stateful')).spec!.nodeName).toBe('node-b')
   expect((await client.get(persistentVolumeClaims, { namespace: 'default', name: 'data' })).spec!.volumeName).toBe('disk')
+})
+
+test('a pod\'s claim of a device is allocated and reserved before the pod is bound; who comes too late waits until it is free', async () => {
+  const client = plane.client('tester', ['system:masters'])
+  await client.create(deviceClasses, { apiVersion: 'resource.k8s.io/v1', kind: 'DeviceClass', metadata: { name: 'gpu' }, spec: { selectors: [{ cel: { expression: 'device.driver == "gpu.example.com"' } }] } })
+  await client.create(resourceSlices, {
+    apiVersion: 'resource.k8s.io/v1', kind: 'ResourceSlice', metadata: { name: 'node-b-gpu' },
+    spec: { driver: 'gpu.example.com', nodeName: 'node-b', pool: { name: 'node-b', generation: 1, resourceSliceCount: 1 }, devices: [{ name: 'gpu-0' }] },
+  })
+  const small = { containers: [{ name: 'c', image: 'i', resources: { claims: [{ name: 'gpu' }] } }] }
+  for (const name of ['first', 'second']) {
+    await client.create(resourceClaims, {
+      apiVersion: 'resource.k8s.io/v1', kind: 'ResourceClaim', metadata: { name, namespace: 'default' }, spec: { devices: { requests: [{ name: 'gpu', exactly: { deviceClassName: 'gpu' } }] } },
+    })
+    await client.create(pods, pod(`with-gpu-${name}`, { ...small, resourceClaims: [{ name: 'gpu', resourceClaimName: name }] }))
+    if (name === 'first') await until('with-gpu-first', ({ spec }) => spec?.nodeName === 'node-b')
+  }
+  const { status } = await client.get(resourceClaims, { namespace: 'default', name: 'first' })
+  expect(status).toMatchObject({
+    allocation: { devices: { results: [{ request: 'gpu', driver: 'gpu.example.com', pool: 'node-b', device: 'gpu-0' }] }, nodeSelector: { nodeSelectorTerms: [{ matchFields: [{ key: 'metadata.name', values: ['node-b'] }] }] } },
+    reservedFor: [{ resource: 'pods', name: 'with-gpu-first' }],
+  })
+  const refused = await until('with-gpu-second', ({ status: now }) => now?.conditions?.some(({ reason }) => reason === 'Unschedulable') === true)
+  expect(refused.status?.conditions?.[0]?.message).toContain('cannot allocate all claims')
+  const { allocation: _, reservedFor: __, ...freed } = (await client.get(resourceClaims, { namespace: 'default', name: 'first' })).status!
+  const claim = await client.get(resourceClaims, { namespace: 'default', name: 'first' })
+  await client.update(resourceClaims, { ...claim, status: freed }, { subresource: 'status' })
+  await until('with-gpu-second', ({ spec }) => spec?.nodeName === 'node-b')
 })

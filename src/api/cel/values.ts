@@ -103,6 +103,10 @@ export abstract class Opaque extends Tagged {
 export abstract class LazyMap extends Tagged {
   get type(): CelType { return MAP }
   abstract has(key: string): boolean
+  /** What `key in map` says; other than has() for maps that answer keys that they do not hold. */
+  contains(key: string): boolean {
+    return this.has(key)
+  }
   /** The value, or a CelError. */
   abstract get(key: string): unknown
   abstract keys(): readonly string[]

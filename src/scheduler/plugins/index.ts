@@ -1,6 +1,7 @@
 import type { PluginDefinition } from '../framework.ts'
 import { defaultBinder } from './default-binder.ts'
 import { defaultPreemption } from './default-preemption.ts'
+import { dynamicResources } from './dynamic-resources.ts'
 import { imageLocality } from './image-locality.ts'
 import { interPodAffinity } from './inter-pod-affinity.ts'
 import { nodeAffinity } from './node-affinity.ts'
@@ -38,6 +39,8 @@ export const inTreePlugins: readonly { readonly definition: PluginDefinition; re
   { definition: volumeZone, weight: 0 },
   { definition: podTopologySpread, weight: 2 },
   { definition: interPodAffinity, weight: 2 },
+  // Giving an idle claim back is better than evicting a pod.
+  { definition: dynamicResources, weight: 2 },
   { definition: defaultPreemption, weight: 0 },
   { definition: nodeResourcesBalancedAllocation, weight: 1 },
   { definition: imageLocality, weight: 1 },

@@ -79,7 +79,8 @@ function buildError(text: string): string | undefined {
   return /^[0-9A-Za-z-]+$/.test(text) ? undefined : `Invalid character(s) found in build meta data ${goQuote(text)}`
 }
 
-function parse(text: string): SemverValue | CelError {
+/** A version as `semver(text)` reads it. */
+export function parseSemver(text: string): SemverValue | CelError {
   if (text === '') return new CelError('Version string empty')
   const parts = splitThree(text)
   if (parts.length !== 3) return new CelError('No Major.Minor.Patch elements found')
@@ -118,11 +119,11 @@ function parseNormalized(text: string): SemverValue | CelError {
     }
     while (parts.length < 3) parts.push('0')
   }
-  return parse(parts.join('.'))
+  return parseSemver(parts.join('.'))
 }
 
 const read = (text: unknown, normalize: unknown): SemverValue | CelError =>
-  normalize === true ? parseNormalized(text as string) : parse(text as string)
+  normalize === true ? parseNormalized(text as string) : parseSemver(text as string)
 
 const part = (name: string, index: number): FunctionDeclaration =>
   fn(name, [

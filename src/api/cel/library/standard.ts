@@ -10,7 +10,7 @@ import {
   typeType,
 } from '../types.ts'
 import {
-  CelError, type Duration, type Timestamp, intOf, isList, isMap, itemsOf, mapGet, mapSize, noSuchOverload, textLength, typeOf, unsupported,
+  CelError, LazyMap, type Duration, type Timestamp, intOf, isList, isMap, itemsOf, mapGet, mapSize, noSuchOverload, textLength, typeOf, unsupported,
 } from '../values.ts'
 import { A, B, fn, global, method } from './define.ts'
 
@@ -140,6 +140,7 @@ const functions: readonly FunctionDeclaration[] = [
   fn('@in', [binary('in_list', A, listOfA, BOOL), binary('in_map', A, mapOfAB, BOOL)], (value, where) => {
     if (isList(where)) return contains(where, value)
     if (!isMap(where)) return noSuchOverload()
+    if (where instanceof LazyMap && typeof value === 'string' && !where.contains(value)) return false
     const found = mapGet(where, value)
     return found instanceof CelError ? found : found !== undefined
   }),
