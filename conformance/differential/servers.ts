@@ -82,24 +82,25 @@ export class Workshop {
     return url
   }
 
-  async theirs(etcdUrl: string): Promise<Server> {
+  /** `more`: further flags. */
+  async theirs(etcdUrl: string, more: readonly string[] = []): Promise<Server> {
     const port = await freePort()
     this.processes.start('kube-apiserver', join(this.#bin, 'kube-apiserver'), [
       ...shared, '--allow-privileged', `--etcd-servers=${etcdUrl}`, `--secure-port=${port}`, '--bind-address=127.0.0.1',
       `--cert-dir=${join(this.directory, 'their-certs')}`, `--token-auth-file=${this.#tokens}`, `--service-account-key-file=${this.#key}`,
-      `--service-account-signing-key-file=${this.#key}`, '--service-account-issuer=https://kubernetes.default.svc',
+      `--service-account-signing-key-file=${this.#key}`, '--service-account-issuer=https://kubernetes.default.svc', ...more,
     ], this.directory)
     return { name: 'theirs', url: `https://127.0.0.1:${port}` }
   }
 
   /** On a store of its own, or on an etcd. */
-  async ours(etcdUrl?: string): Promise<Server> {
+  async ours(etcdUrl?: string, more: readonly string[] = []): Promise<Server> {
     const port = await freePort()
     const data = join(this.directory, 'data')
     mkdirSync(data, { recursive: true })
     this.processes.start('coxswain', process.execPath, [
       resolve(import.meta.dirname, '../../src/cli/main.ts'), 'apiserver', ...shared, etcdUrl === undefined ? `--data-dir=${data}` : `--etcd-servers=${etcdUrl}`,
-      `--secure-port=${port}`, '--bind-address=127.0.0.1', `--cert-dir=${join(this.directory, 'our-certs')}`, `--token-auth-file=${this.#tokens}`,
+      `--secure-port=${port}`, '--bind-address=127.0.0.1', `--cert-dir=${join(this.directory, 'our-certs')}`, `--token-auth-file=${this.#tokens}`, ...more,
     ], this.directory)
     return { name: 'ours', url: `https://127.0.0.1:${port}` }
   }

@@ -3,6 +3,7 @@
  * etcd with the corpus, the other is started on it and must serve every object as it was; then the other way round. Besides,
  * what kube-apiserver stored must come out of our encoder byte for byte, and both must have used the same keys.
  */
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseApiVersion } from '../../src/api/meta/object.ts'
 import { decodeProtobuf, encodeProtobuf, isProtobuf } from '../../src/api/codec/protobuf.ts'
@@ -94,8 +95,25 @@ function sorted(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, inner]) => [key, sorted(inner)]))
 }
 
+/** One resource for each way of encrypting, so that each reads what the other has encrypted. */
+const encrypted = { secrets: 'secretbox', configmaps: 'aescbc', 'controllerrevisions.apps': 'aesgcm' } as const
+
+function writeEncryption(folder: string): string {
+  const file = join(folder, 'encryption.json')
+  const secret = Buffer.alloc(32, 'k').toString('base64')
+  const resources = Object.entries(encrypted).map(([resource, provider]) => ({ resources: [resource], providers: [{ [provider]: { keys: [{ name: 'key', secret }] } }] }))
+  writeFileSync(file, JSON.stringify({ apiVersion: 'apiserver.config.k8s.io/v1', kind: 'EncryptionConfiguration', resources }))
+  return file
+}
+
+/** Whether a value lies as the configuration of encryption wants it. */
+function isAsWanted(key: string, value: Uint8Array): boolean {
+  const provider = Object.entries(encrypted).find(([resource]) => key.startsWith(`/registry/${resource.split('.')[0]}/`))?.[1]
+  return Buffer.from(value.subarray(0, 8)).toString('latin1') === 'k8s:enc:' ? Buffer.from(value).toString('latin1').startsWith(`k8s:enc:${provider}:v1:key:`) : provider === undefined
+}
+
 /** Keys of what was stored below /registry, and those whose bytes our encoder would have made otherwise. */
-async function stored(etcdUrl: string): Promise<{ keys: string[]; protobuf: number; otherwise: string[] }> {
+async function stored(etcdUrl: string): Promise<{ keys: string[]; protobuf: number; otherwise: string[]; plain: string[] }> {
   const store = openEtcdStore({ endpoints: [etcdUrl], clock: systemClock })
   const { items } = await store.list('/registry/')
   await store.close()
@@ -111,7 +129,7 @@ async function stored(etcdUrl: string): Promise<{ keys: string[]; protobuf: numb
       otherwise.push(`${key}: ${String(error)}`)
     }
   }
-  return { keys: items.map(({ key }) => key), protobuf, otherwise }
+  return { keys: items.map(({ key }) => key), protobuf, otherwise, plain: items.filter(({ key, value }) => !isAsWanted(key, value)).map(({ key }) => key) }
 }
 
 const corpus = loadCorpus(join(import.meta.dirname, '../differential/corpus'), undefined)
@@ -126,15 +144,17 @@ const program = { ours: 'coxswain', theirs: 'kube-apiserver' }
 async function writtenAndRead(workshop: Workshop, writer: 'ours' | 'theirs'): Promise<void> {
   const reader = writer === 'ours' ? 'theirs' : 'ours'
   const etcdUrl = await workshop.etcd()
-  const first = await workshop[writer](etcdUrl)
+  const flags = [`--encryption-provider-config=${writeEncryption(workshop.directory)}`]
+  const first = await workshop[writer](etcdUrl, flags)
   await workshop.ready(first)
   const made = await fill(first, corpus)
   const before = await allObjects(first)
   await workshop.processes.end(program[writer])
   const raw = await stored(etcdUrl)
+  complain('not encrypted', raw.plain)
   keys.push(raw.keys)
   if (writer === 'theirs') complain('our encoder writes otherwise', raw.otherwise)
-  const second = await workshop[reader](etcdUrl)
+  const second = await workshop[reader](etcdUrl, flags)
   await workshop.ready(second)
   // Kinds of their own come a moment later.
   await new Promise((done) => { setTimeout(done, 3000) })

@@ -7,6 +7,7 @@ import type { AdmissionSelection } from './admission/index.ts'
 import type { Authorizer } from './auth/contract.ts'
 import type { AuditOptions } from './chain/audit.ts'
 import type { InFlightLimits } from './chain/in-flight.ts'
+import type { EncryptionHolder } from './encryption/configuration.ts'
 import type { SpecialHandler } from './handlers/index.ts'
 import type { ApiRequest, ApiResponse, Filter, UserInfo } from './handler.ts'
 import type { RegistrySnapshot, ResourceRegistry } from './registry/resource-registry.ts'
@@ -93,6 +94,8 @@ export interface ApiServerOptions {
   /** Whether requests are let through by priority and fairness, as many together as `limits` say; default: yes. */
   readonly priorityAndFairness?: boolean
   readonly requestTimeoutMs?: number
+  /** Which resources lie encrypted in the store; whoever replaces what it holds says the store's revision then. */
+  readonly encryption?: EncryptionHolder
   /** What is written down of requests, and where; default: nothing. */
   readonly audit?: AuditOptions
   readonly minRequestTimeoutMs?: number

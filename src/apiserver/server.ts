@@ -73,7 +73,7 @@ export async function createApiServer(env: Env, options: ApiServerOptions): Prom
   const log = env.log.child('apiserver')
   const store = await openStore(env, options)
   const services: Record<string, unknown> = { ...options.services }
-  const registry = new ResourceRegistry({ env, store, feature: options.feature ?? featureDefault, services, inherit: options.inherit?.registry, history: options.history === 'all' ? everything : undefined })
+  const registry = new ResourceRegistry({ env, store, encryption: options.encryption, feature: options.feature ?? featureDefault, services, inherit: options.inherit?.registry, history: options.history === 'all' ? everything : undefined })
   const server = { env: { ...env, log }, options, store, registry, services }
   return assemble(server)
 }

@@ -8,6 +8,7 @@ import type { ApiServerOptions, AuthorizationMode } from '../apiserver/options.t
 import { createApiServer } from '../apiserver/server.ts'
 import { admissionConfiguration } from './apiserver-admission.ts'
 import { auditFrom } from './apiserver-audit.ts'
+import { encryptionFrom } from './apiserver-encryption.ts'
 import { type Command, type FlagValues, type Invocation, UsageError } from './command.ts'
 import { apiserverFlags } from './flags/apiserver.ts'
 import { join } from 'node:path'
@@ -27,8 +28,9 @@ async function run({ flags, stderr }: Invocation): Promise<number> {
   const audit = auditFrom(env, flags, fileText)
   const admissionFile = flags.string('admission-control-config-file') ?? ''
   const configuration = admissionFile === '' ? undefined : admissionConfiguration(admissionFile, env.clock, fileText)
+  const encryption = encryptionFrom(env, flags, fileText)
   const server = await createApiServer(env, {
-    ...options, ...(audit === undefined ? {} : { audit }), admissionPlugins: { ...options.admissionPlugins, ...(configuration === undefined ? {} : { configuration }) },
+    ...options, ...(encryption === undefined ? {} : { encryption: encryption.holder }), ...(audit === undefined ? {} : { audit }), admissionPlugins: { ...options.admissionPlugins, ...(configuration === undefined ? {} : { configuration }) },
   })
   try {
     await server.start()
@@ -40,6 +42,7 @@ async function run({ flags, stderr }: Invocation): Promise<number> {
   }
   const kubeconfig = flags.string('kubeconfig-out') ?? join(certDir, 'admin.kubeconfig')
   writeText(kubeconfig, kubeconfigText({ clusterName: 'default', server: server.url, caCert: pki.ca.cert, user: 'admin', credentials: pki.admin }), 0o600)
+  encryption?.follow(server.store)
   log.info('serving', { url: server.url, kubeconfig })
   void server.ready.then(() => log.info('ready', { url: server.url }))
   await untilSignal()

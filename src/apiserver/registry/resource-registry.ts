@@ -12,8 +12,9 @@ import type { ObjectConverter } from '../resources/converter.ts'
 import type { ResourceDefinition } from '../resources/define.ts'
 import type { KVStore } from '../storage/store.ts'
 import type { Cached } from './cached.ts'
+import type { EncryptionHolder } from '../encryption/configuration.ts'
 import type { StorageCodec } from './codec.ts'
-import { jsonCodec, protobufCodec } from './codec.ts'
+import { encryptingCodec, jsonCodec, protobufCodec } from './codec.ts'
 import { ResourceStorage } from './resource-storage.ts'
 import { ResourceStore } from './resource-store.ts'
 import type { HistoryLimits, WatchCache } from './watch-cache.ts'
@@ -48,6 +49,8 @@ export interface ResourceRegistryOptions {
   readonly store: KVStore
   /** Default: JSON in this process, upstream's protobuf elsewhere. */
   readonly codec?: StorageCodec
+  /** Which values lie encrypted; default: none. */
+  readonly encryption?: EncryptionHolder | undefined
   readonly history?: HistoryLimits
   readonly feature?: (name: string) => boolean
   /** Handed to hooks: allocators and the like. */
@@ -213,7 +216,8 @@ export class ResourceRegistry {
       return store
     }
     if (definition.virtual === true) return undefined
-    const { env, store: kv, codec = defaultCodec(kv), history, feature = () => false, services = {} } = this.#o
+    const { env, store: kv, codec: plain = defaultCodec(kv), encryption, history, feature = () => false, services = {} } = this.#o
+    const codec = encryption === undefined ? plain : encryptingCodec(plain, encryption)
     const storage = new ResourceStorage({
       store: kv, codec, clock: env.clock, log: env.log, definition, history, inherit: this.#o.inherit?.cache(definition),
       prefix: `/registry/${this.#prefixFor(definition)}/`,

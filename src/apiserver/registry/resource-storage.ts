@@ -227,7 +227,7 @@ export class ResourceStorage {
   ): Promise<Stored> {
     const { store, codec, definition } = this.#o
     const { resourceVersion: _, ...metadata } = wire.metadata
-    const bytes = codec.encode(definition, { ...wire, metadata })
+    const bytes = codec.encode(definition, { ...wire, metadata }, this.#o.prefix + key)
     const write = op(() => bytes)
     let result: WriteResult
     if (write.type === 'create') result = await store.create(write.key, bytes, { ttlSeconds: write.ttlSeconds })
@@ -244,10 +244,15 @@ export class ResourceStorage {
   #make(key: string, wire: KubeObject, revision: number): [Cached, Buffer] {
     const { codec, definition } = this.#o
     wire.metadata.resourceVersion = String(revision)
-    const bytes = codec.encode(definition, wire)
+    const bytes = codec.encode(definition, wire, this.#o.prefix + key)
     const cached = new Cached(deepFreeze(wire), key, revision, bytes.length)
-    if (codec.wireJson) cached.encodings.json = bytes
+    if (codec.wireJson(definition)) cached.encodings.json = bytes
     return [cached, bytes]
+  }
+
+  /** Whether the next write stores the object although it is the same. */
+  isStale(cached: Cached): boolean {
+    return cached.stale || cached.revision <= (this.#o.codec.staleUpTo?.() ?? 0)
   }
 
   #onEvent(event: StoreEvent, revision: number): void {
@@ -263,12 +268,12 @@ export class ResourceStorage {
   #decode(key: string, bytes: Uint8Array, revision: number): Cached | undefined {
     const { codec, definition, log } = this.#o
     try {
-      const stored = codec.decode(definition, bytes)
+      const stored = codec.decode(definition, bytes, this.#o.prefix + key)
       const as = storedAs(definition, stored)
       const object = withDefaults(as, deepCopy(inStoredVersion(as, stored)))
       const wire = canonicalObject(as, object)
       wire.metadata.resourceVersion = String(revision)
-      return new Cached(deepFreeze(wire), key, revision, bytes.length, as !== definition || !sameStored(wire, stored))
+      return new Cached(deepFreeze(wire), key, revision, bytes.length, as !== definition || codec.isStale?.(definition, bytes) === true || !sameStored(wire, stored))
     } catch (error) {
       log.error('stored value cannot be decoded', { resource: definition.resource, key, error })
       return undefined

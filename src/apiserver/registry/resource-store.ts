@@ -193,7 +193,7 @@ export class ResourceStore {
         return await this.#finishDeletion(key, current, object, context)
       }
       const next = canonicalObject(this.definition, object)
-      if (!current.stale && sameStored(next, old)) return current
+      if (!this.storage.isStale(current) && sameStored(next, old)) return current
       if (context.dryRun) return this.#unstored(object, key)
       const result = await this.storage.update(key, object, current.revision, this.definition.ttlSeconds?.(object))
       if (!result.ok) return undefined

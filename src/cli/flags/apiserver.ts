@@ -12,6 +12,8 @@ export const apiserverFlags: readonly Flag[] = [
   { name: 'etcd-cafile', type: 'string', help: 'CA of the etcd servers', group: 'Storage' },
   { name: 'etcd-certfile', type: 'string', help: 'Client certificate for etcd', group: 'Storage' },
   { name: 'etcd-keyfile', type: 'string', help: 'Key of the client certificate for etcd', group: 'Storage' },
+  { name: 'encryption-provider-config', type: 'string', help: 'EncryptionConfiguration: which resources lie encrypted, by which keys', group: 'Storage' },
+  { name: 'encryption-provider-config-automatic-reload', type: 'bool', help: 'Whether that file is read again when it changes', group: 'Storage' },
   { name: 'etcd-prefix', type: 'string', default: '/registry', help: 'Prefix of all keys in etcd', group: 'Storage' },
 
   { name: 'bind-address', type: 'string', default: '0.0.0.0', help: 'Address to listen on', group: 'Serving' },
