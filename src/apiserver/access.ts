@@ -98,6 +98,7 @@ function tokenAuthenticators(env: Env, options: ApiServerOptions, objects: Objec
     }))
   }
   if (bootstrapTokens !== false) list.push(bootstrapTokenAuthenticator(env.clock, objects))
+  list.push(...(options.tokenAuthenticators ?? []))
   return cachedTokens(env.clock, unionOfTokens(list))
 }
 
@@ -143,6 +144,12 @@ function createAuthorizers(options: ApiServerOptions, { client, informers, regis
     switch (mode) {
       case 'AlwaysAllow': return alwaysAllowAuthorizer
       case 'AlwaysDeny': return alwaysDenyAuthorizer
+      case 'ABAC':
+      case 'Webhook': {
+        const given = options.authorizers?.[mode]
+        if (given === undefined) throw new Error(`authorization mode ${mode} has no authorizer`)
+        return given
+      }
       case 'Node':
         return late('Node', async () => {
           const graph = informedNodeGraph(informers, (...kind) => registry.get(...kind) !== undefined)

@@ -4,7 +4,7 @@ import type { Client } from '../client/client.ts'
 import type { Informers } from '../client/informer.ts'
 import type { Admission } from './admission/contract.ts'
 import type { AdmissionSelection } from './admission/index.ts'
-import type { Authorizer } from './auth/contract.ts'
+import type { Authorizer, TokenAuthenticator } from './auth/contract.ts'
 import type { AuditOptions } from './chain/audit.ts'
 import type { InFlightLimits } from './chain/in-flight.ts'
 import type { EncryptionHolder } from './encryption/configuration.ts'
@@ -16,7 +16,7 @@ import type { EtcdOptions } from './storage/etcd/etcd.ts'
 import type { KVStore, StoreSnapshot } from './storage/store.ts'
 import type { TlsSettings } from './streams/target.ts'
 
-export type AuthorizationMode = 'Node' | 'RBAC' | 'AlwaysAllow' | 'AlwaysDeny'
+export type AuthorizationMode = 'Node' | 'RBAC' | 'AlwaysAllow' | 'AlwaysDeny' | 'ABAC' | 'Webhook'
 
 export interface RequestHeaderSettings {
   /** PEM bundle. */
@@ -88,6 +88,10 @@ export interface ApiServerOptions {
     readonly jwksUri?: string
   }
   readonly authorizationModes?: readonly AuthorizationMode[]
+  /** What stands behind the modes ABAC and Webhook. */
+  readonly authorizers?: { readonly ABAC?: Authorizer; readonly Webhook?: Authorizer }
+  /** Asked for tokens that none of the server's own authenticators knows. */
+  readonly tokenAuthenticators?: readonly TokenAuthenticator[]
   /** CIDRs, the first decides default/kubernetes' address. */
   readonly serviceClusterIPRanges?: readonly string[]
   readonly limits?: InFlightLimits

@@ -9,6 +9,7 @@ import { createApiServer } from '../apiserver/server.ts'
 import { admissionConfiguration } from './apiserver-admission.ts'
 import { auditFrom } from './apiserver-audit.ts'
 import { encryptionFrom } from './apiserver-encryption.ts'
+import { outsideAccess } from './apiserver-access.ts'
 import { type Command, type FlagValues, type Invocation, UsageError } from './command.ts'
 import { apiserverFlags } from './flags/apiserver.ts'
 import { join } from 'node:path'
@@ -30,7 +31,7 @@ async function run({ flags, stderr }: Invocation): Promise<number> {
   const configuration = admissionFile === '' ? undefined : admissionConfiguration(admissionFile, env.clock, fileText)
   const encryption = encryptionFrom(env, flags, fileText)
   const server = await createApiServer(env, {
-    ...options, ...(encryption === undefined ? {} : { encryption: encryption.holder }), ...(audit === undefined ? {} : { audit }), admissionPlugins: { ...options.admissionPlugins, ...(configuration === undefined ? {} : { configuration }) },
+    ...options, ...outsideAccess(env, flags, options, fileText), ...(encryption === undefined ? {} : { encryption: encryption.holder }), ...(audit === undefined ? {} : { audit }), admissionPlugins: { ...options.admissionPlugins, ...(configuration === undefined ? {} : { configuration }) },
   })
   try {
     await server.start()
@@ -164,7 +165,7 @@ function serviceAccountFrom(flags: FlagValues, pki: ServerPki): NonNullable<ApiS
   }
 }
 
-const knownModes: readonly string[] = ['Node', 'RBAC', 'AlwaysAllow', 'AlwaysDeny']
+const knownModes: readonly string[] = ['Node', 'RBAC', 'ABAC', 'Webhook', 'AlwaysAllow', 'AlwaysDeny']
 
 function modesFrom(flags: FlagValues): AuthorizationMode[] {
   return flags.list('authorization-mode').map((mode) => {

@@ -32,6 +32,9 @@ export const apiserverFlags: readonly Flag[] = [
   { name: 'client-ca-file', type: 'string', help: 'CAs of client certificates', group: 'Authentication' },
   { name: 'anonymous-auth', type: 'bool', default: true, help: 'Whether requests without credentials are let in as system:anonymous', group: 'Authentication' },
   { name: 'token-auth-file', type: 'string', help: 'CSV of token,user,uid,"groups"', group: 'Authentication' },
+  { name: 'authentication-token-webhook-config-file', type: 'string', help: 'Kubeconfig of the webhook that knows further tokens', group: 'Authentication' },
+  { name: 'authentication-token-webhook-version', type: 'string', default: 'v1beta1', help: 'Version of the TokenReviews that it is sent: v1 or v1beta1', group: 'Authentication' },
+  { name: 'authentication-token-webhook-cache-ttl', type: 'duration', default: 120_000, help: 'How long its answers count', group: 'Authentication' },
   { name: 'enable-bootstrap-token-auth', type: 'bool', help: 'Whether bootstrap tokens in kube-system are good', group: 'Authentication' },
   { name: 'requestheader-client-ca-file', type: 'string', help: 'CAs of front proxies', group: 'Authentication' },
   { name: 'requestheader-allowed-names', type: 'list', help: 'Common names that front proxies may have', group: 'Authentication' },
@@ -47,7 +50,13 @@ export const apiserverFlags: readonly Flag[] = [
   { name: 'service-account-jwks-uri', type: 'string', help: 'Where the issuer\'s keys are said to be', group: 'Authentication' },
   { name: 'api-audiences', type: 'list', help: 'Audiences that mean this server; default: the issuer', group: 'Authentication' },
 
-  { name: 'authorization-mode', type: 'list', help: 'Node, RBAC, AlwaysAllow, AlwaysDeny, in the order in which they are asked (default Node,RBAC)', group: 'Authorization' },
+  { name: 'authorization-mode', type: 'list', help: 'Node, RBAC, ABAC, Webhook, AlwaysAllow, AlwaysDeny, in the order in which they are asked (default Node,RBAC)', group: 'Authorization' },
+
+  { name: 'authorization-policy-file', type: 'string', help: 'Policies of ABAC, one on each line', group: 'Authorization' },
+  { name: 'authorization-webhook-config-file', type: 'string', help: 'Kubeconfig of the webhook that decides', group: 'Authorization' },
+  { name: 'authorization-webhook-version', type: 'string', default: 'v1beta1', help: 'Version of the SubjectAccessReviews that it is sent: v1 or v1beta1', group: 'Authorization' },
+  { name: 'authorization-webhook-cache-authorized-ttl', type: 'duration', default: 300_000, help: 'How long it counts that somebody may', group: 'Authorization' },
+  { name: 'authorization-webhook-cache-unauthorized-ttl', type: 'duration', default: 30_000, help: 'How long it counts that somebody may not', group: 'Authorization' },
 
   { name: 'service-cluster-ip-range', type: 'list', help: 'Ranges of cluster IPs (default 10.96.0.0/12)', group: 'Service' },
   { name: 'service-node-port-range', type: 'string', default: '30000-32767', help: 'Range of node ports', group: 'Service' },
