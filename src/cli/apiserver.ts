@@ -28,10 +28,13 @@ async function run({ flags, stderr }: Invocation): Promise<number> {
   const { options, pki, certDir } = optionsFrom(flags)
   const audit = auditFrom(env, flags, fileText)
   const admissionFile = flags.string('admission-control-config-file') ?? ''
-  const configuration = admissionFile === '' ? undefined : admissionConfiguration(admissionFile, env.clock, fileText)
+  const configuration = new Map(admissionFile === '' ? [] : admissionConfiguration(admissionFile, env.clock, fileText))
+  configuration.set('DefaultTolerationSeconds', {
+    'node.kubernetes.io/not-ready': flags.number('default-not-ready-toleration-seconds'), 'node.kubernetes.io/unreachable': flags.number('default-unreachable-toleration-seconds'),
+  })
   const encryption = encryptionFrom(env, flags, fileText)
   const server = await createApiServer(env, {
-    ...options, ...outsideAccess(env, flags, options, fileText), ...(encryption === undefined ? {} : { encryption: encryption.holder }), ...(audit === undefined ? {} : { audit }), admissionPlugins: { ...options.admissionPlugins, ...(configuration === undefined ? {} : { configuration }) },
+    ...options, ...outsideAccess(env, flags, options, fileText), ...(encryption === undefined ? {} : { encryption: encryption.holder }), ...(audit === undefined ? {} : { audit }), admissionPlugins: { ...options.admissionPlugins, configuration },
   })
   try {
     await server.start()

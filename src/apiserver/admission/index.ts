@@ -76,7 +76,7 @@ export const admissionPlugins: readonly PluginEntry[] = [
   configured('PodSecurity', (context, configuration) => podSecurity(context, podSecurityOptions(configuration)), true),
   configured('PodNodeSelector', (context, configuration) => podNodeSelector(context, nodeSelectorsOf(configuration))),
   on('Priority', priority),
-  on('DefaultTolerationSeconds', () => defaultTolerationSeconds()),
+  configured('DefaultTolerationSeconds', (_context, seconds) => defaultTolerationSeconds(seconds ?? {}), true),
   configured('PodTolerationRestriction', (context, configuration) => podTolerationRestriction(context, tolerationConfiguration(configuration))),
   configured('EventRateLimit', eventRateLimit),
   off('ExtendedResourceToleration', () => extendedResourceToleration()),

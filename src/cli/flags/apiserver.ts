@@ -1,5 +1,6 @@
 /** kube-apiserver's flags as data. */
 import type { Flag } from '../command.ts'
+import { otherApiserverFlags } from './apiserver-others.ts'
 import { auditFlags } from './audit.ts'
 
 const accepted = (name: string, type: Flag['type'], help: string, reason?: string): Flag => ({
@@ -70,19 +71,22 @@ export const apiserverFlags: readonly Flag[] = [
   { name: 'feature-gates', type: 'map', help: 'Features to switch on or off', group: 'API' },
   { name: 'enable-admission-plugins', type: 'list', help: 'Admission plugins besides the usual ones', group: 'Admission' },
   { name: 'disable-admission-plugins', type: 'list', help: 'Usual admission plugins to leave out', group: 'Admission' },
+  { name: 'default-not-ready-toleration-seconds', type: 'int', default: 300, help: 'How long pods stay on a node that is not ready, if they say nothing', group: 'Admission' },
+  { name: 'default-unreachable-toleration-seconds', type: 'int', default: 300, help: 'How long pods stay on a node that is not reachable, if they say nothing', group: 'Admission' },
   { name: 'admission-control-config-file', type: 'string', help: 'AdmissionConfiguration: what plugins are told', group: 'Admission' },
   { name: 'log-level', type: 'string', default: 'info', help: 'debug, info, warn or error', group: 'Logs' },
 
   ...auditFlags,
+  ...otherApiserverFlags,
 
-  accepted('allow-privileged', 'bool', 'Privileged containers are always allowed'),
-  accepted('apiserver-count', 'int', 'Number of API servers'),
-  accepted('enable-aggregator-routing', 'bool', 'Requests to aggregated servers always go to an endpoint'),
-  accepted('profiling', 'bool', 'Profiling is done with node --inspect'),
-  accepted('storage-backend', 'string', 'etcd3'),
-  accepted('storage-media-type', 'string', 'Format of stored objects'),
+  accepted('allow-privileged', 'bool', 'Privileged containers are always allowed', 'privileged containers are always allowed; policies refuse them'),
+  accepted('apiserver-count', 'int', 'Number of API servers', 'servers find each other by leases'),
+  accepted('enable-aggregator-routing', 'bool', 'Requests to aggregated servers always go to an endpoint', 'requests to aggregated servers always go to an endpoint'),
+  accepted('profiling', 'bool', 'Profiling is done with node --inspect', 'profiling is done with node --inspect'),
+  accepted('storage-backend', 'string', 'etcd3', 'etcd is spoken to by its third API'),
+  accepted('storage-media-type', 'string', 'Format of stored objects', 'protobuf in etcd, JSON in the store of its own'),
   accepted('tls-cipher-suites', 'list', 'Cipher suites are those of Node', 'Node\'s own defaults are used'),
-  accepted('tls-min-version', 'string', 'TLS 1.2 at least'),
-  { name: 'v', short: 'v', type: 'int', help: 'Verbosity', effect: 'accepted' },
+  accepted('tls-min-version', 'string', 'TLS 1.2 at least', 'TLS 1.2 at least'),
+  { name: 'v', short: 'v', type: 'int', help: 'Verbosity', effect: 'accepted', reason: '--log-level says how much is written' },
   { name: 'insecure-port', type: 'int', help: 'There is no insecure port', effect: 'refused', reason: 'there is no insecure port' },
 ]

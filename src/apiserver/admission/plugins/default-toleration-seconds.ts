@@ -8,7 +8,8 @@ const taints = ['node.kubernetes.io/not-ready', 'node.kubernetes.io/unreachable'
 const covers = (toleration: Toleration, key: string): boolean =>
   (toleration.key === key || !toleration.key) && (toleration.effect === 'NoExecute' || !toleration.effect)
 
-export function defaultTolerationSeconds(seconds = 300): AdmissionPlugin {
+/** `seconds`: how long pods outlive a node that is not ready, and one that is not reachable. */
+export function defaultTolerationSeconds(seconds: Readonly<Partial<Record<(typeof taints)[number], number>>> = {}): AdmissionPlugin {
   return {
     name: 'DefaultTolerationSeconds',
     handles: (a) => isFor(a, '', 'pods') && isOperation(a, 'CREATE', 'UPDATE'),
@@ -17,7 +18,7 @@ export function defaultTolerationSeconds(seconds = 300): AdmissionPlugin {
       const stated = spec.tolerations ?? []
       const missing = taints.filter((key) => !stated.some((t) => covers(t, key)))
       if (missing.length > 0) {
-        spec.tolerations = [...stated, ...missing.map((key) => ({ key, operator: 'Exists', effect: 'NoExecute', tolerationSeconds: seconds }))]
+        spec.tolerations = [...stated, ...missing.map((key) => ({ key, operator: 'Exists', effect: 'NoExecute', tolerationSeconds: seconds[key] ?? 300 }))]
       }
       return Promise.resolve()
     },
