@@ -107,6 +107,9 @@ function within(work: Promise<void>, ms: number | undefined): Promise<void> {
   return Promise.race([work, new Promise<void>((done) => void setTimeout(done, ms).unref())])
 }
 
+/** How long one that lost its lease may take to end in order. */
+const lostLeaseMs = 5000
+
 /** Runs a component against the API server of --kubeconfig until it is told to end; under election when the flags say so. */
 export async function runWithClient(
   invocation: Invocation, name: string, create: (env: Env, client: Client, config: ClientConfig) => Component,
@@ -125,6 +128,8 @@ export async function runWithClient(
     await component.start()
     env.log.info('started', { component: name })
     await new Promise<void>((done) => (signal.aborted ? done() : signal.addEventListener('abort', () => done(), { once: true })))
+    // Another leads by now: what waits here for a network that is gone must not keep the process from ending.
+    if (!controller.signal.aborted) setTimeout(() => process.exit(1), lostLeaseMs + (shutdownMs ?? 0)).unref()
     await within(component.stop(), shutdownMs)
   }
   const work = flags.bool('leader-elect')
@@ -135,12 +140,17 @@ export async function runWithClient(
       retryPeriodMs: flags.number('leader-elect-retry-period'), releaseOnCancel: true, lead: run,
     }, controller.signal)
     : run(controller.signal)
-  // Whoever loses the lease ends, so that a supervisor starts it afresh: upstream's rule.
-  const end = await Promise.race([untilSignalled(), work.then(() => 'lost' as const)])
-  controller.abort(new Error('the component is told to end'))
-  await work
-  await server?.close()
-  await env.tasks.stop()
-  await client.close()
-  return end === 'lost' ? 1 : 0
+  const over = new AbortController()
+  try {
+    // Whoever loses the lease ends, so that a supervisor starts it afresh: upstream's rule.
+    const end = await Promise.race([untilSignalled(over.signal), work.then(() => 'lost' as const)])
+    controller.abort(new Error('the component is told to end'))
+    await work
+    await server?.close()
+    await env.tasks.stop()
+    await client.close()
+    return end === 'lost' ? 1 : 0
+  } finally {
+    over.abort()
+  }
 }
