@@ -189,12 +189,14 @@ const ourController: Readonly<Record<'kube-controller-manager' | 'kube-scheduler
   'kube-controller-manager': (plan, coxswain) => {
     const pki = keyFiles(plan)
     return [
-      ...coxswain, 'controller-manager', '--kubeconfig', adminKubeconfig(plan), '--allocate-node-cidrs=true', '--cluster-cidr', plan.podRange,
+      ...coxswain, 'controller-manager', '--kubeconfig', adminKubeconfig(plan), '--bind-address', loopbackAddress(plan), '--cert-dir', join(plan.dataDir, 'upstream'), '--allocate-node-cidrs=true', '--cluster-cidr', plan.podRange,
       '--service-cluster-ip-range', plan.serviceRange, '--root-ca-file', pki('ca.crt'),
       '--cluster-signing-cert-file', pki('ca.crt'), '--cluster-signing-key-file', pki('ca.key'),
     ]
   },
-  'kube-scheduler': (plan, coxswain) => [...coxswain, 'scheduler', '--kubeconfig', componentKubeconfig(plan, 'kube-scheduler')],
+  'kube-scheduler': (plan, coxswain) => [
+    ...coxswain, 'scheduler', '--kubeconfig', componentKubeconfig(plan, 'kube-scheduler'), '--bind-address', loopbackAddress(plan), '--cert-dir', join(plan.dataDir, 'upstream'),
+  ],
 }
 
 /** A node's program makes little that lasts: with a small nursery it needs half the memory. The command is a node with flags, or one word. */
