@@ -86,7 +86,8 @@ const workloads: readonly Workload[] = [
   },
   {
     name: 'list', what: 'LIST 5,000 pods, gzip accepted', bar: { rate: 20 },
-    prepare: fillPods, run: (c) => c.load(times(40), 4, () => ({ path: `${listedPath}/pods?resourceVersion=0`, ...list })),
+    prepare: fillPods, warm: (c) => c.load(8, 4, () => ({ path: `${listedPath}/pods?resourceVersion=0`, ...list })),
+    run: (c) => c.load(times(40), 4, () => ({ path: `${listedPath}/pods?resourceVersion=0`, ...list })),
   },
   {
     name: 'selector', what: 'LIST 1 % of 5,000 pods by label', bar: { rate: 3 },
@@ -109,7 +110,7 @@ const workloads: readonly Workload[] = [
       return { requests: i, seconds: (performance.now() - at) / 1000, latencies: latencies.sort((a, b) => a - b) }
     },
   },
-  { name: 'watch', what: '200 watchers x 200 events', bar: { cpu: 1 / 2, rate: 1.5, p99: 1 }, run: (c) => watchLoad(c, 200, times(200)) },
+  { name: 'watch', what: '200 watchers x 200 events', bar: { cpu: 1 / 2, rate: 1.5, p99: 1 }, warm: (c) => watchLoad(c, 50, 200, 'warmed'), run: (c) => watchLoad(c, 200, times(200)) },
   { name: 'flood', what: '1,000 watchers, 10,000 deliveries/s for 10 s', bar: { growthMiB: 64 }, run: (c, pids) => watchFlood(c, pids, 1000, 10_000, 10) },
   { name: 'biglists', what: '100 clients list 1 GB of 1 MB objects for 15 s', bar: { growthMiB: 128 }, run: (c, pids) => bigLists(c, pids, 100, times(1000), 15) },
 ]

@@ -59,13 +59,13 @@ async function untilDelivered(watchers: Watchers, count: number): Promise<void> 
 }
 
 /** Every watcher gets every event; requests are deliveries. Four writers go as fast as they are answered. */
-export async function watchLoad(client: BenchClient, count: number, events: number): Promise<Load> {
-  await makeWatched(client, 4, 'watched')
-  const watchers = await startWatchers(client, count, 'watched')
+export async function watchLoad(client: BenchClient, count: number, events: number, name = 'watched'): Promise<Load> {
+  await makeWatched(client, 4, name)
+  const watchers = await startWatchers(client, count, name)
   const began = performance.now()
   let next = 0
   await Promise.all([0, 1, 2, 3].map(async (lane) => {
-    while (next++ < events) await stamp(client, lane, `watched-${lane}`)
+    while (next++ < events) await stamp(client, lane, `${name}-${lane}`)
   }))
   await untilDelivered(watchers, count * events)
   const seconds = (performance.now() - began) / 1000

@@ -7,9 +7,11 @@ import type { KubeObject, ManagedFieldsEntry } from '../meta/object.ts'
 import { formatTime } from '../meta/time.ts'
 import { objectSchema } from '../schema/json-schema.ts'
 import type { Schema } from '../schema/schema.ts'
+import { CreatedFields } from './created-fields.ts'
 import { fieldTypeOf } from './field-types.ts'
 import type { FieldType } from './field-types.ts'
 import { difference, fieldSetOf, union } from './fieldset.ts'
+import type { FieldsV1 } from './fieldset.ts'
 import { capUpdateManagers, decodeManaged, encodeManaged, managerIdentity, noManaged } from './managers.ts'
 import type { Managed } from './managers.ts'
 import { excludeFilter, updateManagers } from './updater.ts'
@@ -181,5 +183,21 @@ export function updateManagedFields(context: UpdateContext): ManagedFieldsEntry[
     ? emptyObject(schema, apiVersion, newObject.kind)
     : typedObject(live, schema, apiVersion)
   const next = typedObject(newObject, schema, apiVersion)
-  return encodeManaged(recordUpdate(managed, before, next, id, now, rulesOf(context)))
+  const record = () => encodeManaged(recordUpdate(managed, before, next, id, now, rulesOf(context)))
+  if (live !== undefined || managed.fields.size > 0 || typeof context.resetFields === 'function') return record()
+  const fieldsV1 = createdFields(context).of(next.value, next.type, before.value, () => record()?.[0]?.fieldsV1 as FieldsV1 | undefined)
+  if (fieldsV1 === undefined) return undefined
+  return [{ manager: manager || 'unknown', operation: 'Update', apiVersion, time: formatTime(now), fieldsType: 'FieldsV1', fieldsV1, ...(subresource ? { subresource } : {}) }]
+}
+
+const created = new WeakMap<Schema, Map<string, CreatedFields>>()
+
+/** What was created before in this version, where the same fields are passed over. */
+function createdFields({ schema, apiVersion, resetFields }: UpdateContext): CreatedFields {
+  let byRules = created.get(schema)
+  if (byRules === undefined) created.set(schema, (byRules = new Map()))
+  const rules = `${apiVersion} ${(resetFields as readonly string[] | undefined ?? []).join(',')}`
+  let known = byRules.get(rules)
+  if (known === undefined) byRules.set(rules, (known = new CreatedFields()))
+  return known
 }
