@@ -31,7 +31,6 @@ async function run(invocation: Invocation): Promise<number> {
   const { flags } = invocation
   const configuration = loadConfiguration(flags)
   const kubeconfig = flags.string('kubeconfig') ?? ''
-  if (kubeconfig === '') throw new UsageError('--kubeconfig is needed: a kubelet without an API server is not supported')
   checkLabels(flags.map('node-labels'))
   if (configuration.process.failSwapOn) checkSwap(readFileSync('/proc/swaps', 'utf8'))
   const env = systemEnv(invocation, 'kubelet')
@@ -44,13 +43,17 @@ async function run(invocation: Invocation): Promise<number> {
   const stopped = untilSignalled()
   const stopping = new AbortController()
   void stopped.then(() => stopping.abort(new Error('the kubelet was asked to stop')))
+  const standalone = kubeconfig === '' && (flags.string('bootstrap-kubeconfig') ?? '') === ''
+  if (standalone) checkStandalone(configuration)
+  else if (kubeconfig === '') throw new UsageError('--kubeconfig is needed with --bootstrap-kubeconfig: it is where credentials are written')
   try {
-    await bootstrapCredentials(env, credentials, stopping.signal)
+    if (!standalone) await bootstrapCredentials(env, credentials, stopping.signal)
   } catch (error) {
     if (stopping.signal.aborted) return 0
     throw error
   }
-  const client = await nodeClient(env, credentials)
+  if (standalone) env.log.info('no kubeconfig: standalone mode, only static pods run')
+  const client = standalone ? (await import('../kubelet/standalone.ts')).createStandaloneClient() : await nodeClient(env, credentials)
   const server = await serverOptions(env, client, flags, configuration)
   const component = createKubelet(env, client, { ...kubeletOptions(flags, configuration), server })
   await component.start()
@@ -60,6 +63,13 @@ async function run(invocation: Invocation): Promise<number> {
   await env.tasks.stop()
   await client.close()
   return 0
+}
+
+/** Who asks an API server about callers has to have one. */
+function checkStandalone({ server }: KubeletConfiguration): void {
+  if (!server.enabled) return
+  if (server.webhookAuthentication) throw new UsageError('no client provided, cannot use webhook authentication')
+  if (server.authorization === 'Webhook') throw new UsageError('no client provided, cannot use webhook authorization')
 }
 
 /** Everything but the server, whose certificate may have to be asked for. */
