@@ -23,12 +23,16 @@ export function createStandaloneClient(): Client & { close(): Promise<void> } {
   return {
     get: async (resource, { name }) => found(resource as unknown as Resource, name),
     list: async <T>(resource: Resource<T>): Promise<KubeList<T>> => ({ apiVersion: 'v1', kind: `${resource.kind}List`, metadata: { resourceVersion: '1' }, items: [] }),
-    async *watch(_resource, options) {
-      await new Promise<void>((resolve) => {
-        if (options?.signal?.aborted === true) resolve()
-        options?.signal?.addEventListener('abort', () => resolve(), { once: true })
-      })
-    },
+    // Nothing ever happens; it ends when it is told to.
+    watch: (_resource, options) => ({
+      [Symbol.asyncIterator]: () => ({
+        next: () => new Promise((resolve) => {
+          const end = () => resolve({ done: true, value: undefined })
+          if (options?.signal?.aborted === true) end()
+          options?.signal?.addEventListener('abort', end, { once: true })
+        }),
+      }),
+    }),
     // Events, leases and mirrors of pods go nowhere.
     async create(resource, object) {
       if (isNode(resource as unknown as Resource)) node = object as unknown as Node
