@@ -109,7 +109,8 @@ test("upstream's checksums", () => {
 describe('pods', () => {
   let dir: string
   beforeEach(() => void (dir = mkdtempSync(join(tmpdir(), 'topology-'))))
-  afterEach(() => rmSync(dir, { recursive: true }))
+  // A checkpoint may still be on its way to the disk.
+  afterEach(() => rmSync(dir, { recursive: true, force: true, maxRetries: 10 }))
   const none = { hints: () => ({}), podHints: () => ({}), allocate: () => undefined }
   const told: [string, string | undefined][] = []
   const settings: TopologySettings = {
