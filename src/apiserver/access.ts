@@ -8,7 +8,7 @@ import { schemaOf } from '../api/schema/builtin.ts'
 import { applyDefaults } from '../api/schema/default.ts'
 import type { Admission } from './admission/contract.ts'
 import { attributesOf, forbiddenRequest } from './chain/authorization.ts'
-import { bearerAuthenticator, cachedTokens, unionOfTokens } from './auth/authenticators/bearer.ts'
+import { audienceAgnostic, bearerAuthenticator, cachedTokens, unionOfTokens } from './auth/authenticators/bearer.ts'
 import { bootstrapTokenAuthenticator } from './auth/authenticators/bootstrap-token.ts'
 import { requestHeaderAuthenticator } from './auth/authenticators/request-header.ts'
 import { tokenFileAuthenticator } from './auth/authenticators/token-file.ts'
@@ -32,7 +32,7 @@ import { type RequestContext, attributesOf as admissionAttributes, resourceKey }
 import { type BodyKind, bodyKindOf, decodeBody } from './handlers/decode.ts'
 import { writeOptions } from './handlers/options.ts'
 import type { SpecialHandler } from './handlers/index.ts'
-import type { ApiServerOptions } from './options.ts'
+import { type ApiServerOptions, type AuthorizationMode, type BuiltinMode, authorizationModes } from './options.ts'
 import type { ResourceRegistry } from './registry/resource-registry.ts'
 
 export interface Access {
@@ -63,7 +63,7 @@ export function createAccess(env: Env, options: ApiServerOptions, server: Server
   const audiences = apiAudiences(options)
   const tokens = tokenAuthenticators(env, options, objects, audiences)
   const authorizers = createAuthorizers(options, server)
-  const authorizer = unionAuthorizer([mastersAuthorizer, ...authorizers.list])
+  const { authorizer } = authorizers
   const reviews = createReviews({ authorizer, tokens, apiAudiences: audiences, now: () => rfc3339(env.clock.now()) })
   return {
     authenticator: requestAuthenticator(env, options, tokens, audiences), authorizer,
@@ -91,13 +91,15 @@ function apiAudiences({ serviceAccount }: ApiServerOptions): readonly string[] {
 function tokenAuthenticators(env: Env, options: ApiServerOptions, objects: Objects, audiences: readonly string[]): TokenAuthenticator {
   const { serviceAccount, tokenUsers, bootstrapTokens } = options
   const list: TokenAuthenticator[] = []
-  if (tokenUsers !== undefined && tokenUsers.size > 0) list.push(tokenFileAuthenticator(tokenUsers))
+  const agnostic = (inner: TokenAuthenticator) => audienceAgnostic(inner, audiences)
+  if (tokenUsers !== undefined && tokenUsers.size > 0) list.push(agnostic(tokenFileAuthenticator(tokenUsers)))
   if (serviceAccount !== undefined) {
     list.push(serviceAccountAuthenticator(env.clock, objects, {
       issuers: serviceAccount.issuers, keys: serviceAccount.keys.flatMap(verifyingKeys), apiAudiences: audiences,
     }))
   }
-  if (bootstrapTokens !== false) list.push(bootstrapTokenAuthenticator(env.clock, objects))
+  if (bootstrapTokens !== false) list.push(agnostic(bootstrapTokenAuthenticator(env.clock, objects)))
+  if (options.issuers !== undefined) list.push(agnostic(options.issuers))
   list.push(...(options.tokenAuthenticators ?? []))
   return cachedTokens(env.clock, unionOfTokens(list))
 }
@@ -110,11 +112,11 @@ function requestAuthenticator(env: Env, options: ApiServerOptions, tokens: Token
   }
   if (options.clientCA !== undefined) list.push(x509Authenticator(env.clock, { certificates: parseBundle(options.clientCA) }))
   list.push(bearerAuthenticator(tokens, audiences))
-  return unionAuthenticator(list, { anonymous: options.anonymousAuth !== false })
+  return unionAuthenticator(list, { anonymous: options.anonymousAuth ?? true })
 }
 
 interface Authorizers {
-  readonly list: readonly Authorizer[]
+  readonly authorizer: Authorizer
   /** There with RBAC only. */
   readonly escalation?: Omit<EscalationContext, 'authorizer'>
   start(): void
@@ -139,30 +141,26 @@ function createAuthorizers(options: ApiServerOptions, { client, informers, regis
   }
   let source: ReturnType<typeof informedRbacSource> | undefined
   let rbac: Authorizer | undefined
-  const modes = options.authorizationModes ?? ['Node', 'RBAC']
-  const list = modes.map((mode): Authorizer => {
-    switch (mode) {
-      case 'AlwaysAllow': return alwaysAllowAuthorizer
-      case 'AlwaysDeny': return alwaysDenyAuthorizer
-      case 'ABAC':
-      case 'Webhook': {
-        const given = options.authorizers?.[mode]
-        if (given === undefined) throw new Error(`authorization mode ${mode} has no authorizer`)
-        return given
-      }
-      case 'Node':
-        return late('Node', async () => {
-          const graph = informedNodeGraph(informers, (...kind) => registry.get(...kind) !== undefined)
-          return { authorizer: nodeAuthorizer(graph, await nodeRules()), synced: informers.synced() }
-        })
-      case 'RBAC':
-        return late('RBAC', () => {
-          source = informedRbacSource(informers)
-          rbac = rbacAuthorizer(new RbacResolver(source))
-          return Promise.resolve({ authorizer: rbac, synced: source.synced })
-        })
-    }
-  })
+  const make: Readonly<Record<BuiltinMode, () => Authorizer>> = {
+    AlwaysAllow: () => alwaysAllowAuthorizer,
+    AlwaysDeny: () => alwaysDenyAuthorizer,
+    Node: () => late('Node', async () => {
+      const graph = informedNodeGraph(informers, (...kind) => registry.get(...kind) !== undefined)
+      return { authorizer: nodeAuthorizer(graph, await nodeRules()), synced: informers.synced() }
+    }),
+    RBAC: () => late('RBAC', () => {
+      source = informedRbacSource(informers)
+      rbac = rbacAuthorizer(new RbacResolver(source))
+      return Promise.resolve({ authorizer: rbac, synced: source.synced })
+    }),
+  }
+  const first = authorizationModes(options)
+  const own = new Map(first.flatMap((mode) => (typeof mode === 'string' ? [[mode, make[mode]()] as const] : [])))
+  const listOf = (modes: readonly AuthorizationMode[]) => [mastersAuthorizer, ...modes.map((mode) => {
+    const authorizer = typeof mode !== 'string' ? mode : own.get(mode) ?? (mode === 'Node' || mode === 'RBAC' ? undefined : make[mode]())
+    if (authorizer === undefined) throw new Error(`authorizer type ${mode as BuiltinMode} is not allowed if it was not enabled at initial server startup`)
+    return authorizer
+  })]
   let running: Promise<unknown> = Promise.resolve()
   const escalation: Authorizers['escalation'] = {
     rulesFor: (user, namespace) => rbac?.rulesFor?.(user, namespace).rules ?? [],
@@ -172,9 +170,28 @@ function createAuthorizers(options: ApiServerOptions, { client, informers, regis
     },
   }
   return {
-    list, ...(modes.includes('RBAC') && !modes.includes('AlwaysAllow') ? { escalation } : {}),
+    authorizer: changingAuthorizer(() => authorizationModes(options), (modes) => unionAuthorizer(listOf(modes))),
+    ...(own.has('RBAC') && !own.has('AlwaysAllow') ? { escalation } : {}),
     start: () => void (running = Promise.all(starts.map((start) => start()))),
     synced: () => running, caughtUp: async () => source?.caughtUp(client),
+  }
+}
+
+/** What is made of the modes as they are now, made anew when they are others. */
+function changingAuthorizer(modesNow: () => readonly AuthorizationMode[], make: (modes: readonly AuthorizationMode[]) => Authorizer): Authorizer {
+  let modes = modesNow()
+  let inner = make(modes)
+  const now = (): Authorizer => {
+    const next = modesNow()
+    if (next !== modes) {
+      inner = make(next)
+      modes = next
+    }
+    return inner
+  }
+  return {
+    name: 'union', authorize: (attributes) => now().authorize(attributes),
+    rulesFor: (user, namespace) => now().rulesFor?.(user, namespace) ?? { rules: [], incomplete: true, errors: [] },
   }
 }
 

@@ -16,7 +16,10 @@ import type { EtcdOptions } from './storage/etcd/etcd.ts'
 import type { KVStore, StoreSnapshot } from './storage/store.ts'
 import type { TlsSettings } from './streams/target.ts'
 
-export type AuthorizationMode = 'Node' | 'RBAC' | 'AlwaysAllow' | 'AlwaysDeny' | 'ABAC' | 'Webhook'
+/** Authorizers that the server makes itself. */
+export type BuiltinMode = 'Node' | 'RBAC' | 'AlwaysAllow' | 'AlwaysDeny'
+/** One of them, or another such as a webhook. */
+export type AuthorizationMode = BuiltinMode | Authorizer
 
 export interface RequestHeaderSettings {
   /** PEM bundle. */
@@ -72,7 +75,8 @@ export interface ApiServerOptions {
   readonly requestHeader?: RequestHeaderSettings
   /** By which aggregated servers know this one. */
   readonly proxyClient?: { readonly cert: string; readonly key: string }
-  readonly anonymousAuth?: boolean
+  /** Whether requests without a credential are let in as system:anonymous: all of them, or those for some paths. */
+  readonly anonymousAuth?: boolean | readonly string[]
   readonly tokenUsers?: ReadonlyMap<string, UserInfo>
   readonly bootstrapTokens?: boolean
   readonly serviceAccount?: {
@@ -87,9 +91,10 @@ export interface ApiServerOptions {
     readonly extendExpiration?: boolean
     readonly jwksUri?: string
   }
-  readonly authorizationModes?: readonly AuthorizationMode[]
-  /** What stands behind the modes ABAC and Webhook. */
-  readonly authorizers?: { readonly ABAC?: Authorizer; readonly Webhook?: Authorizer }
+  /** Who is asked whether somebody may, in this order; a function when that may change: those of the server that it names at the start stay. */
+  readonly authorizationModes?: readonly AuthorizationMode[] | (() => readonly AuthorizationMode[])
+  /** Asked for tokens that are no service account's: issuers outside (OpenID Connect). */
+  readonly issuers?: TokenAuthenticator
   /** Asked for tokens that none of the server's own authenticators knows. */
   readonly tokenAuthenticators?: readonly TokenAuthenticator[]
   /** CIDRs, the first decides default/kubernetes' address. */
@@ -123,4 +128,9 @@ export interface ApiServerOptions {
 /** The ranges that services get their addresses from; upstream's own default when none is given. */
 export function serviceRanges(options: ApiServerOptions): readonly string[] {
   return options.serviceClusterIPRanges ?? ['10.0.0.0/24']
+}
+
+/** Who is asked now whether somebody may. */
+export function authorizationModes({ authorizationModes: given = ['Node', 'RBAC'] }: ApiServerOptions): readonly AuthorizationMode[] {
+  return typeof given === 'function' ? given() : given
 }

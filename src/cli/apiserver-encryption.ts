@@ -3,6 +3,7 @@ import { EncryptionHolder, parseEncryption } from '../apiserver/encryption/confi
 import type { KVStore } from '../apiserver/storage/store.ts'
 import type { Env } from '../base/env.ts'
 import { type FlagValues, UsageError } from './command.ts'
+import { followFile } from './followed-file.ts'
 
 type ReadFile = (path: string, flag: string) => string
 
@@ -25,35 +26,22 @@ export function encryptionFrom(env: Env, flags: FlagValues, readFile: ReadFile):
     return undefined
   }
   const random = (length: number) => env.random.bytes(length)
-  let text = readFile(path, flag)
+  const text = readFile(path, flag)
   let holder: EncryptionHolder
   try {
     holder = new EncryptionHolder(parseEncryption(text, random))
   } catch (error) {
     throw new UsageError(`--${flag}: error while parsing file: ${(error as Error).message}`)
   }
-  const look = async (store: Pick<KVStore, 'revision'>): Promise<void> => {
-    try {
-      const next = readFile(path, flag)
-      if (next === text) return
-      const parsed = parseEncryption(next, random)
-      holder.replace(parsed, await store.revision())
-      text = next
-      env.log.info('the encryption configuration was read again')
-    } catch (error) {
-      env.log.error('the encryption configuration cannot be read again; the old one stays', { error: error instanceof Error ? error.message : String(error) })
-    }
-  }
   return {
     holder,
     follow(store, everyMs = lookEveryMs) {
       if (!flags.bool(reloadFlag)) return
-      env.tasks.go('encryption configuration', async (signal) => {
-        while (!signal.aborted) {
-          await env.clock.sleep(everyMs, signal).catch(() => undefined)
-          if (!signal.aborted) await look(store)
-        }
-      })
+      const load = async (next: string): Promise<void> => {
+        const parsed = parseEncryption(next, random)
+        holder.replace(parsed, await store.revision())
+      }
+      followFile(env, { what: 'encryption configuration', read: () => readFile(path, flag), load, everyMs }, text)
     },
   }
 }

@@ -48,7 +48,7 @@ test('every flag of upstream is honoured, accepted or refused with a reason', ()
 })
 
 test('what is refused is refused by name, unless it says what is so anyway', () => {
-  expect(() => parseFlags(apiserverFlags, ['--oidc-issuer-url=https://issuer.example.org'])).toThrow(new UsageError('flag --oidc-issuer-url is not supported: tokens of others are known by --authentication-token-webhook-config-file'))
+  expect(() => parseFlags(apiserverFlags, ['--egress-selector-config-file=/x'])).toThrow(new UsageError('flag --egress-selector-config-file is not supported: the server reaches them directly'))
   expect(() => parseFlags(apiserverFlags, ['--endpoint-reconciler-type=lease', '--event-ttl=1h', '--watch-cache=true', '--goaway-chance=0'])).not.toThrow()
   expect(() => parseFlags(apiserverFlags, ['--event-ttl=2h'])).toThrow('events are kept for an hour')
 })

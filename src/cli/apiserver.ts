@@ -1,15 +1,15 @@
 /** `coxswain apiserver`: kube-apiserver with its own store. */
 import type { LogLevel } from '../base/real/env.ts'
+import type { Env } from '../base/env.ts'
 import { createLogger, createSystemEnv } from '../base/real/env.ts'
 import { parseTokenFile } from '../apiserver/auth/authenticators/token-file.ts'
 import { type ServerPki, hostIdentity, loadPki, readText, writeText } from '../apiserver/http/files.ts'
 import { kubeconfigText } from '../cluster/pki/kubeconfig.ts'
-import type { ApiServerOptions, AuthorizationMode } from '../apiserver/options.ts'
+import type { ApiServerOptions } from '../apiserver/options.ts'
 import { createApiServer } from '../apiserver/server.ts'
 import { admissionConfiguration } from './apiserver-admission.ts'
 import { auditFrom } from './apiserver-audit.ts'
 import { encryptionFrom } from './apiserver-encryption.ts'
-import { outsideAccess } from './apiserver-access.ts'
 import { type Command, type FlagValues, type Invocation, UsageError } from './command.ts'
 import { apiserverFlags } from './flags/apiserver.ts'
 import { join } from 'node:path'
@@ -34,7 +34,7 @@ async function run({ flags, stderr }: Invocation): Promise<number> {
   })
   const encryption = encryptionFrom(env, flags, fileText)
   const server = await createApiServer(env, {
-    ...options, ...outsideAccess(env, flags, options, fileText), ...(encryption === undefined ? {} : { encryption: encryption.holder }), ...(audit === undefined ? {} : { audit }), admissionPlugins: { ...options.admissionPlugins, configuration },
+    ...options, ...await accessFrom(env, flags, options), ...(encryption === undefined ? {} : { encryption: encryption.holder }), ...(audit === undefined ? {} : { audit }), admissionPlugins: { ...options.admissionPlugins, configuration },
   })
   try {
     await server.start()
@@ -53,6 +53,19 @@ async function run({ flags, stderr }: Invocation): Promise<number> {
   await server.stop()
   await env.tasks.stop()
   return 0
+}
+
+/** What flags say of those who know users and decide what they may do; loaded only where they do, because expressions take their time to load. */
+async function accessFrom(env: Env, flags: FlagValues, options: ApiServerOptions): Promise<Partial<ApiServerOptions>> {
+  const wanted = (prefix: string): boolean => apiserverFlags.some(({ name }) => name.startsWith(prefix) && flags.given(name))
+  const [authentication, tokens, authorization] = await Promise.all([
+    wanted('authentication-config') || wanted('oidc-') ? import('./apiserver-authentication.ts') : undefined,
+    wanted('authentication-token-webhook-') ? import('./apiserver-access.ts') : undefined,
+    wanted('authorization-') ? import('./apiserver-authorization.ts') : undefined,
+  ])
+  return {
+    ...authentication?.issuersFrom(env, flags, options, fileText), ...tokens?.tokenWebhookFrom(env, flags, options, fileText), ...authorization?.authorizationFrom(env, flags, fileText),
+  }
 }
 
 function untilSignal(): Promise<void> {
@@ -87,7 +100,6 @@ export function optionsFrom(flags: FlagValues, certDir = flags.string('cert-dir'
     anonymousAuth: flags.bool('anonymous-auth'), bootstrapTokens: flags.bool('enable-bootstrap-token-auth'),
     ...(tokenFile === undefined ? {} : { tokenUsers: parseTokenFile(tokenFile) }),
     serviceAccount: serviceAccountFrom(flags, pki),
-    ...(flags.given('authorization-mode') ? { authorizationModes: modesFrom(flags) } : {}),
     serviceClusterIPRanges: ranges, kubelet: kubeletFrom(flags, pki),
     admissionPlugins: { enable: flags.list('enable-admission-plugins'), disable: flags.list('disable-admission-plugins') },
     priorityAndFairness: flags.bool('enable-priority-and-fairness'),
@@ -166,15 +178,6 @@ function serviceAccountFrom(flags: FlagValues, pki: ServerPki): NonNullable<ApiS
     extendExpiration: flags.bool('service-account-extend-token-expiration'),
     ...(flags.string('service-account-jwks-uri') === undefined ? {} : { jwksUri: flags.string('service-account-jwks-uri')! }),
   }
-}
-
-const knownModes: readonly string[] = ['Node', 'RBAC', 'ABAC', 'Webhook', 'AlwaysAllow', 'AlwaysDeny']
-
-function modesFrom(flags: FlagValues): AuthorizationMode[] {
-  return flags.list('authorization-mode').map((mode) => {
-    if (!knownModes.includes(mode)) throw new UsageError(`--authorization-mode: ${JSON.stringify(mode)} is not one of ${knownModes.join(', ')}`)
-    return mode as AuthorizationMode
-  })
 }
 
 function switches(values: Readonly<Record<string, string>>): Record<string, boolean> {

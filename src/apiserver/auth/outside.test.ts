@@ -150,11 +150,10 @@ describe('a file of policies', () => {
 
 test('a server asks them', async () => {
   const server = await startTestServer({
-    authorizationModes: ['ABAC', 'Webhook'],
-    authorizers: {
-      ABAC: abacAuthorizer([{ user: 'joe', namespace: '*', resource: 'configmaps', apiGroup: '*' }]),
-      Webhook: webhookAuthorizer({ clock: env.clock, log: env.log, version: 'v1', authorizedMs: 0, unauthorizedMs: 0, ask: (body) => Promise.resolve({ status: { allowed: JSON.stringify(body).includes('"secrets"') } }) }),
-    },
+    authorizationModes: [
+      abacAuthorizer([{ user: 'joe', namespace: '*', resource: 'configmaps', apiGroup: '*' }]),
+      webhookAuthorizer({ clock: env.clock, log: env.log, version: 'v1', authorizedMs: 0, unauthorizedMs: 0, ask: (body) => Promise.resolve({ status: { allowed: JSON.stringify(body).includes('"secrets"') } }) }),
+    ],
     tokenAuthenticators: [webhookTokenAuthenticator({ clock: env.clock, version: 'v1', apiAudiences: ['https://issuer.test'], cacheMs: 0, ask: (body) => Promise.resolve({ status: JSON.stringify(body).includes('good') ? { authenticated: true, user: { username: 'joe' } } : {} }) })],
   })
   try {

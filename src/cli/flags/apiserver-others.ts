@@ -12,7 +12,6 @@ const storeOwn = 'the store is asked when something is wanted of it'
 const proxy = 'requests for versions that this server lacks go to no other server'
 const versions = 'the server serves v1.36 alone'
 const tls = 'Node\'s own choice is kept up to date with Node'
-const structured = 'tokens of others are known by --authentication-token-webhook-config-file'
 
 export const otherApiserverFlags: readonly Flag[] = [
   ...rows('accepted', 'Generic', [
@@ -53,12 +52,8 @@ export const otherApiserverFlags: readonly Flag[] = [
   ...rows('refused', 'Features', [['debug-socket-path', 'string', 'Socket for profiles', node]]),
   ...rows('accepted', 'Authentication', [['service-account-lookup', 'bool', 'Whether accounts of tokens must be there', 'they must', true]]),
   ...rows('refused', 'Authentication', [
-    ['authentication-config', 'string', 'AuthenticationConfiguration', structured],
-    ...(['oidc-ca-file', 'oidc-client-id', 'oidc-groups-claim', 'oidc-groups-prefix', 'oidc-issuer-url', 'oidc-username-prefix'] as const).map((name): Row => [name, 'string', 'OpenID Connect', structured]),
-    ['oidc-username-claim', 'string', 'OpenID Connect', structured, 'sub'], ['oidc-signing-algs', 'list', 'OpenID Connect', structured, ['RS256']], ['oidc-required-claim', 'map', 'OpenID Connect', structured],
     ['service-account-signing-endpoint', 'string', 'Somebody else who signs tokens', 'the server signs with --service-account-signing-key-file'],
   ]),
-  ...rows('refused', 'Authorization', [['authorization-config', 'string', 'AuthorizationConfiguration', 'authorizers are named with --authorization-mode']]),
   ...rows('refused', 'Aggregation', [['egress-selector-config-file', 'string', 'Ways to nodes and webhooks', 'the server reaches them directly']]),
   ...rows('refused', 'Admission', [['admission-control', 'list', 'All plugins', '--enable-admission-plugins and --disable-admission-plugins name what differs', []]]),
   ...rows('accepted', 'Metrics', [

@@ -55,6 +55,20 @@ export function unionOfTokens(authenticators: readonly TokenAuthenticator[]): To
   }
 }
 
+/** For tokens that are good for this server whoever asks, and for nobody else (upstream: authenticator/audagnostic.go). */
+export function audienceAgnostic(inner: TokenAuthenticator, apiAudiences: readonly string[]): TokenAuthenticator {
+  return {
+    name: inner.name,
+    async authenticateToken(token, audiences) {
+      if (audiences.length === 0) return await inner.authenticateToken(token, audiences)
+      const good = audiences.filter((audience) => apiAudiences.includes(audience))
+      if (good.length === 0) return undefined
+      const result = await inner.authenticateToken(token, audiences)
+      return result === undefined ? undefined : { ...result, audiences: good }
+    },
+  }
+}
+
 /** Upstream's time to keep an answer; a deleted pod's token may live on for so long. */
 const keepMs = 10_000
 const maxKept = 10_000

@@ -1,10 +1,9 @@
 /** Somebody outside decides (upstream: plugin/pkg/authorizer/webhook). */
 import type { SubjectAccessReview } from '../../../api/generated/types/authorization-v1.ts'
-import { parseFieldSelector } from '../../../api/meta/field-selector.ts'
-import { parseLabelSelector } from '../../../api/meta/label-selector-parse.ts'
 import type { Clock, Logger } from '../../../base/env.ts'
 import { LruCache } from '../lru.ts'
 import type { Attributes, Authorizer, Verdict } from '../contract.ts'
+import { fieldRequirements, labelRequirements } from './requirements.ts'
 
 export interface WebhookAuthorizerOptions {
   readonly clock: Clock
@@ -15,6 +14,8 @@ export interface WebhookAuthorizerOptions {
   readonly unauthorizedMs: number
   /** What counts when the webhook cannot be asked. Default: no opinion. */
   readonly onError?: 'deny' | 'none'
+  /** Whether the webhook is to be asked about a request at all. Throws when that cannot be said. */
+  readonly matches?: (attributes: Attributes) => boolean
 }
 
 type Status = NonNullable<SubjectAccessReview['status']>
@@ -23,11 +24,16 @@ const cacheSize = 8192
 /** Of requests whose parts somebody made this long nothing is kept. */
 const longestKept = 10_000
 
-export function webhookAuthorizer({ clock, log, version, ask, authorizedMs, unauthorizedMs, onError = 'none' }: WebhookAuthorizerOptions): Authorizer {
+export function webhookAuthorizer({ clock, log, version, ask, authorizedMs, unauthorizedMs, onError = 'none', matches }: WebhookAuthorizerOptions): Authorizer {
   const kept = new LruCache<string, { until: number; status: Status }>(cacheSize)
   return {
     name: 'Webhook',
     async authorize(attributes) {
+      try {
+        if (matches !== undefined && !matches(attributes)) return { decision: 'none', reason: '' }
+      } catch (error) {
+        return { decision: onError, reason: '', error: (error as Error).message }
+      }
       const spec = specOf(attributes, version)
       const key = JSON.stringify(spec)
       const found = kept.get(key)
@@ -71,25 +77,4 @@ function specOf(attributes: Attributes, version: 'v1' | 'v1beta1'): object {
     user: user.name, [version === 'v1' ? 'groups' : 'group']: user.groups.length === 0 ? undefined : user.groups,
     extra: user.extra !== undefined && Object.keys(user.extra).length > 0 ? user.extra : undefined, uid: user.uid,
   })
-}
-
-/** Selectors only narrow: one that cannot be read is left out. */
-function fieldRequirements(text = ''): object | undefined {
-  try {
-    const requirements = parseFieldSelector(text).requirements.map(({ field, operator, value }) => ({ key: field, operator: operator === '!=' ? 'NotIn' : 'In', values: [value] }))
-    return requirements.length === 0 ? undefined : { requirements }
-  } catch {
-    return undefined
-  }
-}
-
-const labelOperators: Readonly<Record<string, string>> = { 'in': 'In', '=': 'In', '==': 'In', 'notin': 'NotIn', '!=': 'NotIn', 'exists': 'Exists', '!': 'DoesNotExist' }
-
-function labelRequirements(text = ''): object | undefined {
-  try {
-    const requirements = (parseLabelSelector(text).requirements ?? []).flatMap(({ key, operator, values }) => (labelOperators[operator] === undefined ? [] : [{ key, operator: labelOperators[operator], ...(values.length === 0 ? {} : { values }) }]))
-    return requirements.length === 0 ? undefined : { requirements }
-  } catch {
-    return undefined
-  }
 }

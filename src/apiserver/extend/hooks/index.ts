@@ -1,5 +1,5 @@
 /** The post-start hooks, in upstream's names. */
-import { type ApiServerOptions, serviceRanges } from '../../options.ts'
+import { type ApiServerOptions, authorizationModes, serviceRanges } from '../../options.ts'
 import { formatIP, parseCIDR } from '../../../api/meta/ip.ts'
 import { authenticationInfoHook } from './authentication-info.ts'
 import { flowControlHook } from './flow-control.ts'
@@ -14,7 +14,7 @@ import { rbacHook } from './rbac.ts'
 /** `address` is "host:port" once the server listens; `startAllocators` makes ServiceCIDR kubernetes and reads what is in use. */
 export function postStartHooks(options: ApiServerOptions, address: () => string, startAllocators: () => Promise<void>, masters: MasterLeases): PostStartHook[] {
   const ranges = serviceRanges(options)
-  const modes = options.authorizationModes ?? ['Node', 'RBAC']
+  const modes = authorizationModes(options)
   const { requestHeader } = options
   return [
     systemNamespacesHook,
