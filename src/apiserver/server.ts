@@ -2,6 +2,8 @@
  * The API server as a component: store, registry, handlers, chain and socket put together. Everything is handed in;
  * whoever starts it (cli, cluster) says where keys and data are.
  */
+import { orAborted } from '../base/abort.ts'
+import { scopedTasks } from '../base/tasks.ts'
 import type { Component, Env } from '../base/env.ts'
 import { featureGates } from '../api/generated/feature-gates.ts'
 import { createInProcessClient } from '../client/in-process.ts'
@@ -69,8 +71,9 @@ export interface ApiServer extends Component {
 }
 
 /** Opens the store at once; `start` serves. Rejects for a store that cannot be opened and for a port that is taken. */
-export async function createApiServer(env: Env, options: ApiServerOptions): Promise<ApiServer> {
-  const log = env.log.child('apiserver')
+export async function createApiServer(outer: Env, options: ApiServerOptions): Promise<ApiServer> {
+  const log = outer.log.child('apiserver')
+  const env = { ...outer, tasks: scopedTasks(outer.tasks) }
   const store = await openStore(env, options)
   const services: Record<string, unknown> = { ...options.services }
   const registry = new ResourceRegistry({ env, store, encryption: options.encryption, feature: options.feature ?? featureDefault, services, inherit: options.inherit?.registry, history: options.history === 'all' ? everything : undefined })
@@ -183,9 +186,9 @@ function assemble({ env, options, store, registry, services }: Parts): ApiServer
       access.start()
       const run = runHooks(state.hooks, { env, client, signal: stopping.signal })
       state.done = run.done
-      env.tasks.go('apiserver readiness', async () => {
-        await Promise.all([run.all, registry.ready(), access.synced()])
-        await access.caughtUp()
+      env.tasks.go('apiserver readiness', async (signal) => {
+        await orAborted(Promise.all([run.all, registry.ready(), access.synced()]), signal)
+        await orAborted(access.caughtUp(), signal)
         state.synced = true
         resolveReady()
       })
@@ -202,8 +205,12 @@ function assemble({ env, options, store, registry, services }: Parts): ApiServer
       await informers.stop()
       await http?.stop(1000)
       await Promise.all((options.audit?.sinks ?? []).map(async (sink) => sink.close?.()))
+      // Nobody writes into a store that is closed; one that does not answer keeps nobody from stopping.
+      const quiet = env.tasks.stop()
+      if (store.local !== undefined) await quiet
       registry.close()
       await store.close()
+      await quiet
     },
   }
 }

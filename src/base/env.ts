@@ -66,7 +66,7 @@ export interface Metrics {
 /** The only way to start background work: a task that fails is logged by its name and reported, never lost. */
 export interface Tasks {
   go(name: string, run: (signal: AbortSignal) => Promise<void>): Task
-  /** Aborts every task and resolves when all have ended. */
+  /** Aborts every task and resolves when all have ended. From then on `go` begins nothing. */
   stop(): Promise<void>
 }
 
