@@ -33,7 +33,7 @@ export function filesBelow(folder: string, name: string, wanted: (path: string) 
     .map((entry) => join(entry.parentPath, entry.name))
     .filter(wanted)
     .sort()
-    .map((path) => ({ name: `${name}/${path.slice(folder.length + 1)}`, content: readFileSync(path), mode: path.endsWith('.sh') || path.endsWith('/cli/main.js') ? 0o755 : 0o644 }))
+    .map((path) => ({ name: `${name}/${path.slice(folder.length + 1)}`, content: readFileSync(path), mode: path.endsWith('.sh') || path.endsWith('/lib/main.js') ? 0o755 : 0o644 }))
 }
 
 /** The packages that run, as package-lock.json names them: not those that only development needs, not other platforms'. */
@@ -45,10 +45,10 @@ export function runtimePackages(): string[] {
 }
 
 /** Node and the compiled package with its dependencies, as they lie in an image or below a node's root. */
-export function coxswainFiles(): { node: TarEntry[]; program: TarEntry[] } {
+export async function coxswainFiles(): Promise<{ node: TarEntry[]; program: TarEntry[] }> {
   const out = mkdtempSync(join(tmpdir(), 'coxswain-image-'))
   try {
-    buildPackage(out)
+    await buildPackage(out)
     const runs = (path: string): boolean => !/\.(?:map|md|ts|mts|cts|flow|c|cc|cpp|h|hpp)$/.test(path)
     return {
       node: [{ name: 'usr/local/bin/node', content: readFileSync(join(root, 'node_modules/node/bin/node')), mode: 0o755 }],
@@ -56,11 +56,11 @@ export function coxswainFiles(): { node: TarEntry[]; program: TarEntry[] } {
         ...filesBelow(out, home, runs),
         // A nested package lies within the files of the one that brings it.
         ...runtimePackages().filter((path) => path.lastIndexOf('node_modules/') === 0).flatMap((path) => filesBelow(join(root, path), `${home}/${path}`, runs)),
-        { name: 'usr/local/bin/coxswain', linkTo: `/${home}/src/cli/main.js` },
+        { name: 'usr/local/bin/coxswain', linkTo: `/${home}/lib/main.js` },
         // Where an image or a unit names upstream's program, ours is found.
         ...Object.entries(upstreamNames).map(([name, command]) => ({
           name: `usr/local/bin/${name}`, mode: 0o755,
-          content: Buffer.from(`#!/bin/sh\nexec /usr/local/bin/node ${onNodes.has(command) ? '--max-semi-space-size=1 ' : ''}/${home}/src/cli/main.js ${command} "$@"\n`),
+          content: Buffer.from(`#!/bin/sh\nexec /usr/local/bin/node ${onNodes.has(command) ? '--max-semi-space-size=1 ' : ''}/${home}/lib/main.js ${command} "$@"\n`),
         })),
       ],
     }
@@ -69,8 +69,8 @@ export function coxswainFiles(): { node: TarEntry[]; program: TarEntry[] } {
   }
 }
 
-export function buildImage(names: readonly string[]): Uint8Array {
-  const { node, program } = coxswainFiles()
+export async function buildImage(names: readonly string[]): Promise<Uint8Array> {
+  const { node, program } = await coxswainFiles()
   return makeImage({
     names, architecture: imageArchitecture(), baseLayers: [debianRoot(nodePackages, { name: 'coxswain' }), writeTar(node)],
     files: [
@@ -88,7 +88,7 @@ if (import.meta.main) {
   const { values } = parseArgs({ options: { out: { type: 'string', default: join(root, 'dist/coxswain-image.tar') }, name: { type: 'string', multiple: true, default: [`coxswain:${version}`, 'coxswain:latest'] } } })
   const out = resolve(values.out)
   mkdirSync(dirname(out), { recursive: true })
-  writeFileSync(`${out}.part`, buildImage(values.name))
+  writeFileSync(`${out}.part`, await buildImage(values.name))
   renameSync(`${out}.part`, out)
   process.stdout.write(`${out}\n`)
 }

@@ -1,8 +1,12 @@
-/** Builds the npm package: compiled sources with declarations, data files and a manifest whose entries point at them. */
+/**
+ * Builds the npm package: modules, declarations and a manifest whose entries point at them. Usage: hack/package [--out DIR];
+ * with --program nothing but the program, whose path is printed.
+ */
 import { execFileSync } from 'node:child_process'
 import { chmodSync, cpSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { isAbsolute, join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { rolldown } from 'rolldown'
 
 const root = resolve(import.meta.dirname, '..')
 
@@ -13,15 +17,19 @@ interface Manifest {
   devDependencies?: unknown
 }
 
-/** Everything that a user of the package gets, in `out`, which is emptied first. */
-export function buildPackage(out: string): void {
+/**
+ * Everything that a user of the package gets, in `out`, which is emptied first: the program and the library as few large
+ * modules in lib/ (a start spends half of its time loading, so the number of files counts) and declarations in src/.
+ */
+export async function buildPackage(out: string): Promise<void> {
   rmSync(out, { recursive: true, force: true })
   mkdirSync(out, { recursive: true })
+  const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Manifest
   const config = join(out, 'tsconfig.json')
   writeFileSync(config, JSON.stringify({
     extends: join(root, 'tsconfig.json'),
     compilerOptions: {
-      noEmit: false, declaration: true, rewriteRelativeImportExtensions: true, rootDir: root, outDir: out,
+      noEmit: false, declaration: true, emitDeclarationOnly: true, rewriteRelativeImportExtensions: true, rootDir: root, outDir: out,
       typeRoots: [join(root, 'node_modules/@types')],
     },
     include: [join(root, 'src')],
@@ -29,30 +37,62 @@ export function buildPackage(out: string): void {
   }))
   execFileSync(join(root, 'node_modules/.bin/tsc'), ['-p', config], { stdio: ['ignore', 'inherit', 'inherit'] })
   rmSync(config)
-  for (const entry of readdirSync(join(root, 'src'), { recursive: true, withFileTypes: true })) {
-    const path = join(entry.parentPath, entry.name)
-    if (!entry.isFile() || entry.name.endsWith('.ts') || path.includes('/testdata/')) continue
-    cpSync(path, join(out, path.slice(root.length)))
-  }
+  await bundle(join(out, 'lib'), entriesOf(manifest))
   for (const file of ['README.md', 'LICENSE']) cpSync(join(root, file), join(out, file))
-  writeFileSync(join(out, 'package.json'), JSON.stringify(publishedManifest(), null, 2) + '\n')
-  chmodSync(join(out, 'src/cli/main.js'), 0o755)
+  writeFileSync(join(out, 'package.json'), JSON.stringify(publishedManifest(manifest), null, 2) + '\n')
 }
 
-/** The manifest of the sources with its entries compiled and what only development needs left out. */
-function publishedManifest(): object {
-  const { exports, scripts: _scripts, devDependencies: _dev, ...manifest } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Manifest
-  const compiled = Object.entries(exports).map(([name, source]) => {
-    const base = source.replace(/\.ts$/, '')
-    return [name, { types: `${base}.d.ts`, default: `${base}.js` }]
+/** The program alone, at `out`/lib/main.js, for those who measure it: without declarations and manifest. */
+async function bundleProgram(out: string): Promise<string> {
+  rmSync(join(out, 'lib'), { recursive: true, force: true })
+  await bundle(join(out, 'lib'), [])
+  return join(out, 'lib/main.js')
+}
+
+interface Entry {
+  /** As in package.json: "./resources". */
+  readonly name: string
+  /** Without its ending: "./src/api/generated/resources". */
+  readonly source: string
+  readonly module: string
+}
+
+function entriesOf({ exports }: Manifest): Entry[] {
+  return Object.entries(exports).map(([name, source]) => ({
+    name, source: source.replace(/\.ts$/, ''), module: name === '.' ? 'index' : name.slice(2),
+  }))
+}
+
+async function bundle(out: string, entries: readonly Entry[]): Promise<void> {
+  const build = await rolldown({
+    input: { main: join(root, 'src/cli/main.ts'), ...Object.fromEntries(entries.map(({ module, source }) => [module, join(root, `${source}.ts`)])) },
+    platform: 'node',
+    // Packages stay packages: users mend and replace them by themselves.
+    external: (id) => !id.startsWith('.') && !isAbsolute(id),
   })
-  return { ...manifest, bin: { coxswain: 'src/cli/main.js' }, exports: Object.fromEntries(compiled) as object, files: ['src'] }
+  await build.write({ dir: out, format: 'esm', chunkFileNames: '[name]-[hash].js' })
+  await build.close()
+  chmodSync(join(out, 'main.js'), 0o755)
+  // What is no module lies beside the modules that name it.
+  for (const entry of readdirSync(join(root, 'src'), { recursive: true, withFileTypes: true })) {
+    if (entry.isFile() && entry.name.endsWith('.sh')) cpSync(join(entry.parentPath, entry.name), join(out, entry.name))
+  }
+}
+
+/** The manifest of the sources with its entries built and what only development needs left out. */
+function publishedManifest({ scripts: _scripts, devDependencies: _dev, ...manifest }: Manifest): object {
+  const built = entriesOf(manifest).map(({ name, source, module }) => [name, { types: `${source}.d.ts`, default: `./lib/${module}.js` }] as const)
+  return { ...manifest, bin: { coxswain: 'lib/main.js' }, exports: Object.fromEntries(built), files: ['lib', 'src'] }
 }
 
 if (import.meta.main) {
-  const { values } = parseArgs({ options: { out: { type: 'string', default: join(root, 'dist') } } })
+  const { values } = parseArgs({ options: { out: { type: 'string', default: join(root, 'dist') }, program: { type: 'boolean', default: false } } })
   const out = resolve(values.out)
-  buildPackage(out)
-  const packed = execFileSync('npm', ['pack', '--silent', '--pack-destination', out], { cwd: out, encoding: 'utf8' }).trim()
-  process.stdout.write(`${join(out, packed)}\n`)
+  if (values.program) {
+    process.stdout.write(`${await bundleProgram(out)}\n`)
+  } else {
+    await buildPackage(out)
+    const packed = execFileSync('npm', ['pack', '--silent', '--pack-destination', out], { cwd: out, encoding: 'utf8' }).trim()
+    process.stdout.write(`${join(out, packed)}\n`)
+  }
 }

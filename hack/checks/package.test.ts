@@ -11,8 +11,8 @@ const root = resolve(import.meta.dirname, '../..')
 const dir = mkdtempSync(join(tmpdir(), 'package-'))
 const modules = join(dir, 'node_modules')
 
-beforeAll(() => {
-  buildPackage(join(dir, 'dist'))
+beforeAll(async () => {
+  await buildPackage(join(dir, 'dist'))
   mkdirSync(modules)
   cpSync(join(dir, 'dist'), join(modules, 'coxswain'), { recursive: true })
   // What needs a binary of its own is left out: a cluster in memory must not need it.
@@ -76,5 +76,5 @@ test('with its types, strictly', () => {
 })
 
 test('its command answers', () => {
-  expect(execFileSync(process.execPath, [join(modules, 'coxswain/src/cli/main.js'), 'version'], { encoding: 'utf8' })).toContain('v1.36')
+  expect(execFileSync(process.execPath, [join(modules, 'coxswain/lib/main.js'), 'version'], { encoding: 'utf8' })).toContain('v1.36')
 })

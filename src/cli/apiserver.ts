@@ -9,7 +9,6 @@ import type { ApiServerOptions } from '../apiserver/options.ts'
 import { createApiServer } from '../apiserver/server.ts'
 import { admissionConfiguration } from './apiserver-admission.ts'
 import { auditFrom } from './apiserver-audit.ts'
-import { encryptionFrom } from './apiserver-encryption.ts'
 import { type Command, type FlagValues, type Invocation, UsageError } from './command.ts'
 import { apiserverFlags } from './flags/apiserver.ts'
 import { join } from 'node:path'
@@ -32,7 +31,8 @@ async function run({ flags, stderr }: Invocation): Promise<number> {
   configuration.set('DefaultTolerationSeconds', {
     'node.kubernetes.io/not-ready': flags.number('default-not-ready-toleration-seconds'), 'node.kubernetes.io/unreachable': flags.number('default-unreachable-toleration-seconds'),
   })
-  const encryption = encryptionFrom(env, flags, fileText)
+  // Ciphers take their time to load.
+  const encryption = wanted(flags, 'encryption-provider-config') ? (await import('./apiserver-encryption.ts')).encryptionFrom(env, flags, fileText) : undefined
   const server = await createApiServer(env, {
     ...options, ...await accessFrom(env, flags, options), ...(encryption === undefined ? {} : { encryption: encryption.holder }), ...(audit === undefined ? {} : { audit }), admissionPlugins: { ...options.admissionPlugins, configuration },
   })
@@ -57,16 +57,18 @@ async function run({ flags, stderr }: Invocation): Promise<number> {
 
 /** What flags say of those who know users and decide what they may do; loaded only where they do, because expressions take their time to load. */
 async function accessFrom(env: Env, flags: FlagValues, options: ApiServerOptions): Promise<Partial<ApiServerOptions>> {
-  const wanted = (prefix: string): boolean => apiserverFlags.some(({ name }) => name.startsWith(prefix) && flags.given(name))
   const [authentication, tokens, authorization] = await Promise.all([
-    wanted('authentication-config') || wanted('oidc-') ? import('./apiserver-authentication.ts') : undefined,
-    wanted('authentication-token-webhook-') ? import('./apiserver-access.ts') : undefined,
-    wanted('authorization-') ? import('./apiserver-authorization.ts') : undefined,
+    wanted(flags, 'authentication-config') || wanted(flags, 'oidc-') ? import('./apiserver-authentication.ts') : undefined,
+    wanted(flags, 'authentication-token-webhook-') ? import('./apiserver-access.ts') : undefined,
+    wanted(flags, 'authorization-') ? import('./apiserver-authorization.ts') : undefined,
   ])
   return {
     ...authentication?.issuersFrom(env, flags, options, fileText), ...tokens?.tokenWebhookFrom(env, flags, options, fileText), ...authorization?.authorizationFrom(env, flags, fileText),
   }
 }
+
+/** Whether a flag of this beginning is given. */
+const wanted = (flags: FlagValues, prefix: string): boolean => apiserverFlags.some(({ name }) => name.startsWith(prefix) && flags.given(name))
 
 function untilSignal(): Promise<void> {
   return new Promise((resolve) => {
