@@ -70,7 +70,8 @@ async function bundle(out: string, entries: readonly Entry[]): Promise<void> {
     // Packages stay packages: users mend and replace them by themselves.
     external: (id) => !id.startsWith('.') && !isAbsolute(id),
   })
-  await build.write({ dir: out, format: 'esm', chunkFileNames: '[name]-[hash].js' })
+  // One character beyond Latin-1 would make V8 keep a whole module with two bytes for each of its characters.
+  await build.write({ dir: out, format: 'esm', charset: 'ascii', comments: false, chunkFileNames: '[name]-[hash].js' })
   await build.close()
   chmodSync(join(out, 'main.js'), 0o755)
   // What is no module lies beside the modules that name it.
