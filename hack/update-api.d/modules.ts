@@ -17,6 +17,7 @@ const VERSIONS = {
   'k8s.io/client-go': STAGING,
   'k8s.io/component-base': STAGING,
   'k8s.io/controller-manager': STAGING,
+  'k8s.io/kubelet': STAGING,
   'k8s.io/metrics': STAGING,
   'k8s.io/cloud-provider': STAGING,
   'cel.dev/expr': 'v0.25.1',

@@ -1,4 +1,5 @@
 /** What a configuration may say. Pure. Upstream: pkg/kubelet/apis/config/validation/validation.go. */
+import { isLabelValue, isQualifiedName } from '../../api/meta/names.ts'
 import { parseDuration } from '../../api/meta/time.ts'
 import { quantitySign } from '../../api/meta/quantity.ts'
 import { parseCpuSet } from '../topology/cpu-set.ts'
@@ -79,6 +80,11 @@ export function checkValues(document: Document): string[] {
   const ids = number('userNamespaces.idsPerPod')
   if (ids < 65_536) fail('userNamespaces.idsPerPod must not be less than 65536')
   else if (ids % 65_536 !== 0) fail('userNamespaces.idsPerPod must be a multiple of 65536')
+  else if (ids > 4_294_967_295) fail('userNamespaces.idsPerPod must not be more than 4294967295')
+  const period = ms('cpuCFSQuotaPeriod')
+  if (period < 1 || period > 1000) fail(`cpuCFSQuotaPeriod (--cpu-cfs-quota-period) {${text('cpuCFSQuotaPeriod')}} must be between 1ms and 1sec, inclusive`)
+  checkChoices(document, text, fail)
+  errors.push(...checkTaints(document))
   checkShutdown(document, ms, text, fail)
   checkTopology(document, text, fail)
   const restart = ms('crashLoopBackOff.maxContainerRestartPeriod')
@@ -89,8 +95,45 @@ export function checkValues(document: Document): string[] {
   if (number('containerLogMaxFiles') <= 1) fail('containerLogMaxFiles must be greater than 1')
   const logs = text('podLogsDir')
   if (!logs.startsWith('/')) fail(`pod logs path ${JSON.stringify(logs)} must be absolute path`)
+  // oxlint-disable-next-line no-control-regex
+  if (/[^\u0000-\u007f]/.test(logs)) fail(`pod logs path ${JSON.stringify(logs)} mut contains ASCII characters only`)
   if (logs !== '/' && (/\/$|\/\/|\/\.{1,2}(\/|$)/.test(logs))) fail(`pod logs path ${JSON.stringify(logs)} must be normalized`)
   return errors
+}
+
+const pullPolicies = ['NeverVerify', 'NeverVerifyPreloadedImages', 'NeverVerifyAllowlistedImages', 'AlwaysVerify']
+const hairpinModes = ['none', 'hairpin-veth', 'promiscuous-bridge']
+const reservationPolicies = ['None', 'TieredReservation']
+
+/** `"a", "b" or "c"`. */
+const either = (list: readonly string[]): string => `${quoted(...list.slice(0, -1))} or ${JSON.stringify(list.at(-1))}`
+
+function checkChoices(document: Document, text: (path: string) => string, fail: (text: string) => void): void {
+  const gate = (name: string) => at(document, `featureGates.${name}`)
+  const oneOf = (path: string, list: readonly string[], flag = '') => {
+    if (!list.includes(text(path))) fail(`option ${JSON.stringify(text(path))} specified for ${path}${flag}. Valid options are ${either(list)}`)
+  }
+  oneOf('hairpinMode', hairpinModes, ' (--hairpin-mode)')
+  const allowed = (at(document, 'preloadedImagesVerificationAllowlist') ?? []) as string[]
+  oneOf('imagePullCredentialsVerificationPolicy', pullPolicies)
+  if (allowed.length > 0 && text('imagePullCredentialsVerificationPolicy') !== 'NeverVerifyAllowlistedImages') {
+    fail('can\'t set `preloadedImagesVerificationAllowlist` if `imagePullCredentialsVertificationPolicy` is not "NeverVerifyAllowlistedImages"')
+  }
+  const factor = Number(at(document, 'memoryThrottlingFactor'))
+  if (factor <= 0 || factor > 1) fail(`memoryThrottlingFactor ${factor} must be greater than 0 and less than or equal to 1.0`)
+  if (text('memoryReservationPolicy') === 'TieredReservation' && gate('MemoryQoS') !== true && gate('AllAlpha') !== true) fail('memoryReservationPolicy "TieredReservation" requires MemoryQoS feature gate to be enabled')
+  oneOf('memoryReservationPolicy', reservationPolicies)
+  if (at(document, 'enableSystemLogQuery') === true && at(document, 'enableSystemLogHandler') === false) fail('enableSystemLogHandler is required for enableSystemLogQuery')
+}
+
+const taintEffects = ['', 'NoSchedule', 'PreferNoSchedule', 'NoExecute']
+
+function checkTaints(document: Document): string[] {
+  const taints = (at(document, 'registerWithTaints') ?? []) as { key?: string; value?: string; effect?: string; timeAdded?: string }[]
+  return taints.flatMap(({ key = '', value = '', effect = '', timeAdded }) => [
+    ...(isQualifiedName(key).length > 0 || (value !== '' && isLabelValue(value).length > 0) || !taintEffects.includes(effect) ? [`invalid taint: {${[key, value, effect, timeAdded ?? '<nil>'].join(' ')}}`] : []),
+    ...(timeAdded === undefined ? [] : ['invalid configuration: taint.TimeAdded is not nil']),
+  ])
 }
 
 const topologyPolicies = ['none', 'best-effort', 'restricted', 'single-numa-node']

@@ -69,6 +69,14 @@ test.each([
   [{ shutdownGracePeriod: '500ms' }, 'shutdownGracePeriod {500ms} must be either zero or otherwise >= 1 sec'],
   [{ containerLogMaxFiles: 1 }, 'containerLogMaxFiles must be greater than 1'],
   [{ podLogsDir: '/var/log/pods/' }, 'pod logs path "/var/log/pods/" must be normalized'],
+  [{ cpuCFSQuotaPeriod: '2s' }, 'cpuCFSQuotaPeriod (--cpu-cfs-quota-period) {2s} must be between 1ms and 1sec, inclusive'],
+  [{ userNamespaces: { idsPerPod: 0 } }, 'userNamespaces.idsPerPod must not be less than 65536'],
+  [{ hairpinMode: 'x' }, 'option "x" specified for hairpinMode (--hairpin-mode). Valid options are "none", "hairpin-veth" or "promiscuous-bridge"'],
+  [{ imagePullCredentialsVerificationPolicy: 'x' }, 'Valid options are "NeverVerify", "NeverVerifyPreloadedImages", "NeverVerifyAllowlistedImages" or "AlwaysVerify"'],
+  [{ preloadedImagesVerificationAllowlist: ['a'] }, "can't set `preloadedImagesVerificationAllowlist`"],
+  [{ memoryThrottlingFactor: 0 }, 'memoryThrottlingFactor 0 must be greater than 0'],
+  [{ memoryReservationPolicy: 'TieredReservation' }, 'memoryReservationPolicy "TieredReservation" requires MemoryQoS feature gate to be enabled'],
+  [{ registerWithTaints: [{ key: 'k', effect: 'Other' }] }, 'invalid taint: {k  Other <nil>}'],
   [{ crashLoopBackOff: { maxContainerRestartPeriod: '10m' } }, 'CrashLoopBackOff.MaxContainerRestartPeriod (got: 600 seconds) must be set between 1s and 300s'],
 ])('%j is refused', (document, text) => expect(() => readConfiguration(document)).toThrow(text))
 

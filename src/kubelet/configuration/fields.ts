@@ -155,7 +155,7 @@ export const configurationFields: readonly Field[] = [
   field('enableProfilingHandler', 'flag', true, undefined, undefined, { ...accepted, ...zero }),
   field('enableDebugFlagsHandler', 'flag', true, undefined, undefined, { ...accepted, ...zero }),
   field('seccompDefault', 'flag', false, 'seccomp-default', 'RuntimeDefault seccomp profile where a pod names none', zero),
-  field('memoryThrottlingFactor', 'number', 0.9, undefined, undefined, accepted),
+  field('memoryThrottlingFactor', 'number', 0.9, undefined, undefined, { ...accepted, ...zero }),
   field('memoryReservationPolicy', 'text', 'None', undefined, undefined, accepted),
   field('registerWithTaints', 'list', undefined, 'register-with-taints', 'key=value:Effect'),
   field('registerNode', 'flag', true, 'register-node', 'Make the Node object', zero),
@@ -164,5 +164,5 @@ export const configurationFields: readonly Field[] = [
   field('containerRuntimeEndpoint', 'text', 'unix:///run/containerd/containerd.sock', 'container-runtime-endpoint', 'Socket of the runtime'),
   field('imageServiceEndpoint', 'text', undefined, 'image-service-endpoint', "Socket of the image service, if it is not the runtime's"),
   field('failCgroupV1', 'flag', true, 'fail-cgroupv1', 'Cgroups of version 1 work with this kubelet', { ...accepted, ...zero }),
-  field('userNamespaces.idsPerPod', 'number', 65_536),
+  field('userNamespaces.idsPerPod', 'number', 65_536, undefined, undefined, zero),
 ]
