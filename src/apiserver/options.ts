@@ -6,9 +6,11 @@ import type { Admission } from './admission/contract.ts'
 import type { AdmissionSelection } from './admission/index.ts'
 import type { Authorizer, TokenAuthenticator } from './auth/contract.ts'
 import type { AuditOptions } from './chain/audit.ts'
+import type { FrontSettings } from './chain/browsers.ts'
 import type { InFlightLimits } from './chain/in-flight.ts'
 import type { EncryptionHolder } from './encryption/configuration.ts'
 import type { SpecialHandler } from './handlers/index.ts'
+import type { NamedCertificate } from './http/names.ts'
 import type { ApiRequest, ApiResponse, Filter, UserInfo } from './handler.ts'
 import type { RegistrySnapshot, ResourceRegistry } from './registry/resource-registry.ts'
 import type { ResourceDefinition } from './resources/define.ts'
@@ -61,6 +63,12 @@ export interface ApiServerOptions {
   readonly etcd?: Omit<EtcdOptions, 'clock'>
   /** Without it there is no socket: the server is reached in-process only. */
   readonly tls?: { readonly cert: string; readonly key: string }
+  /** Certificates for clients that ask for other names than those of `tls`. */
+  readonly namedCertificates?: readonly NamedCertificate[]
+  /** What browsers and clients behind balancers are told; default: nothing. */
+  readonly front?: FrontSettings
+  /** How long events are kept; default: an hour. */
+  readonly eventTtlSeconds?: number
   readonly bindAddress?: string
   /** 0: any free port. */
   readonly securePort?: number

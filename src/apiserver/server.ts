@@ -75,7 +75,7 @@ export async function createApiServer(outer: Env, options: ApiServerOptions): Pr
   const log = outer.log.child('apiserver')
   const env = { ...outer, tasks: scopedTasks(outer.tasks) }
   const store = await openStore(env, options)
-  const services: Record<string, unknown> = { ...options.services }
+  const services: Record<string, unknown> = { eventTtlSeconds: options.eventTtlSeconds, ...options.services }
   const registry = new ResourceRegistry({ env, store, encryption: options.encryption, feature: options.feature ?? featureDefault, services, inherit: options.inherit?.registry, history: options.history === 'all' ? everything : undefined })
   const server = { env: { ...env, log }, options, store, registry, services }
   return assemble(server)
@@ -139,7 +139,7 @@ function assemble({ env, options, store, registry, services }: Parts): ApiServer
   const dispatch = aggregated(aggregation, dispatcher(resources, discovery, endpoints, options.extension))
   const chain = {
     authenticator: access.authenticator, authorizer: access.authorizer, kinds: registry, limits: options.limits ?? defaultLimits,
-    requestTimeoutMs: options.requestTimeoutMs ?? 60_000, inner: options.filters ?? [], ...(flowControl === undefined ? {} : { flowControl }),
+    requestTimeoutMs: options.requestTimeoutMs ?? 60_000, front: options.front ?? {}, inner: options.filters ?? [], ...(flowControl === undefined ? {} : { flowControl }),
     ...(options.audit === undefined ? {} : { auditor: createAuditor(env, options.audit) }),
   }
   inner = chained(inProcessFilters(chain), dispatch)
@@ -179,7 +179,7 @@ function assemble({ env, options, store, registry, services }: Parts): ApiServer
         })
         const release = env.clock.hold?.()
         http = await startHttpServer(env, {
-          bindAddress: options.bindAddress ?? '0.0.0.0', port: options.securePort ?? 6443, ...options.tls,
+          bindAddress: options.bindAddress ?? '0.0.0.0', port: options.securePort ?? 6443, ...options.tls, namedCertificates: options.namedCertificates ?? [],
           ...(options.clientCA === undefined ? {} : { clientCAs: parseBundle(options.clientCA).map((c) => c.toString()) }),
         }, listener).finally(() => release?.())
       }

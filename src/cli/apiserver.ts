@@ -57,12 +57,14 @@ async function run({ flags, stderr }: Invocation): Promise<number> {
 
 /** What flags say of those who know users and decide what they may do; loaded only where they do, because expressions take their time to load. */
 async function accessFrom(env: Env, flags: FlagValues, options: ApiServerOptions): Promise<Partial<ApiServerOptions>> {
-  const [authentication, tokens, authorization] = await Promise.all([
+  const [front, authentication, tokens, authorization] = await Promise.all([
+    ['cors-', 'goaway-', 'strict-', 'tls-sni-'].some((prefix) => wanted(flags, prefix)) ? import('./apiserver-front.ts') : undefined,
     wanted(flags, 'authentication-config') || wanted(flags, 'oidc-') ? import('./apiserver-authentication.ts') : undefined,
     wanted(flags, 'authentication-token-webhook-') ? import('./apiserver-access.ts') : undefined,
     wanted(flags, 'authorization-') ? import('./apiserver-authorization.ts') : undefined,
   ])
   return {
+    ...(front === undefined ? {} : { front: front.frontFrom(flags), namedCertificates: front.namedCertificates(flags, fileText) }),
     ...authentication?.issuersFrom(env, flags, options, fileText), ...tokens?.tokenWebhookFrom(env, flags, options, fileText), ...authorization?.authorizationFrom(env, flags, fileText),
   }
 }
@@ -108,6 +110,7 @@ export function optionsFrom(flags: FlagValues, certDir = flags.string('cert-dir'
     limits: { readOnly: flags.number('max-requests-inflight') ?? 400, mutating: flags.number('max-mutating-requests-inflight') ?? 200 },
     requestTimeoutMs: flags.number('request-timeout') ?? 60_000,
     minRequestTimeoutMs: (flags.number('min-request-timeout') ?? 1800) * 1000,
+    eventTtlSeconds: (flags.number('event-ttl') ?? 3_600_000) / 1000,
     runtimeConfig: switches(flags.map('runtime-config')),
   }
   return { options, pki, certDir }

@@ -4,7 +4,8 @@
  * a=b maps, "_" read as "-".
  */
 
-export type FlagType = 'string' | 'bool' | 'int' | 'float' | 'duration' | 'list' | 'map'
+/** 'array' is a list whose elements may hold commas: one for each time that the flag is given. */
+export type FlagType = 'string' | 'bool' | 'int' | 'float' | 'duration' | 'list' | 'array' | 'map'
 export type FlagValue = string | boolean | number | readonly string[] | Readonly<Record<string, string>>
 
 export interface Flag {
@@ -162,6 +163,8 @@ function parseValue(flag: Flag, text: string, before: FlagValue | undefined): Fl
     }
     case 'list':
       return [...((before as readonly string[] | undefined) ?? []), ...(text === '' ? [] : text.split(','))]
+    case 'array':
+      return [...((before as readonly string[] | undefined) ?? []), text]
     case 'map': {
       const map: Record<string, string> = { ...(before as Record<string, string> | undefined) }
       for (const pair of text === '' ? [] : text.split(',')) {

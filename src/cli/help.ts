@@ -32,7 +32,7 @@ export function helpText(path: readonly string[], command: Command): string {
 }
 
 function flagName(flag: Flag): string {
-  const kind = flag.type === 'bool' ? '' : ` ${flag.type === 'list' ? 'a,b,…' : flag.type === 'map' ? 'a=b,…' : flag.type}`
+  const kind = flag.type === 'bool' ? '' : ` ${flag.type === 'array' ? 'a' : flag.type === 'list' ? 'a,b,…' : flag.type === 'map' ? 'a=b,…' : flag.type}`
   return `${flag.short === undefined ? '    ' : `-${flag.short}, `}--${flag.name}${kind}`
 }
 

@@ -6,6 +6,7 @@ import type { Auditor } from './audit.ts'
 import { authenticationFilter } from './authentication.ts'
 import { authorizationFilter } from './authorization.ts'
 import { type Kinds, contentFilter } from './content.ts'
+import { type FrontSettings, frontFilters } from './browsers.ts'
 import { deadlineFilter } from './deadline.ts'
 import { impersonationFilter } from './impersonation.ts'
 import type { FlowControl } from '../flowcontrol/controller.ts'
@@ -21,6 +22,7 @@ export interface ChainOptions {
   readonly flowControl?: FlowControl
   readonly requestTimeoutMs: number
   readonly auditor?: Auditor
+  readonly front?: FrontSettings
   /** Filters of the server's own between impersonation and flow control. */
   readonly inner?: readonly Filter[]
 }
@@ -30,6 +32,7 @@ export function httpFilters(env: Env, options: ChainOptions): Filter[] {
   const counts = new InFlightCounts(env.metrics)
   const { flowControl, auditor } = options
   return [
+    ...frontFilters(env.random, options.front ?? {}),
     deadlineFilter(env.clock, options.requestTimeoutMs),
     authenticationFilter(options.authenticator, env.log, auditor?.failedAuthentication),
     ...(auditor === undefined ? [] : [auditor.filter]),

@@ -1,8 +1,10 @@
 /** The TLS socket: HTTP/2 and HTTP/1.1 on one port, told apart by ALPN. */
 import { type Http2SecureServer, type Http2Session, createSecureServer } from 'node:http2'
 import type { AddressInfo, Socket } from 'node:net'
+import type { SecureContext } from 'node:tls'
 import type { Env } from '../../base/env.ts'
 import type { AnyRequest, Listener } from './listener.ts'
+import { type NamedCertificate, byServerName } from './names.ts'
 
 export interface HttpServerOptions {
   readonly bindAddress: string
@@ -12,6 +14,8 @@ export interface HttpServerOptions {
   readonly key: string
   /** CAs whose names are offered to clients that have several certificates. */
   readonly clientCAs?: readonly string[]
+  /** For clients that ask for other names. */
+  readonly namedCertificates?: readonly NamedCertificate[]
 }
 
 export interface HttpServer {
@@ -36,10 +40,13 @@ const http2Options = {
 export async function startHttpServer(env: Env, options: HttpServerOptions, listener: Listener): Promise<HttpServer> {
   const sockets = new Set<Socket>()
   const sessions = new Set<Http2Session>()
+  const { namedCertificates = [] } = options
+  const named = namedCertificates.length === 0 ? undefined : byServerName(namedCertificates)
   const server: Http2SecureServer = createSecureServer({
     allowHTTP1: true, cert: options.cert, key: options.key, minVersion: 'TLSv1.2',
     requestCert: true, rejectUnauthorized: false,
     ...(options.clientCAs === undefined || options.clientCAs.length === 0 ? {} : { ca: [...options.clientCAs] }),
+    ...(named === undefined ? {} : { SNICallback: (name: string, done: (error: Error | null, context?: SecureContext) => void) => done(null, named(name)) }),
     maxHeaderSize: 1 << 20, keepAliveTimeout: 90_000, noDelay: true, ...http2Options,
   } as Parameters<typeof createSecureServer>[0])
   server.on('connection', (socket: Socket) => {

@@ -126,7 +126,7 @@ export class ResourceStore {
       if (metadata.resourceVersion) throw plainError('resourceVersion should not be set on objects to be created')
       if (this.storage.get(key) === undefined) {
         if (context.dryRun) return this.#unstored(object, key)
-        const result = await this.storage.create(key, object, this.definition.ttlSeconds?.(object))
+        const result = await this.storage.create(key, object, this.definition.ttlSeconds?.(object, this.#o.services))
         if (result.ok) return result.cached
       }
       if (!generated || attempt >= nameAttempts) throw this.#existsError(object, key, generated)
@@ -195,7 +195,7 @@ export class ResourceStore {
       const next = canonicalObject(this.definition, object)
       if (!this.storage.isStale(current) && sameStored(next, old)) return current
       if (context.dryRun) return this.#unstored(object, key)
-      const result = await this.storage.update(key, object, current.revision, this.definition.ttlSeconds?.(object))
+      const result = await this.storage.update(key, object, current.revision, this.definition.ttlSeconds?.(object, this.#o.services))
       if (!result.ok) return undefined
       done = true
       await this.definition.hooks?.afterUpdate?.(object, old, hooks)
@@ -242,7 +242,7 @@ export class ResourceStore {
       const object = change(current.object)
       if (sameStored(canonicalObject(this.definition, object), current.object)) return current
       if (o.dryRun) return this.#unstored(object, key)
-      const result = await this.storage.update(key, object, current.revision, this.definition.ttlSeconds?.(object))
+      const result = await this.storage.update(key, object, current.revision, this.definition.ttlSeconds?.(object, this.#o.services))
       if (result.ok) return result.cached
       o.signal.throwIfAborted()
     }
@@ -306,7 +306,7 @@ export class ResourceStore {
   async #mark(key: string, current: Cached, object: KubeObject, context: WriteContext): Promise<Cached | undefined> {
     if (sameStored(canonicalObject(this.definition, object), current.object)) return current
     if (context.dryRun) return this.#unstored(object, key)
-    const result = await this.storage.update(key, object, current.revision, this.definition.ttlSeconds?.(object))
+    const result = await this.storage.update(key, object, current.revision, this.definition.ttlSeconds?.(object, this.#o.services))
     return result.ok ? result.cached : undefined
   }
 

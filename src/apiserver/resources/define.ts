@@ -149,8 +149,8 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
    */
   readonly returnDeletedObject?: boolean
   readonly hooks?: LifecycleHooks<T>
-  /** Seconds after which the store forgets the object (events). */
-  ttlSeconds?(object: T): number
+  /** Seconds after which the store forgets the object (events); `services` as hooks are given them. */
+  ttlSeconds?(object: T, services: Readonly<Record<string, unknown>>): number
   /** Warnings for deprecated uses. */
   warnings?(object: T, old: T | undefined): Iterable<string>
   /**

@@ -24,9 +24,6 @@ export const otherApiserverFlags: readonly Flag[] = [
   ]),
   ...rows('refused', 'Generic', [
     ['emulated-version', 'list', 'Versions to behave like', versions, []], ['min-compatibility-version', 'list', 'Oldest version to stand beside', versions, []],
-    ['goaway-chance', 'float', 'Chance that a client is sent elsewhere', 'a balancer in front spreads clients', 0], ['cors-allowed-origins', 'list', 'Origins of browsers', 'a proxy in front can say what browsers may', []],
-    ['strict-transport-security-directives', 'list', 'What browsers are to remember', 'a proxy in front can say what browsers are to remember', []],
-    ['event-ttl', 'duration', 'How long events are kept', 'events are kept for an hour', 3_600_000],
   ]),
   ...rows('accepted', 'Storage', [
     ['etcd-compaction-interval', 'duration', 'How often old revisions are forgotten', 'the server forgets them after five minutes', 300_000], ['etcd-count-metric-poll-period', 'duration', 'How often objects are counted', 'they are counted when metrics are asked for', 60_000],
@@ -43,7 +40,6 @@ export const otherApiserverFlags: readonly Flag[] = [
   ]),
   ...rows('refused', 'Serving', [
     ['disable-http2-serving', 'bool', 'HTTP/1.1 alone', 'clients that want HTTP/1.1 get it', false], ['permit-port-sharing', 'bool', 'SO_REUSEPORT', 'two servers have two ports', false],
-    ['tls-sni-cert-key', 'list', 'Certificates for other names', 'one certificate may name all of them', []],
   ]),
   ...rows('accepted', 'Features', [
     ['contention-profiling', 'bool', 'Profiles of locks', 'there are no locks', false], ['coordinated-leadership-lease-duration', 'duration', 'Of coordinated leaders', 'leaders are elected by leases', 15_000],

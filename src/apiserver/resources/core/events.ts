@@ -51,7 +51,7 @@ export const events = builtin<Event>({
   unconditionalUpdate: true,
   createOnUpdate: true,
   generationFields: [],
-  ttlSeconds: () => 3600,
+  ttlSeconds: (_event, services) => (services['eventTtlSeconds'] as number | undefined) ?? 3600,
   validate: validateEvent,
   validateUpdate: validateEvent,
   defaultDeletionPropagation: 'Unsupported',

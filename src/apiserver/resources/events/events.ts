@@ -43,7 +43,7 @@ export const eventsV1 = builtin<CoreEvent>({
   unconditionalUpdate: true,
   createOnUpdate: true,
   generationFields: [],
-  ttlSeconds: () => 3600,
+  ttlSeconds: (_event, services) => (services['eventTtlSeconds'] as number | undefined) ?? 3600,
   defaultDeletionPropagation: 'Unsupported',
   selectableFields: {
     ...Object.fromEntries(regarding),
