@@ -1,8 +1,7 @@
 /** What browsers and clients behind balancers are told (apiserver/pkg/server/filters: cors.go, hsts.go, goaway.go). */
-import type { Http2ServerRequest } from 'node:http2'
 import type { Random } from '../../base/env.ts'
 import type { Filter } from '../handler.ts'
-import { exchangeOf, header } from '../http/exchange.ts'
+import { exchangeOf, header, sendAway } from '../http/exchange.ts'
 
 export interface FrontSettings {
   /** Whether pages of this origin may call the server; undefined: browsers keep all pages from it. */
@@ -60,7 +59,7 @@ function goawayFilter(random: Random, chance: number): Filter {
     name: 'goaway',
     wrap: (next) => (request) => {
       const exchange = exchangeOf(request)
-      if (exchange !== undefined && 'stream' in exchange.request && random.next() < chance) (exchange.request as Http2ServerRequest).stream.session?.close()
+      if (exchange !== undefined && random.next() < chance) sendAway(exchange)
       return next(request)
     },
   }

@@ -58,3 +58,8 @@ export function headerValues(exchange: HttpExchange, name: string): string[] {
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) if (rawHeaders[i]!.toLowerCase() === name) values.push(rawHeaders[i + 1]!)
   return values
 }
+
+/** Ends an HTTP/2 connection as soon as what is under way on it is answered. */
+export function sendAway({ request }: HttpExchange): void {
+  if ('stream' in request) request.stream.session?.close()
+}
