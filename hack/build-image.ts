@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util'
 import { debianRoot } from '../conformance/images/debian.ts'
 import { type TarEntry, imageArchitecture, makeImage, writeTar } from '../src/cluster/images/index.ts'
 import { buildPackage } from './build-package.ts'
+import { smallProgram } from '../src/cluster/hosts/small.ts'
 
 const root = resolve(import.meta.dirname, '..')
 
@@ -20,7 +21,7 @@ const upstreamNames: Readonly<Record<string, string>> = {
   'kube-apiserver': 'apiserver', 'kube-controller-manager': 'controller-manager', 'kube-scheduler': 'scheduler', kubelet: 'kubelet', 'kube-proxy': 'proxy', etcd: 'etcd',
 }
 
-/** What runs on every node makes little that lasts: with a small nursery it needs half the memory. */
+/** What runs on every node is held small. */
 const onNodes = new Set(['kubelet', 'proxy'])
 
 /** Where the package lies in the image. */
@@ -60,7 +61,7 @@ export async function coxswainFiles(): Promise<{ node: TarEntry[]; program: TarE
         // Where an image or a unit names upstream's program, ours is found.
         ...Object.entries(upstreamNames).map(([name, command]) => ({
           name: `usr/local/bin/${name}`, mode: 0o755,
-          content: Buffer.from(`#!/bin/sh\nexec /usr/local/bin/node ${onNodes.has(command) ? '--max-semi-space-size=1 ' : ''}/${home}/lib/main.js ${command} "$@"\n`),
+          content: Buffer.from(`#!/bin/sh\nexec ${onNodes.has(command) ? `env ${smallProgram.environment.join(' ')} /usr/local/bin/node ${smallProgram.flags.join(' ')}` : '/usr/local/bin/node'} /${home}/lib/main.js ${command} "$@"\n`),
         })),
       ],
     }

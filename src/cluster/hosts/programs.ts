@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import type { NodeFiles } from './node-files.ts'
 import type { HostsPlan, NodePlan } from './plan-hosts.ts'
 import type { ProgramSpec } from './processes.ts'
+import { smallProgram } from './small.ts'
 
 /** What can be upstream's. Its kube-apiserver needs an etcd of its own: upstream's, or ours behind etcd's API. */
 export const swappable = ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'kubelet', 'kube-proxy'] as const
@@ -199,9 +200,9 @@ const ourController: Readonly<Record<'kube-controller-manager' | 'kube-scheduler
   ],
 }
 
-/** A node's program makes little that lasts: with a small nursery it needs half the memory. The command is a node with flags, or one word. */
+/** The command is a node with flags, or one word. */
 function withSmallHeap([node, ...rest]: readonly string[]): string[] {
-  return rest.length === 0 ? [node!] : [node!, '--max-semi-space-size=1', ...rest]
+  return rest.length === 0 ? [node!] : ['/usr/bin/env', ...smallProgram.environment, node!, ...smallProgram.flags, ...rest]
 }
 
 function nodeCommand(coxswain: readonly string[], plan: HostsPlan, node: NodePlan, files: NodeFiles, without: readonly string[]): string[] {
