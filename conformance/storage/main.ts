@@ -9,6 +9,7 @@ import { parseApiVersion } from '../../src/api/meta/object.ts'
 import { decodeProtobuf, encodeProtobuf, isProtobuf } from '../../src/api/codec/protobuf.ts'
 import { discovery } from '../../src/api/generated/discovery.ts'
 import { openEtcdStore } from '../../src/apiserver/storage/etcd/etcd.ts'
+import { startTestKms } from '../../src/apiserver/encryption/kms/grpc/testing.ts'
 import { systemClock } from '../../src/base/real/env.ts'
 import { request } from '../differential/client.ts'
 import { type Case, loadCorpus } from '../differential/corpus.ts'
@@ -96,12 +97,15 @@ function sorted(value: unknown): unknown {
 }
 
 /** One resource for each way of encrypting, so that each reads what the other has encrypted. */
-const encrypted = { secrets: 'secretbox', configmaps: 'aescbc', 'controllerrevisions.apps': 'aesgcm' } as const
+const encrypted = { secrets: 'secretbox', configmaps: 'aescbc', 'controllerrevisions.apps': 'aesgcm', podtemplates: 'kms' } as const
+
+const kmsSocket = (folder: string): string => join(folder, 'kms.sock')
 
 function writeEncryption(folder: string): string {
   const file = join(folder, 'encryption.json')
   const secret = Buffer.alloc(32, 'k').toString('base64')
-  const resources = Object.entries(encrypted).map(([resource, provider]) => ({ resources: [resource], providers: [{ [provider]: { keys: [{ name: 'key', secret }] } }] }))
+  const kms = { apiVersion: 'v2', name: 'key', endpoint: `unix://${kmsSocket(folder)}` }
+  const resources = Object.entries(encrypted).map(([resource, provider]) => ({ resources: [resource], providers: [{ [provider]: provider === 'kms' ? kms : { keys: [{ name: 'key', secret }] } }] }))
   writeFileSync(file, JSON.stringify({ apiVersion: 'apiserver.config.k8s.io/v1', kind: 'EncryptionConfiguration', resources }))
   return file
 }
@@ -109,7 +113,7 @@ function writeEncryption(folder: string): string {
 /** Whether a value lies as the configuration of encryption wants it. */
 function isAsWanted(key: string, value: Uint8Array): boolean {
   const provider = Object.entries(encrypted).find(([resource]) => key.startsWith(`/registry/${resource.split('.')[0]}/`))?.[1]
-  return Buffer.from(value.subarray(0, 8)).toString('latin1') === 'k8s:enc:' ? Buffer.from(value).toString('latin1').startsWith(`k8s:enc:${provider}:v1:key:`) : provider === undefined
+  return Buffer.from(value.subarray(0, 8)).toString('latin1') === 'k8s:enc:' ? Buffer.from(value).toString('latin1').startsWith(`k8s:enc:${provider}:${provider === 'kms' ? 'v2' : 'v1'}:key:`) : provider === undefined
 }
 
 /** Keys of what was stored below /registry, and those whose bytes our encoder would have made otherwise. */
@@ -145,6 +149,7 @@ async function writtenAndRead(workshop: Workshop, writer: 'ours' | 'theirs'): Pr
   const reader = writer === 'ours' ? 'theirs' : 'ours'
   const etcdUrl = await workshop.etcd()
   const flags = [`--encryption-provider-config=${writeEncryption(workshop.directory)}`]
+  const kms = await startTestKms(kmsSocket(workshop.directory))
   const first = await workshop[writer](etcdUrl, flags)
   await workshop.ready(first)
   const made = await fill(first, corpus)
@@ -158,9 +163,11 @@ async function writtenAndRead(workshop: Workshop, writer: 'ours' | 'theirs'): Pr
   await workshop.ready(second)
   // Kinds of their own come a moment later.
   await new Promise((done) => { setTimeout(done, 3000) })
+  if (kms.opened === 0) complain('not opened', ['nobody asked the key management service'])
   const differences = compare(before, await allObjects(second))
   complain(`written by ${program[writer]}, read by ${program[reader]}`, differences)
   console.log(`${program[writer]} wrote ${made} objects (${raw.keys.length} keys, ${raw.protobuf} of them protobuf); ${program[reader]} shows ${before.size - differences.length} of ${before.size} objects in all versions`)
+  kms.stop()
 }
 
 for (const writer of ['theirs', 'ours'] as const) {

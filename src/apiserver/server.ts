@@ -10,6 +10,7 @@ import { createInProcessClient } from '../client/in-process.ts'
 import type { Client } from '../client/client.ts'
 import { InformerFactory } from '../client/informer.ts'
 import type { Admission } from './admission/contract.ts'
+import type { EncryptionHolder } from './encryption/configuration.ts'
 import { createAdmission, pluginContext } from './admission/index.ts'
 import { registryLister } from './admission/registry-lister.ts'
 import type { WebhookParts } from './admission/webhooks/deps.ts'
@@ -75,11 +76,26 @@ export async function createApiServer(outer: Env, options: ApiServerOptions): Pr
   const log = outer.log.child('apiserver')
   const env = { ...outer, tasks: scopedTasks(outer.tasks) }
   const store = await openStore(env, options)
+  if (store.local !== undefined && options.encryption !== undefined) await readable(env, store.local, options.encryption)
   const services: Record<string, unknown> = { eventTtlSeconds: options.eventTtlSeconds, ...options.services }
   const registry = new ResourceRegistry({ env, store, encryption: options.encryption, feature: options.feature ?? featureDefault, services, inherit: options.inherit?.registry, history: options.history === 'all' ? everything : undefined })
   const server = { env: { ...env, log }, options, store, registry, services }
   return assemble(server)
 }
+
+/** What lies in a store of this process is read at once: the keys to it must be there before. A service that does not answer is waited for. */
+async function readable(env: Env, store: NonNullable<KVStore['local']>, encryption: EncryptionHolder): Promise<void> {
+  for (;;) {
+    try {
+      return await encryption.prepare(store.entries('/registry/').map(({ value }) => value))
+    } catch (error) {
+      env.log.warn('what is stored cannot be read yet; the server waits', { error: error instanceof Error ? error.message : String(error) })
+      await env.clock.sleep(retryReadMs)
+    }
+  }
+}
+
+const retryReadMs = 3000
 
 interface Parts {
   readonly env: Env
@@ -134,7 +150,7 @@ function assemble({ env, options, store, registry, services }: Parts): ApiServer
     : [{ name: 'priority-and-fairness-config-consumer', run: () => flowControl.start(client, informers) }]
   const state: HookState = { hooks: [...hooksOf(options, address, onceDone(() => allocators.start()), masters), ...extensionHooks(customResources, aggregation), ...followFlows], done: new Set(), synced: false, stopping: stopping.signal }
   const endpoints = createEndpoints({
-    metrics: env.metrics, checks: () => healthChecks(store, state), openapi, ...(access.openid === undefined ? {} : { openid: access.openid }),
+    metrics: env.metrics, checks: () => healthChecks(store, state, options.encryption), openapi, ...(access.openid === undefined ? {} : { openid: access.openid }),
   })
   const dispatch = aggregated(aggregation, dispatcher(resources, discovery, endpoints, options.extension))
   const chain = {
@@ -273,7 +289,7 @@ interface HookState {
   readonly stopping: AbortSignal
 }
 
-function healthChecks(store: KVStore, state: HookState): HealthCheck[] {
+function healthChecks(store: KVStore, state: HookState, encryption: EncryptionHolder | undefined): HealthCheck[] {
   const reach = async () => void (await store.revision())
   return [
     { name: 'ping', check: () => undefined },
@@ -281,11 +297,18 @@ function healthChecks(store: KVStore, state: HookState): HealthCheck[] {
     { name: 'etcd', check: reach as () => Promise<undefined> },
     { name: 'etcd-readiness', check: reach as () => Promise<undefined>, in: ['readyz'] },
     { name: 'informer-sync', check: () => (state.synced ? undefined : 'informers are not synced'), in: ['readyz'] },
+    ...(encryption === undefined ? [] : [{ name: 'kms-providers', check: () => failureOf(encryption) }]),
     ...state.hooks.filter(({ late }) => late !== true).map(({ name }) => ({
       name: `poststarthook/${name}`, check: () => (state.done.has(name) ? undefined : 'not finished'),
     })),
     { name: 'shutdown', check: () => (state.stopping.aborted ? 'process is shutting down' : undefined), in: ['readyz'] },
   ]
+}
+
+/** What is wrong with the services that encryption needs. */
+function failureOf({ current }: EncryptionHolder): string | undefined {
+  const failures = current.kms.flatMap(({ failure }) => failure ?? [])
+  return failures.length === 0 ? undefined : failures.length === 1 ? failures[0] : `[${failures.join(', ')}]`
 }
 
 function dispatcher(resources: ApiHandler, discovery: Discovery, endpoints: ApiHandler, extension: ApiServerOptions['extension']): ApiHandler {

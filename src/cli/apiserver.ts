@@ -32,7 +32,7 @@ async function run({ flags, stderr }: Invocation): Promise<number> {
     'node.kubernetes.io/not-ready': flags.number('default-not-ready-toleration-seconds'), 'node.kubernetes.io/unreachable': flags.number('default-unreachable-toleration-seconds'),
   })
   // Ciphers take their time to load.
-  const encryption = wanted(flags, 'encryption-provider-config') ? (await import('./apiserver-encryption.ts')).encryptionFrom(env, flags, fileText) : undefined
+  const encryption = wanted(flags, 'encryption-provider-config') ? await (await import('./apiserver-encryption.ts')).encryptionFrom(env, flags, fileText) : undefined
   const server = await createApiServer(env, {
     ...options, ...await accessFrom(env, flags, options), ...(encryption === undefined ? {} : { encryption: encryption.holder }), ...(audit === undefined ? {} : { audit }), admissionPlugins: { ...options.admissionPlugins, configuration },
   })

@@ -2,6 +2,8 @@
 import { decodeYaml } from '../../api/codec/yaml.ts'
 import type { FieldError } from '../../api/meta/errors.ts'
 import { aggregateText, fieldInvalid, fieldRequired } from '../../api/meta/field-errors.ts'
+import { parseGoDuration } from '../chain/go-duration.ts'
+import { KmsProvider, type KmsWorld } from './kms/provider.ts'
 import { type ProviderName, type RandomBytes, providers } from './providers.ts'
 import { type NamedCipher, type ValueTransformer, createTransformer, prefixOf } from './transformer.ts'
 
@@ -10,7 +12,15 @@ interface Key {
   readonly secret?: string
 }
 
-type Provider = Readonly<Partial<Record<ProviderName, { readonly keys?: readonly Key[] }>>> & { readonly identity?: object; readonly kms?: object }
+type Provider = Readonly<Partial<Record<ProviderName, { readonly keys?: readonly Key[] }>>> & { readonly identity?: object; readonly kms?: Kms }
+
+interface Kms {
+  readonly apiVersion?: string
+  readonly name?: string
+  readonly endpoint?: string
+  readonly timeout?: string
+  readonly cachesize?: number
+}
 
 interface ResourcePart {
   readonly resources?: readonly string[]
@@ -21,6 +31,8 @@ interface ResourcePart {
 export interface Encryption {
   /** Undefined: the resource lies as it is. */
   transformerOf(group: string, resource: string): ValueTransformer | undefined
+  /** The services that it needs; each must be looked at (`check`) before it writes. */
+  readonly kms: readonly KmsProvider[]
 }
 
 /** What counts now. Replaced as a whole when the file changes. */
@@ -45,12 +57,18 @@ export class EncryptionHolder {
     this.#current = next
     this.#changedAt = revision
   }
+
+  /** Resolves when the values can be read without waiting; rejects while a service that is needed does not help. */
+  async prepare(values: Iterable<Uint8Array>): Promise<void> {
+    for (const provider of this.#current.kms) await provider.prepare(values)
+  }
 }
 
+const defaultTimeoutMs = 3000
 const providerNames = ['kms', 'aesgcm', 'aescbc', 'secretbox', 'identity'] as const
 
-/** Throws an Error that says what is wrong with the file. */
-export function parseEncryption(text: string, random: RandomBytes): Encryption {
+/** Throws an Error that says what is wrong with the file. `world`: for files that name key management services. */
+export function parseEncryption(text: string, random: RandomBytes, world?: KmsWorld): Encryption {
   const value = decodeYaml(text).value as { apiVersion?: string; kind?: string; resources?: ResourcePart[] } | null
   const { apiVersion = '', kind = '', resources = [] } = value ?? {}
   if (kind !== 'EncryptionConfiguration' || apiVersion !== 'apiserver.config.k8s.io/v1') {
@@ -58,9 +76,17 @@ export function parseEncryption(text: string, random: RandomBytes): Encryption {
   }
   const errors = [...validate(resources)]
   if (errors.length > 0) throw new Error(aggregateText(errors))
-  if (resources.some((part) => part.providers!.some(({ kms }) => kms !== undefined))) throw new Error('providers of kind kms are not supported by this server')
-  const parts = resources.map((part) => ({ resources: part.resources!, transformer: createTransformer(part.providers!.flatMap((provider) => ciphersOf(provider, random))) }))
+  const services = new Map<string, KmsProvider>()
+  const serviceOf = ({ apiVersion, name = '', endpoint = '', timeout }: Kms): KmsProvider => {
+    if (world === undefined) throw new Error('there is no way to key management services here')
+    if (apiVersion !== 'v2') throw new Error('KMSv1 is deprecated and will only receive security updates going forward. Use KMSv2 instead')
+    const provider = new KmsProvider(world, name, endpoint, timeout === undefined ? defaultTimeoutMs : parseGoDuration(timeout)!)
+    services.set(name, provider)
+    return provider
+  }
+  const parts = resources.map((part) => ({ resources: part.resources!, transformer: createTransformer(part.providers!.flatMap((provider) => ciphersOf(provider, random, serviceOf))) }))
   return {
+    kms: [...services.values()],
     transformerOf(group, resource) {
       const name = group === '' ? resource : `${resource}.${group}`
       // Of several lists the first that fits counts, an exact name within it as much as a pattern.
@@ -70,14 +96,16 @@ export function parseEncryption(text: string, random: RandomBytes): Encryption {
   }
 }
 
-function ciphersOf(provider: Provider, random: RandomBytes): NamedCipher[] {
+function ciphersOf(provider: Provider, random: RandomBytes, serviceOf: (kms: Kms) => KmsProvider): NamedCipher[] {
   if (provider.identity !== undefined) return [{ prefix: '' }]
+  if (provider.kms !== undefined) return [serviceOf(provider.kms).cipher]
   return (Object.keys(providers) as ProviderName[]).flatMap((kind) => (provider[kind]?.keys ?? []).map(({ name, secret }) => ({
     prefix: prefixOf(kind, name!), cipher: providers[kind].create(Buffer.from(secret!, 'base64'), random),
   })))
 }
 
 function* validate(parts: readonly ResourcePart[]): Generator<FieldError> {
+  const names = new Set<string>()
   if (parts.length === 0) yield fieldRequired('resources', 'at least one resources is required')
   for (const [i, { resources = [], providers: list = [] }] of parts.entries()) {
     const path = `resources[${i}].resources`
@@ -89,7 +117,12 @@ function* validate(parts: readonly ResourcePart[]): Generator<FieldError> {
     }
     const at = `resources[${i}].providers`
     if (list.length === 0) yield fieldRequired(at, `at least one ${at} is required`)
-    for (const [j, provider] of list.entries()) yield* providerErrors(provider, `${at}[${j}]`)
+    for (const [j, provider] of list.entries()) {
+      yield* providerErrors(provider, `${at}[${j}]`)
+      if (provider.kms === undefined || provider.kms === null) continue
+      yield* kmsErrors(provider.kms, `${at}[${j}].kms`, names)
+      names.add(provider.kms.name ?? '')
+    }
   }
 }
 
@@ -121,6 +154,21 @@ function* providerErrors(provider: Provider, path: string): Generator<FieldError
     if (keys === undefined || keys.length === 0) yield fieldRequired(`${path}.${kind}.keys`, 'at least one keys is required')
     for (const [i, key] of (keys ?? []).entries()) yield* keyErrors(key, `${path}.${kind}.keys[${i}]`, providers[kind].keyBytes)
   }
+}
+
+function* kmsErrors({ apiVersion = 'v1', name = '', endpoint = '', timeout, cachesize }: Kms, path: string, names: ReadonlySet<string>): Generator<FieldError> {
+  if (name === '') yield fieldRequired(`${path}.name`, 'name is a mandatory field for a provider')
+  if (apiVersion !== 'v1' && name.includes(':')) yield fieldInvalid(`${path}.name`, name, `invalid KMS provider name ${name}, must not contain ':'`)
+  if (apiVersion !== 'v1' && names.has(name)) yield fieldInvalid(`${path}.name`, name, `duplicate KMS provider name ${name}, names must be unique`)
+  if (timeout !== undefined && !((parseGoDuration(timeout) ?? 0) > 0)) yield fieldInvalid(`${path}.timeout`, timeout, 'timeout should be a positive value')
+  if (endpoint === '') yield fieldInvalid(`${path}.endpoint`, '', 'endpoint is a mandatory field for a kms')
+  else {
+    const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(endpoint)?.[1] ?? ''
+    if (scheme !== 'unix') yield fieldInvalid(`${path}.endpoint`, endpoint, `unsupported scheme ${JSON.stringify(scheme)} for KMS provider, only unix is supported`)
+  }
+  if (apiVersion !== 'v1' && cachesize !== undefined) yield fieldInvalid(`${path}.cachesize`, cachesize, 'cachesize is not supported in v2')
+  if (apiVersion === 'v1' && cachesize === 0) yield fieldInvalid(`${path}.cachesize`, cachesize, 'cachesize should be a positive value, or negative to disable')
+  if (apiVersion !== 'v1' && apiVersion !== 'v2') yield fieldInvalid(`${path}.apiVersion`, apiVersion, 'unsupported apiVersion apiVersion for KMS provider, only v1 and v2 are supported')
 }
 
 function* keyErrors({ name = '', secret = '' }: Key, path: string, sizes: readonly number[]): Generator<FieldError> {

@@ -7,6 +7,8 @@ export interface NamedCipher {
   readonly prefix: string
   /** Absent for identity. */
   readonly cipher?: Cipher
+  /** Whether what it sealed would be sealed otherwise now; absent: never. */
+  isStale?(sealed: Uint8Array): boolean
 }
 
 export interface ValueTransformer {
@@ -25,7 +27,7 @@ export function prefixOf(provider: ProviderName, keyName: string): string {
 
 /** The first writes; each reads what begins with its prefix. */
 export function createTransformer(ciphers: readonly NamedCipher[]): ValueTransformer {
-  const known = ciphers.map(({ prefix, cipher }) => ({ prefix: Buffer.from(prefix), cipher }))
+  const known = ciphers.map((one) => ({ prefix: Buffer.from(one.prefix), cipher: one.cipher, isStale: one.isStale }))
   const first = known[0]!
   return {
     toStorage: (plain, key) => (first.cipher === undefined ? Buffer.from(plain) : Buffer.concat([first.prefix, first.cipher.seal(plain, key)])),
@@ -38,7 +40,10 @@ export function createTransformer(ciphers: readonly NamedCipher[]): ValueTransfo
       }
       throw new Error(known.some(({ cipher }) => cipher === undefined) ? 'identity transformer tried to read encrypted data' : 'no matching prefix found')
     },
-    isStale: (stored) => (first.cipher === undefined ? startsWith(stored, encrypted) : !startsWith(stored, first.prefix)),
+    isStale(stored) {
+      if (first.cipher === undefined) return startsWith(stored, encrypted)
+      return !startsWith(stored, first.prefix) || first.isStale?.(stored.subarray(first.prefix.length)) === true
+    },
   }
 }
 

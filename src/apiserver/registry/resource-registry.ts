@@ -13,6 +13,7 @@ import type { ResourceDefinition } from '../resources/define.ts'
 import type { KVStore } from '../storage/store.ts'
 import type { Cached } from './cached.ts'
 import type { EncryptionHolder } from '../encryption/configuration.ts'
+import { preparedStore } from '../encryption/prepared-store.ts'
 import type { StorageCodec } from './codec.ts'
 import { encryptingCodec, jsonCodec, protobufCodec } from './codec.ts'
 import { ResourceStorage } from './resource-storage.ts'
@@ -219,7 +220,7 @@ export class ResourceRegistry {
     const { env, store: kv, codec: plain = defaultCodec(kv), encryption, history, feature = () => false, services = {} } = this.#o
     const codec = encryption === undefined ? plain : encryptingCodec(plain, encryption)
     const storage = new ResourceStorage({
-      store: kv, codec, clock: env.clock, log: env.log, definition, history, inherit: this.#o.inherit?.cache(definition),
+      store: encryption === undefined ? kv : preparedStore(kv, (values) => encryption.prepare(values)), codec, clock: env.clock, log: env.log, definition, history, inherit: this.#o.inherit?.cache(definition),
       prefix: `/registry/${this.#prefixFor(definition)}/`,
     })
     const store = new ResourceStore({ definition, storage, clock: env.clock, random: env.random, feature, services })
