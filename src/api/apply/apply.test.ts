@@ -213,6 +213,8 @@ describe('apply', () => {
 
   test.each([
     [{ ...deployment(spec), apiVersion: 'apps/v2' }, 400, 'Incorrect version specified in apply patch. Specified patch version: apps/v2, expected: apps/v1'],
+    [{ ...deployment(spec), apiVersion: { a: 1 } as never }, 400, 'Incorrect version specified in apply patch. Specified patch version: , expected: apps/v1'],
+    [{ ...deployment(spec), apiVersion: 'a/b/c' }, 400, 'Incorrect version specified in apply patch. Specified patch version: , expected: apps/v1'],
     [{ ...deployment(spec), metadata: { name: 'd', managedFields: [] } }, 400, 'metadata.managedFields must be nil'],
     [deployment({ ...spec, foo: 1 }), 500, 'failed to create typed patch object (n/d; apps/v1, Kind=Deployment): .spec.foo: field not declared in schema'],
     [deployment({ ...spec, replicas: 'x' }), 500, 'failed to create typed patch object (n/d; apps/v1, Kind=Deployment): .spec.replicas: expected numeric (int or float), got string'],

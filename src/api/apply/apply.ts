@@ -68,12 +68,11 @@ function checkPatch({ patch, apiVersion, kind }: ApplyContext): void {
     const text = `json: cannot unmarshal ${jsonKind(patch)} into Go value of type map[string]interface {}`
     throw badRequest(`error decoding YAML: error unmarshaling JSON: while decoding JSON: ${text}`)
   }
-  const gv = parseApiVersion(patch.apiVersion ?? '')
   if (kind !== undefined && (patch.kind !== kind || patch.apiVersion !== apiVersion)) {
     throw badRequest(`invalid object type: ${gvkText(patch)}`)
   }
   if (patch.apiVersion !== apiVersion) {
-    throw badRequest(`Incorrect version specified in apply patch. Specified patch version: ${apiVersionOf(gv)}, expected: ${apiVersion}`)
+    throw badRequest(`Incorrect version specified in apply patch. Specified patch version: ${apiVersionOf(gvkOf(patch))}, expected: ${apiVersion}`)
   }
   if (patch.metadata?.managedFields !== undefined && patch.metadata.managedFields !== null) {
     throw badRequest('metadata.managedFields must be nil')
@@ -81,9 +80,17 @@ function checkPatch({ patch, apiVersion, kind }: ApplyContext): void {
 }
 
 /** Go's String of a GroupVersionKind: "apps/v1, Kind=Deployment", "/v1, Kind=Pod" for the core group. */
-function gvkText({ apiVersion, kind }: KubeObject): string {
-  const { group, version } = parseApiVersion(apiVersion ?? '')
-  return `${group}/${version}, Kind=${kind ?? ''}`
+function gvkText(patch: KubeObject): string {
+  const { group, version, kind } = gvkOf(patch)
+  return `${group}/${version}, Kind=${kind}`
+}
+
+/** As unstructured objects give it: empty for what is no text, and for a version that is none. */
+function gvkOf(patch: KubeObject): { group: string; version: string; kind: string } {
+  const { apiVersion, kind } = patch as { apiVersion?: unknown; kind?: unknown }
+  const text = typeof apiVersion === 'string' ? apiVersion : ''
+  if (text.split('/').length > 2) return { group: '', version: '', kind: '' }
+  return { ...parseApiVersion(text), kind: typeof kind === 'string' ? kind : '' }
 }
 
 function typedPatchError({ patch }: ApplyContext, text: string): StatusError {
