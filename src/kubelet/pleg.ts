@@ -17,6 +17,8 @@ export interface Pleg {
   runtimePods(): readonly PodRef[]
   /** Those of which a sandbox or a container lives. */
   runningPods(): PodRef[]
+  /** The runtime has nothing of the pod: it was looked at, and only this kubelet could have made something since. */
+  hasNothingOf(uid: string): boolean
   /** ms (monotonic) of the last look that was answered; undefined: none yet. */
   lastRelist(): number | undefined
 }
@@ -133,6 +135,7 @@ export function createPleg(env: PlegEnv): Pleg {
     },
     runtimePods: () => pods,
     runningPods: () => pods.filter(({ uid }) => [...(known.get(uid)?.values() ?? [])].some((state) => living.has(state))),
+    hasNothingOf: (uid) => last !== undefined && !known.has(uid),
     lastRelist: () => last,
   }
 }

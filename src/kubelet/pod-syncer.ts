@@ -21,7 +21,7 @@ import type { PodSyncer } from './pod-workers.ts'
 import type { ProbeManager } from './probes/manager.ts'
 import type { DownwardContext } from './runtime/downward.ts'
 import type { PodRuntime, SyncOutcome } from './runtime/pod-runtime.ts'
-import { type RuntimePod, hasRunning } from './runtime/pod-status.ts'
+import { type RuntimeIds, type RuntimePod, hasRunning } from './runtime/pod-status.ts'
 import { type ResourceSettings, podCgroupResources } from './runtime/resources.ts'
 import { isMirrorOf, mirrorOf } from './static-pods.ts'
 import type { WaitingReason } from './status/containers.ts'
@@ -70,16 +70,21 @@ export function createPodSyncer(env: PodSyncerEnv): PodSyncer {
   /** Why containers of a pod could not start, by UID and name. */
   const reasons = new Map<string, Map<string, WaitingReason>>()
 
-  async function read(pod: Pod): Promise<RuntimePod> {
-    const { uid, name, namespace } = pod.metadata
-    const runtime = await env.runtime.read({ uid: uid!, name: name!, namespace: namespace! })
+  /** `known`: what it is sure to have, which spares the runtime a search. */
+  async function read(pod: Pod, known?: RuntimeIds): Promise<RuntimePod> {
+    const runtime = await env.runtime.read(identityOf(pod), known)
     env.pleg().observe(runtime)
     return runtime
   }
 
-  async function generate(pod: Pod, runtime: RuntimePod, terminal: boolean): Promise<PodStatus> {
+  /** A pod that was never worked on and that the runtime did not have has nothing there. */
+  async function readFirst(pod: Pod): Promise<RuntimePod> {
+    return env.pleg().hasNothingOf(podUid(pod)) ? env.runtime.read(identityOf(pod), { sandboxes: [], containers: [] }) : read(pod)
+  }
+
+  function generate(pod: Pod, runtime: RuntimePod, terminal: boolean): PodStatus {
     const uid = podUid(pod)
-    const cgroup: PodCgroupValues | undefined = terminal ? undefined : await env.cgroups?.readPod(pod)
+    const cgroup: PodCgroupValues | undefined = terminal ? undefined : env.cgroups?.readPod(pod)
     const status = generatePodStatus({
       cgroup, actuated: env.allocation.actuated(uid), resizeConditions: env.allocation.conditions(uid),
       pod, runtime, terminal, old: env.status.get(uid) ?? env.store.apiPod(uid)?.status ?? pod.status ?? {},
@@ -173,11 +178,11 @@ export function createPodSyncer(env: PodSyncerEnv): PodSyncer {
   }
 
   return {
-    async sync(asked, _first, signal) {
+    async sync(asked, first, signal) {
       const pod = env.allocation.granted(asked)
-      let runtime = await read(pod)
+      let runtime = first ? await readFirst(pod) : await read(pod)
       env.allocation.settle(pod, runtime)
-      const status = await generate(pod, runtime, false)
+      const status = generate(pod, runtime, false)
       if (status.reason === deadlineReason && env.status.get(podUid(pod))?.reason !== deadlineReason) env.emit(pod, 'Normal', deadlineReason, deadlineText)
       env.status.set(pod, status)
       // An answer that is not there yet is asked for now.
@@ -210,10 +215,10 @@ export function createPodSyncer(env: PodSyncerEnv): PodSyncer {
       signal.throwIfAborted()
       remember(pod, outcome)
       if (outcome.changed || outcome.failures.length > 0) {
-        runtime = await read(pod)
+        runtime = await read(pod, outcome.made === undefined ? undefined : withMade(runtime, outcome.made))
         if (outcome.resizeError === undefined) env.allocation.settle(pod, runtime)
         else env.allocation.failed(pod, outcome.resizeError)
-        const after = await generate(pod, runtime, false)
+        const after = generate(pod, runtime, false)
         env.status.set(pod, after)
         env.probes.nudge(podUid(pod))
         if (isTerminalPhase(after.phase)) return { terminal: true }
@@ -226,7 +231,7 @@ export function createPodSyncer(env: PodSyncerEnv): PodSyncer {
       const pod = env.allocation.granted(asked)
       const uid = podUid(pod)
       const before = await read(pod)
-      const status = await generate(pod, before, false)
+      const status = generate(pod, before, false)
       env.status.set(pod, changeStatus === undefined ? status : changeStatus(status))
       if (grace === undefined || grace > 0) env.probes.stopLivenessAndStartup(uid)
       else env.probes.remove(uid)
@@ -240,7 +245,7 @@ export function createPodSyncer(env: PodSyncerEnv): PodSyncer {
       const after = await read(pod)
       if (!hasRunning(after)) await env.claims.unprepare(uid)
       if (hasRunning(after)) throw new Error('detected running containers after a successful termination')
-      env.status.set(pod, await generate(pod, after, true))
+      env.status.set(pod, generate(pod, after, true))
     },
 
     async terminatingRuntime(ref) {
@@ -250,7 +255,7 @@ export function createPodSyncer(env: PodSyncerEnv): PodSyncer {
     async terminated(asked) {
       const pod = env.allocation.granted(asked)
       const uid = podUid(pod)
-      env.status.set(pod, await generate(pod, await read(pod), true))
+      env.status.set(pod, generate(pod, await read(pod), true))
       await env.volumes.unmount(uid)
       env.objects.unregister(uid)
       env.tokens.forget(uid)
@@ -262,6 +267,18 @@ export function createPodSyncer(env: PodSyncerEnv): PodSyncer {
       await env.users.release(uid)
       env.status.terminate(pod)
     },
+  }
+}
+
+function identityOf({ metadata: { uid, name, namespace } }: Pod): { uid: string; name: string; namespace: string } {
+  return { uid: uid!, name: name!, namespace: namespace! }
+}
+
+/** What was there, and what has been made since. */
+function withMade(before: RuntimePod, made: RuntimeIds): RuntimeIds {
+  return {
+    sandboxes: [...new Set([...made.sandboxes, ...before.sandboxes.map(({ id }) => id)])],
+    containers: [...made.containers, ...before.containers.map(({ id, sandboxId = '' }) => ({ id, sandboxId }))],
   }
 }
 

@@ -2,6 +2,7 @@
  * The cgroups that pods live in, by quality of service: <root>/kubepods[/burstable|/besteffort]/pod<uid>, by the files of
  * cgroup v1 or v2; under systemd's names where a node is set up so. Upstream: pkg/kubelet/cm/cgroup_manager_linux.go.
  */
+import { readFileSync } from 'node:fs'
 import { mkdir, readFile, readdir, rmdir, writeFile } from 'node:fs/promises'
 import type { Pod } from '../../api/generated/types/core-v1.ts'
 import { podQOS } from '../../api/helpers/qos.ts'
@@ -17,7 +18,7 @@ export interface CgroupManager {
   ensurePod(pod: Pod, resources: PodCgroupResources): Promise<void>
   setPod(pod: Pod, resources: Partial<PodCgroupResources>): Promise<void>
   /** undefined when the pod has none. */
-  readPod(pod: Pod): Promise<PodCgroupValues | undefined>
+  readPod(pod: Pod): PodCgroupValues | undefined
   /** Ends what is left in it. Missing is fine. */
   removePod(uid: string): Promise<void>
   /** Shares of the classes follow what their pods ask for. */
@@ -212,23 +213,24 @@ export function weightOfShares(shares: number): number {
 /** A limit at or above this is the kernel's word for none. */
 const unlimitedBytes = 2 ** 62
 
-async function readValues(hierarchies: readonly Hierarchy[], path: string): Promise<PodCgroupValues | undefined> {
-  const read = async (controller: string, file: string): Promise<string> => {
+/** Read at once: these files are the kernel's memory, and a round through the thread pool costs more than all of them. */
+function readValues(hierarchies: readonly Hierarchy[], path: string): PodCgroupValues | undefined {
+  const read = (controller: string, file: string): string => {
     const hierarchy = hierarchies.find(({ controllers }) => controllers.has(controller))
-    return (await readFile(`${hierarchy?.dir}${path}/${file}`, 'utf8')).trim()
+    return readFileSync(`${hierarchy?.dir}${path}/${file}`, 'utf8').trim()
   }
   try {
     if (hierarchies.every(({ version }) => version === 2)) {
-      const [weight, max, memory, usage] = await Promise.all([read('cpu', 'cpu.weight'), read('cpu', 'cpu.max'), read('memory', 'memory.max'), read('memory', 'memory.current')])
+      const [weight, max, memory, usage] = [read('cpu', 'cpu.weight'), read('cpu', 'cpu.max'), read('memory', 'memory.max'), read('memory', 'memory.current')] as const
       const [quota, period] = max.split(' ')
       return {
         cpuShares: Math.floor(((Number(weight) - 1) * 262142) / 9999) + 2, cpuQuota: quota === 'max' ? 0 : Number(quota), cpuPeriod: Number(period),
         memoryLimit: memory === 'max' ? 0 : Number(memory), memoryUsage: Number(usage),
       }
     }
-    const [shares, quota, period, memory, usage] = (await Promise.all([
+    const [shares, quota, period, memory, usage] = [
       read('cpu', 'cpu.shares'), read('cpu', 'cpu.cfs_quota_us'), read('cpu', 'cpu.cfs_period_us'), read('memory', 'memory.limit_in_bytes'), read('memory', 'memory.usage_in_bytes'),
-    ])).map(Number) as [number, number, number, number, number]
+    ].map(Number) as [number, number, number, number, number]
     return { cpuShares: shares, cpuQuota: Math.max(0, quota), cpuPeriod: period, memoryLimit: memory >= unlimitedBytes ? 0 : memory, memoryUsage: usage }
   } catch {
     return undefined

@@ -70,7 +70,7 @@ describe('a plugin that registers itself', () => {
   let dir: string
   let manager: DeviceManager
   let plugin: Awaited<ReturnType<typeof startPlugin>> | undefined
-  const env = createSystemEnv({ log: createLogger({ level: 'error', write: () => undefined }) })
+  let env: ReturnType<typeof createSystemEnv>
   const create = () => createDeviceManager({ ...env, files: systemFiles, dir, connect: connectDevicePlugin, serve: serveDeviceRegistration, onChange: () => undefined })
   const counts = () => manager.resources().get('example.com/dev')
   async function until(satisfied: () => boolean) {
@@ -81,6 +81,8 @@ describe('a plugin that registers itself', () => {
   }
   beforeEach(async () => {
     dir = mkdtempSync(join(tmpdir(), 'devices-'))
+    // A group of tasks that was stopped starts no more.
+    env = createSystemEnv({ log: createLogger({ level: 'error', write: () => undefined }) })
     manager = create()
     await manager.start()
   })

@@ -22,7 +22,7 @@ import { type EmitContainerEvent, type KillEnv, killContainer, killContainers } 
 import { containerHash, containerNameLabel, podUidLabel } from './labels.ts'
 import { makeDevices, makeMounts } from './mounts.ts'
 import {
-  type ReadTerminationMessage, type RuntimePod, convertSandbox, latestContainer, readRuntimePod,
+  type ReadTerminationMessage, type RuntimeIds, type RuntimePod, convertSandbox, latestContainer, readRuntimePod,
 } from './pod-status.ts'
 import type { ResourceSettings } from './resources.ts'
 import { type ResizeEnv, recordStart, resizePod } from './resize.ts'
@@ -103,14 +103,16 @@ export interface SyncOutcome {
   readonly error: Error | undefined
   /** Why containers could not be given other resources. */
   readonly resizeError: string | undefined
+  /** What was made in the runtime; undefined when not all of it is known. */
+  readonly made: RuntimeIds | undefined
 }
 
 export interface PodRuntime {
   sync(input: SyncInput): Promise<SyncOutcome>
   /** Ends containers, then sandboxes. */
   kill(pod: Pod | undefined, status: RuntimePod, graceOverride?: number): Promise<void>
-  /** Reads a pod afresh. */
-  read(identity: { uid: string; name: string; namespace: string }): Promise<RuntimePod>
+  /** Reads a pod afresh: what the runtime lists of it, or these. */
+  read(identity: { uid: string; name: string; namespace: string }, ids?: RuntimeIds): Promise<RuntimePod>
   removeContainer(id: string, logPath: string | undefined): Promise<void>
   removeSandbox(id: string): Promise<void>
 }
@@ -124,6 +126,8 @@ interface SandboxToUse {
 interface Outcome {
   readonly failures: ContainerStartFailure[]
   readonly started: string[]
+  readonly sandboxes: string[]
+  readonly containers: { id: string; sandboxId: string }[]
   resized: boolean
   resizeError: string | undefined
 }
@@ -200,7 +204,7 @@ export function createPodRuntime(env: PodRuntimeEnv, settings: PodRuntimeSetting
     throw new StartError('CrashLoopBackOff', `back-off ${delay} restarting failed container=${container.name} pod=${formatPod(pod)}`, remaining)
   }
 
-  async function startContainer(input: SyncInput, container: AnyContainer, sandbox: SandboxToUse): Promise<void> {
+  async function startContainer(input: SyncInput, container: AnyContainer, sandbox: SandboxToUse, outcome: Outcome): Promise<void> {
     const { pod, status, signal } = input
     const warn = (message: string) => env.emit(pod, container.name, 'Warning', 'Failed', `Error: ${message}`)
     checkBackOff(pod, container, status)
@@ -223,6 +227,7 @@ export function createPodRuntime(env: PodRuntimeEnv, settings: PodRuntimeSetting
     }
     const config = await generate(input, container, sandbox.ips, restartCount, image.id, imageUser(image)).catch(fail('CreateContainerConfigError'))
     const id = await runtime.createContainer(sandbox.id, config, sandbox.config, signal).catch(fail('CreateContainerError'))
+    outcome.containers.push({ id, sandboxId: sandbox.id })
     emit('Normal', 'Created', 'Container created')
     recordStart(env.resize.actuated, pod, container)
     env.confined(pod, container)
@@ -307,6 +312,7 @@ export function createPodRuntime(env: PodRuntimeEnv, settings: PodRuntimeSetting
   async function startAll(input: SyncInput, actions: PodActions, outcome: Outcome): Promise<void> {
     const first = [...actions.ephemeralContainersToStart, ...actions.initContainersToStart]
     const sandbox = first.length + actions.containersToStart.length === 0 ? undefined : await prepareSandbox(input, actions)
+    if (sandbox !== undefined) outcome.sandboxes.push(sandbox.id)
     if (!(await startSome(input, actions, first, sandbox, outcome))) return
     if (needsResize(actions.resize)) {
       outcome.resized = true
@@ -325,7 +331,7 @@ export function createPodRuntime(env: PodRuntimeEnv, settings: PodRuntimeSetting
   ): Promise<boolean> {
     for (const container of toStart) {
       try {
-        await startContainer(input, container, sandbox!)
+        await startContainer(input, container, sandbox!, outcome)
         outcome.started.push(container.name)
       } catch (error) {
         if (!(error instanceof StartError)) throw error
@@ -342,7 +348,7 @@ export function createPodRuntime(env: PodRuntimeEnv, settings: PodRuntimeSetting
     async sync(input) {
       const { pod, status } = input
       const actions = computePodActions(pod, status, input.probes, input.actuated, input.restartAll)
-      const outcome: Outcome = { failures: [], started: [], resized: false, resizeError: undefined }
+      const outcome: Outcome = { failures: [], started: [], sandboxes: [], containers: [], resized: false, resizeError: undefined }
       let changed = false
       let error: Error | undefined
       try {
@@ -351,7 +357,7 @@ export function createPodRuntime(env: PodRuntimeEnv, settings: PodRuntimeSetting
           if (alive) await killContainer(killEnv, { pod, containerId: id, containerName: container.name, message: 'killing', reason: 'RestartAllContainers', graceOverride: 0, podIp: status.ips[0] })
           await removeContainer(id, undefined)
         }
-        if (actions.containersToReset.length > 0) return { changed, error, ...outcome }
+        if (actions.containersToReset.length > 0) return { changed, error, made: undefined, failures: [], started: [], resizeError: undefined }
         if (actions.killPod) {
           const alive = status.sandboxes.some(({ state }) => state === 'SANDBOX_READY') || status.containers.some(({ state }) => state === 'running')
           changed = alive
@@ -367,9 +373,13 @@ export function createPodRuntime(env: PodRuntimeEnv, settings: PodRuntimeSetting
       } catch (failure) {
         error = failure as Error
       }
-      return { changed: changed || actions.createSandbox || outcome.resized || outcome.started.length > 0, error, ...outcome }
+      const { sandboxes, containers, ...told } = outcome
+      // A call that failed may have left something behind: then the runtime is asked what there is.
+      const made = error === undefined && outcome.failures.length === 0 ? { sandboxes, containers } : undefined
+      return { changed: changed || actions.createSandbox || outcome.resized || outcome.started.length > 0, error, made, ...told }
     },
-    async read(identity) {
+    async read(identity, ids) {
+      if (ids !== undefined) return { ...(await readRuntimePod(runtime, identity, ids, env.readMessage)), runtimeName: env.runtimeName() }
       const filter = { labelSelector: { [podUidLabel]: identity.uid } }
       const [sandboxes, containers] = await Promise.all([runtime.listPodSandbox(filter), runtime.listContainers(filter)])
       const read = await readRuntimePod(runtime, identity, {

@@ -65,10 +65,16 @@ export function hasRunning(pod: RuntimePod): boolean {
 /** What reads the termination message of a dead container; files are the host's affair. */
 export type ReadTerminationMessage = (status: CriContainerStatus, path: string, policy: string) => Promise<string>
 
+/** Names of a pod's sandboxes and containers in the runtime. */
+export interface RuntimeIds {
+  readonly sandboxes: readonly string[]
+  readonly containers: readonly { readonly id: string; readonly sandboxId: string }[]
+}
+
 /** Reads sandboxes and containers by id; what has vanished meanwhile is left out. */
 export async function readRuntimePod(
   runtime: RuntimeService, identity: { uid: string; name: string; namespace: string },
-  ids: { sandboxes: readonly string[]; containers: readonly { id: string; sandboxId: string }[] }, readMessage: ReadTerminationMessage,
+  ids: RuntimeIds, readMessage: ReadTerminationMessage,
 ): Promise<RuntimePod> {
   const [sandboxes, containers] = await Promise.all([
     present(ids.sandboxes.map((id) => runtime.podSandboxStatus(id))),

@@ -19,7 +19,7 @@ export interface ResizeEnv {
 /** Throws Error with upstream's text; what was done until then stays, and is not done again. */
 export async function resizePod(env: ResizeEnv, pod: Pod, sandboxId: string, plan: ResizePlan): Promise<void> {
   const wanted = podCgroupResources(pod, env.resources)
-  const before = await env.cgroups?.readPod(pod)
+  const before = env.cgroups?.readPod(pod)
   if (env.cgroups !== undefined && before === undefined) throw new Error(`unable to get pod cgroup memory config for pod "${formatPod(pod)}"`)
   if (plan.memory.length > 0 || plan.ofPod) await checkMemory(env, pod, plan, wanted, before)
   const whole = plan.ofPod || plan.podLevel
@@ -56,7 +56,7 @@ async function step(
 }
 
 async function setPod(env: ResizeEnv, pod: Pod, sandboxId: string, change: Partial<PodCgroupResources>): Promise<void> {
-  const now = await env.cgroups!.readPod(pod)
+  const now = env.cgroups!.readPod(pod)
   const merged: LinuxResources = {
     cpuShares: change.cpuShares ?? now?.cpuShares ?? 0, cpuQuota: change.cpuQuota ?? now?.cpuQuota ?? 0, cpuPeriod: change.cpuPeriod ?? now?.cpuPeriod ?? 0,
     memoryLimitInBytes: change.memoryLimit ?? now?.memoryLimit ?? 0,

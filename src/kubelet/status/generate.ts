@@ -64,7 +64,8 @@ export function generatePodStatus(input: StatusInput): PodStatus {
   if (initStatuses.length > 0) status.initContainerStatuses = initStatuses
   if (ephemeral.length > 0) status.ephemeralContainerStatuses = ephemeral
   status.resources = podLevelResources(pod, old, input.cgroup)
-  status.allocatedResources = podLevelAllocated(pod)
+  const allocated = podLevelAllocated(pod)
+  if (allocated !== undefined) status.allocatedResources = allocated
   if (pod.metadata.generation !== undefined) status.observedGeneration = pod.metadata.generation
   return status
 }

@@ -72,7 +72,7 @@ function overlay(
 
 /** What the pod as a whole has. */
 export function podLevelResources(pod: Pod, old: PodStatus, cgroup: PodCgroupValues | undefined): ResourceRequirements {
-  if (pod.status?.phase !== 'Running') return { ...pod.spec!.resources, requests: texts(podRequests(pod)), limits: texts(podLimits(pod)) }
+  if (pod.status?.phase !== 'Running') return withoutEmpty({ ...pod.spec!.resources, requests: texts(podRequests(pod)), limits: texts(podLimits(pod)) })
   const granted = pod.spec!.resources ?? {}
   const before = old.phase === 'Running' ? old.resources : undefined
   const requests: Record<string, string> = { ...granted.requests }
@@ -87,15 +87,23 @@ export function podLevelResources(pod: Pod, old: PodStatus, cgroup: PodCgroupVal
   else if (cpuLimit > minMilliLimit || quantityMilliValue(limits.cpu ?? 0) > minMilliLimit) limits.cpu = formatQuantity(newMilliQuantity(cpuLimit, 'DecimalSI'))
   if (cgroup !== undefined && cgroup.memoryLimit > 0) limits.memory = formatQuantity(newQuantity(cgroup.memoryLimit, 'BinarySI'))
   else carry(limits, before?.limits, 'memory')
-  return { ...granted, requests, limits }
+  return withoutEmpty({ ...granted, requests, limits })
+}
+
+/** What the API server would drop is not sent: it would be seen as a difference for ever. */
+function withoutEmpty({ requests, limits, ...others }: ResourceRequirements): ResourceRequirements {
+  const named = (list: Readonly<Record<string, string>> | undefined) => list !== undefined && Object.keys(list).length > 0
+  return { ...others, ...(named(requests) ? { requests } : {}), ...(named(limits) ? { limits } : {}) }
 }
 
 function carry(list: Record<string, string>, before: Readonly<Record<string, string>> | undefined, name: string): void {
   if (before?.[name] !== undefined) list[name] = before[name]
 }
 
-export function podLevelAllocated(pod: Pod): Record<string, string> {
-  return texts(podRequests(pod))
+/** undefined: nothing was asked for. */
+export function podLevelAllocated(pod: Pod): Record<string, string> | undefined {
+  const list = texts(podRequests(pod))
+  return Object.keys(list).length === 0 ? undefined : list
 }
 
 function texts(list: Readonly<Record<string, Parameters<typeof formatQuantity>[0]>>): Record<string, string> {
