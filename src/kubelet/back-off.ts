@@ -4,6 +4,8 @@ import type { Clock } from '../base/env.ts'
 interface Entry {
   delayMs: number
   updated: number
+  /** A beginning that lies in the future, since the clock was put back, and when (monotonic) it was first asked about. */
+  ahead?: { readonly since: number; readonly seen: number }
 }
 
 export class BackOff {
@@ -37,7 +39,9 @@ export class BackOff {
   remainingSince(key: string, since: number): number {
     const entry = this.#entries.get(key)
     if (entry === undefined || this.#expired(entry, since)) return 0
-    return Math.max(0, since + entry.delayMs - this.#clock.now())
+    if (since <= this.#clock.now()) return Math.max(0, since + entry.delayMs - this.#clock.now())
+    if (entry.ahead?.since !== since) entry.ahead = { since, seen: this.#clock.monotonic() }
+    return Math.max(0, entry.ahead.seen + entry.delayMs - this.#clock.monotonic())
   }
 
   /** The same, for a delay that began at the last failure. */

@@ -43,6 +43,9 @@ export interface ImageManagerOptions {
   readonly maxParallelPulls?: number
 }
 
+/** ms after a failed pull until its state becomes ImagePullBackOff; upstream's sandbox event comes as soon. */
+const lookAgainMs = 1000
+
 export function createImageManager(clock: Clock, service: ImageService, options: ImageManagerOptions): ImageManager {
   const backOff = new BackOff(clock, 10_000, 300_000)
   const lastFailure = new Map<string, string>()
@@ -78,7 +81,8 @@ export function createImageManager(clock: Clock, service: ImageService, options:
       backOff.next(key, clock.now())
       const { reason, message } = classify(image, text)
       lastFailure.set(key, `${reason}: ${message}`)
-      throw new StartError(reason, message, backOff.remaining(key))
+      // The next look says that it is waited for.
+      throw new StartError(reason, message, Math.min(lookAgainMs, backOff.remaining(key)))
     }
   }
 
