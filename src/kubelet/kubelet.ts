@@ -175,8 +175,13 @@ async function startKubelet(outer: Env, client: Client, options: ResolvedOptions
   const reportNow = () => {
     tasks.go('report conditions', () => agent.reportNow().catch((error: unknown) => log.warn('conditions were not sent', { error })))
   }
+  let workers: PodWorkers | undefined
   const devices: DeviceManager = createDeviceManager({
-    ...env, files: host.files, dir: `${options.rootDir}/device-plugins`, connect: connectDevicePlugin, serve: serveDeviceRegistration, onChange: reportNow,
+    ...env, files: host.files, dir: `${options.rootDir}/device-plugins`, connect: connectDevicePlugin, serve: serveDeviceRegistration,
+    onChange(uids) {
+      reportNow()
+      for (const uid of uids) workers?.resync(uid)
+    },
   })
   deviceCounts = () => devices.resources()
   topology = await createTopologyManager({
@@ -197,7 +202,6 @@ async function startKubelet(outer: Env, client: Client, options: ResolvedOptions
     confine: (pod, container) => topology.confine(pod, container), confined: (pod, container) => topology.started(pod, container),
     runtimeName: () => agent.runtimeName(), users, claimedDevices: (pod, container) => claims.devices(pod, container),
   }, runtimeSettings(client, options, host, cgroups, resources, podDir, downward))
-  let workers: PodWorkers | undefined
   let pleg: Pleg | undefined
   const status = createStatusManager({
     clock, log, tasks, client, apiPod: (uid) => store.apiPod(uid), couldHaveRunningContainers: (uid) => workers!.couldHaveRunningContainers(uid),
@@ -239,7 +243,7 @@ async function startKubelet(outer: Env, client: Client, options: ResolvedOptions
   })
   const tokens = createTokenCache(clock, random, (pod, spec) => requestToken(client, pod, spec))
   const syncer = createPodSyncer({
-    ...env, client, store, runtime: podRuntime, pleg: () => pleg!, probes, status, volumes, tokens, objects, images, restartBackOff, cgroups, allocation, users, claims,
+    ...env, client, store, runtime: podRuntime, pleg: () => pleg!, probes, status, volumes, tokens, objects, images, restartBackOff, cgroups, allocation, users, claims, devices,
     files: host.files, resources, hostIps: options.nodeIps, kubeletStartedAt, podDir, downward, emit: emit.pod,
     node: () => (node() === undefined ? undefined : { name: options.nodeName, uid: node()!.metadata.uid! }),
     networkErrors: () => agent.networkErrors(), services: () => informers.service.list(), servicesSynced: (signal) => orAborted(informers.service.synced, signal),

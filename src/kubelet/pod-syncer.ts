@@ -9,6 +9,7 @@ import { computePodActions, sandboxChanged } from './actions.ts'
 import type { AllocationManager } from './allocation/manager.ts'
 import { BackOff } from './back-off.ts'
 import type { CgroupManager, PodCgroupValues } from './cgroups/manager.ts'
+import type { DeviceManager } from './devices/manager.ts'
 import type { DraManager } from './dra/manager.ts'
 import type { HostFiles } from './host/contract.ts'
 import type { ImageManager } from './images/manager.ts'
@@ -47,6 +48,7 @@ export interface PodSyncerEnv extends Env {
   readonly allocation: AllocationManager
   readonly users: UserNamespaceManager
   readonly claims: DraManager
+  readonly devices: Pick<DeviceManager, 'health'>
   readonly files: HostFiles
   readonly resources: ResourceSettings
   readonly hostIps: readonly string[]
@@ -89,7 +91,7 @@ export function createPodSyncer(env: PodSyncerEnv): PodSyncer {
       cgroup, actuated: env.allocation.actuated(uid), resizeConditions: env.allocation.conditions(uid),
       pod, runtime, terminal, old: env.status.get(uid) ?? env.store.apiPod(uid)?.status ?? pod.status ?? {},
       probes: env.probes.view(uid), hostIps: env.hostIps, kubeletStartedAt: env.kubeletStartedAt,
-      waitingReason: (name) => reasons.get(uid)?.get(name),
+      waitingReason: (name) => reasons.get(uid)?.get(name), deviceHealth: (name) => env.devices.health(uid, name),
     })
     // However its containers end, a pod that overran its time has failed.
     const overdue = !isTerminalPhase(pod.status?.phase) && (deadlineLeft(pod, status) ?? 1) <= 0

@@ -9,6 +9,7 @@ import { rpcServices } from '../rpc/client.ts'
 import { connectDevicePlugin, serveDeviceRegistration } from '../rpc/devices.ts'
 import protocol from '../rpc/generated/deviceplugin.json' with { type: 'json' }
 import { containerConfig } from '../runtime/config.ts'
+import { generatePodStatus } from '../status/generate.ts'
 import { container, pod } from '../testing/objects.ts'
 import { type DeviceManager, createDeviceManager } from './manager.ts'
 import { type ResourceState, pickDevices } from './pick.ts'
@@ -71,7 +72,9 @@ describe('a plugin that registers itself', () => {
   let manager: DeviceManager
   let plugin: Awaited<ReturnType<typeof startPlugin>> | undefined
   let env: ReturnType<typeof createSystemEnv>
-  const create = () => createDeviceManager({ ...env, files: systemFiles, dir, connect: connectDevicePlugin, serve: serveDeviceRegistration, onChange: () => undefined })
+  /** Pods whose devices were told of. */
+  const told: string[] = []
+  const create = () => createDeviceManager({ ...env, files: systemFiles, dir, connect: connectDevicePlugin, serve: serveDeviceRegistration, onChange: (uids) => void told.push(...uids) })
   const counts = () => manager.resources().get('example.com/dev')
   async function until(satisfied: () => boolean) {
     for (let tries = 0; !satisfied(); tries++) {
@@ -81,6 +84,7 @@ describe('a plugin that registers itself', () => {
   }
   beforeEach(async () => {
     dir = mkdtempSync(join(tmpdir(), 'devices-'))
+    told.length = 0
     // A group of tasks that was stopped starts no more.
     env = createSystemEnv({ log: createLogger({ level: 'error', write: () => undefined }) })
     manager = create()
@@ -148,8 +152,18 @@ describe('a plugin that registers itself', () => {
     await plugin.register()
     await plugin.tell({ d1: true })
     await until(() => counts()?.allocatable === 1)
+    const own = pod({ containers: [asking(1)] })
+    manager.provider.allocate(own, asking(1), { nodes: undefined, preferred: true })
+    const health = (one: string) => [{ name: 'example.com/dev', resources: [{ resourceID: 'd1', health: one }] }]
+    expect([manager.health('u1', 'c'), manager.health('u1', 'other'), told]).toEqual([health('Healthy'), [], []])
     plugin.stop()
     await until(() => counts()?.allocatable === 0)
+    expect([manager.health('u1', 'c'), told]).toEqual([health('Unhealthy'), ['u1']])
+    expect(generatePodStatus({
+      pod: own, runtime: { uid: 'u1', name: 'p', namespace: 'default', ips: [], sandboxes: [], containers: [], active: new Set() }, old: {}, terminal: false, hostIps: [], kubeletStartedAt: 0,
+      probes: { startup: () => undefined, readiness: () => undefined, hasStartup: () => false, hasReadiness: () => false }, actuated: { container: () => undefined, pod: () => undefined },
+      resizeConditions: [], cgroup: undefined, waitingReason: () => undefined, deviceHealth: (name) => manager.health('u1', name),
+    }).containerStatuses?.[0]?.allocatedResourcesStatus).toEqual(health('Unhealthy'))
     expect(counts()).toEqual({ capacity: 1, allocatable: 0 })
     await manager.handler.register('example.com/other', `${dir}/none.sock`, ['v1beta1'])
     expect(() => manager.handler.validate('example.com/other', '', ['v1'])).toThrow('is not supported by kubelet')

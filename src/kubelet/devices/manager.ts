@@ -3,7 +3,7 @@
  * admitted and keep them over restarts of the kubelet. Upstream: pkg/kubelet/cm/devicemanager.
  */
 import type { Env } from '../../base/env.ts'
-import type { Pod } from '../../api/generated/types/core-v1.ts'
+import type { Pod, ResourceStatus } from '../../api/generated/types/core-v1.ts'
 import { isQualifiedName } from '../../api/meta/names.ts'
 import { quantityValue } from '../../api/meta/quantity.ts'
 import type { HostFiles } from '../host/contract.ts'
@@ -20,8 +20,8 @@ export interface DeviceManagerEnv extends Env {
   readonly dir: string
   readonly connect: ConnectDevicePlugin
   readonly serve: ServeDeviceRegistration
-  /** The node has other resources than before. */
-  onChange(): void
+  /** The node has other resources than before; these pods (UIDs) hold some of them. */
+  onChange(pods: readonly string[]): void
 }
 
 export interface DeviceManager {
@@ -36,6 +36,8 @@ export interface DeviceManager {
   readonly provider: HintProvider
   /** What a container gets with them; asked of the plugins once. Throws when a plugin refuses. */
   allocation(pod: Pod, container: string): Promise<readonly DeviceAllocation[]>
+  /** How the devices are that a container has, for its status. */
+  health(uid: string, container: string): readonly ResourceStatus[]
   /** Devices of pods that are not among these are free. */
   keep(uids: ReadonlySet<string>): void
 }
@@ -107,7 +109,7 @@ export function createDeviceManager(env: DeviceManagerEnv): DeviceManager {
           (health === 'Healthy' ? resource.healthy : resource.unhealthy).add(ID)
           if (topology?.nodes !== undefined && topology.nodes.length > 0) resource.nodes.set(ID, topology.nodes.map((node) => Number(node.ID)))
         }
-        env.onChange()
+        env.onChange(holdersOf(name))
       }
     } catch (error) {
       if (!signal.aborted) env.log.warn('device plugin ended', { resource: name, error })
@@ -123,12 +125,16 @@ export function createDeviceManager(env: DeviceManagerEnv): DeviceManager {
     resource.goneAt = env.clock.monotonic()
     for (const id of resource.healthy) resource.unhealthy.add(id)
     resource.healthy.clear()
-    env.onChange()
+    env.onChange(holdersOf(name))
     env.clock.setTimeout(() => {
       if (resource.goneAt === undefined || resources.get(name) !== resource) return
       resource.unhealthy.clear()
-      env.onChange()
+      env.onChange(holdersOf(name))
     }, graceMs)
+  }
+
+  function holdersOf(resource: string): string[] {
+    return [...pods].filter(([, { devices }]) => [...devices.values()].some((own) => own.has(resource))).map(([uid]) => uid)
   }
 
   function usedBy(others: (uid: string) => boolean): Map<string, Set<string>> {
@@ -305,6 +311,13 @@ export function createDeviceManager(env: DeviceManagerEnv): DeviceManager {
       // Nothing starts with devices that a kubelet that is killed now would not know of.
       await saving
       return answers
+    },
+    health(uid, container) {
+      // A device that no plugin tells of has not been found ill.
+      const healthOf = (resource: string, id: string) => (resources.get(resource)?.unhealthy.has(id) === true ? 'Unhealthy' : 'Healthy')
+      return [...(pods.get(uid)?.devices.get(container) ?? [])].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, ids]) => ({
+        name, resources: [...ids].sort().map((id) => ({ resourceID: id, health: healthOf(name, id) })),
+      }))
     },
     keep(uids) {
       const before = pods.size

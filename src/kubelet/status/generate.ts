@@ -1,5 +1,5 @@
 /** The whole status of a pod as the kubelet reports it. Pure. Upstream: kubelet_pods.go generateAPIPodStatus. */
-import type { ContainerStatus, Pod, PodCondition, PodStatus } from '../../api/generated/types/core-v1.ts'
+import type { ContainerStatus, Pod, PodCondition, PodStatus, ResourceStatus } from '../../api/generated/types/core-v1.ts'
 import { podQOS } from '../../api/helpers/qos.ts'
 import { findCondition } from '../../api/meta/conditions.ts'
 import { parseTime } from '../../api/meta/time.ts'
@@ -38,6 +38,8 @@ export interface StatusInput {
   readonly resizeConditions: readonly PodCondition[]
   /** What the pod's cgroup holds; undefined when it has none. */
   readonly cgroup: PodCgroupValues | undefined
+  /** How the devices are that a container has; KEP-4680. */
+  deviceHealth?(containerName: string): readonly ResourceStatus[]
 }
 
 export function generatePodStatus(input: StatusInput): PodStatus {
@@ -60,7 +62,10 @@ export function generatePodStatus(input: StatusInput): PodStatus {
   status.conditions = [...input.resizeConditions, ...podConditions({
     pod, old, phase, initStatuses, statuses, foreign, runtime, sandboxReady: !sandboxChanged(pod, runtime).changed,
   })]
-  status.containerStatuses = statuses
+  status.containerStatuses = statuses.map((container) => {
+    const health = input.deviceHealth?.(container.name) ?? []
+    return health.length === 0 ? container : { ...container, allocatedResourcesStatus: [...health] }
+  })
   if (initStatuses.length > 0) status.initContainerStatuses = initStatuses
   if (ephemeral.length > 0) status.ephemeralContainerStatuses = ephemeral
   status.resources = podLevelResources(pod, old, input.cgroup)
