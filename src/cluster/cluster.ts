@@ -116,7 +116,7 @@ export class RunningCluster implements Cluster {
         ...apiServerOptions(options, authorities), ...(inherited === undefined ? {} : { inherit: inherited.server }),
         filters: [WhyRecorder.filter(env), faults.filter], extension: controlApi(() => self.cluster!),
       },
-      scheduler: options.scheduler, controllers: controllerOptions(options, authorities), metricsEveryMs: isVirtual(env) ? 60_000 : undefined,
+      scheduler: options.scheduler, features: options.features, controllers: controllerOptions(options, authorities), metricsEveryMs: isVirtual(env) ? 60_000 : undefined,
     })
     return (self.cluster = new RunningCluster(env, options, authorities, plane, faults, inherited))
   }

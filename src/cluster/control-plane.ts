@@ -13,6 +13,8 @@ export interface ControlPlaneOptions {
   /** false: none. */
   readonly controllers?: ControllerManagerOptions | false
   readonly scheduler?: boolean
+  /** Feature gates of the scheduler; server and controllers have theirs among their own options. */
+  readonly features?: Readonly<Record<string, boolean>>
   /** How often the scheduler's gauges are brought up to date. Default a second. */
   readonly metricsEveryMs?: number
   /** Controllers and scheduler work only where this one leads, of several control planes over one store; unique among them. */
@@ -90,7 +92,7 @@ export async function createControlPlane(env: Env, options: ControlPlaneOptions)
     if (options.scheduler !== false) {
       progress('starting the scheduler')
       const acting = client('system:kube-scheduler')
-      await add(led('kube-scheduler', acting, () => createScheduler(env, acting, { informers, metricsEveryMs: options.metricsEveryMs })))
+      await add(led('kube-scheduler', acting, () => createScheduler(env, acting, { informers, metricsEveryMs: options.metricsEveryMs, features: options.features })))
     }
   }
   function led(name: string, acting: Client, create: () => Component): Component {

@@ -28,8 +28,8 @@ export function assumeAndBind(context: SchedulerContext, attempt: Chosen, node: 
   const refused = framework.reserve(state, queued.info, node)
   if (refused !== undefined) return giveUp(context, attempt, node.name, refused, false)
   const permit = framework.permit(state, queued.info, node)
-  if (permit instanceof Map) waiting.add(queued.info, node.name, permit)
-  else if (permit !== undefined) return giveUp(context, attempt, node.name, permit as Verdict, false)
+  if (permit !== undefined && 'code' in permit) return giveUp(context, attempt, node.name, permit, false)
+  if (permit !== undefined) waiting.add(queued.info, node.name, permit.waits)
   env.tasks.go('bind', (signal) => bindingCycle(context, attempt, node.name, signal))
 }
 
@@ -100,7 +100,8 @@ function giveUp(context: SchedulerContext, attempt: Chosen, node: string, verdic
   if (inBinding && rejected) queue.move(freed, ({ uid }) => uid !== queued.uid)
 }
 
-function failureOf(node: string, verdict: Verdict): Failure {
+/** What the pod is told when a plugin refused it after its node was chosen. */
+export function failureOf(node: string, verdict: Verdict): Failure {
   if (verdict.code === 'Error') return { message: verdict.reasons.join(', '), reason: 'SchedulerError', nominate: '' }
   const plugins: ReadonlySet<string> = new Set(verdict.plugin === undefined || verdict.plugin === '' ? [] : [verdict.plugin])
   return {

@@ -7,6 +7,7 @@ import type { SchedulerCache } from './cache.ts'
 import type { Extender } from './extender.ts'
 import type { Evictions } from './evictions.ts'
 import type { SchedulerMetrics } from './metrics.ts'
+import type { PodGroups } from './pod-groups.ts'
 import type { SchedulingQueue } from './queue.ts'
 import type { Framework } from './runtime.ts'
 import type { WaitingPods } from './waiting-pods.ts'
@@ -17,6 +18,7 @@ export interface SchedulerContext {
   readonly informers: InformerFactory
   readonly cache: SchedulerCache
   readonly queue: SchedulingQueue
+  readonly groups: PodGroups
   readonly waiting: WaitingPods
   readonly evictions: Evictions
   readonly metrics: SchedulerMetrics

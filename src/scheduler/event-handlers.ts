@@ -4,6 +4,7 @@ import {
   resourceSlices, storageClasses, volumeAttachments,
 } from '../api/generated/resources.ts'
 import type { Node, Pod } from '../api/generated/types/core-v1.ts'
+import { podGroupOf } from '../api/helpers/pod-group.ts'
 import { isPodTerminal } from '../api/helpers/pod-conditions.ts'
 import { jsonEqual } from '../api/meta/json-equal.ts'
 import type { KubeObject, Resource } from '../api/meta/object.ts'
@@ -90,7 +91,7 @@ function nodeUpdated(context: SchedulerContext, node: Node, old: Node): void {
 }
 
 function podChanged(context: SchedulerContext, pod: Pod, old: Pod | undefined): void {
-  const { cache, queue } = context
+  const { cache, queue, groups } = context
   const uid = pod.metadata.uid!
   // Pods at their end hold nothing any more: to the scheduler they are gone.
   if (isPodTerminal(pod)) return podGone(context, pod)
@@ -98,17 +99,24 @@ function podChanged(context: SchedulerContext, pod: Pod, old: Pod | undefined): 
     const known = cache.has(uid) && !cache.isAssumed(uid) && (old?.spec?.nodeName ?? '') !== ''
     queue.delete(uid)
     cache.setPod(pod)
+    groups.set(pod)
     if (!known) return notify(context, { resource: 'AssignedPod', action: 'Add', object: pod })
     for (const event of podChanges(pod, old!)) notify(context, event)
     return
   }
   if (!context.profiles.has(pod.spec?.schedulerName ?? '')) return
+  groups.set(pod)
   if (cache.isAssumed(uid)) {
     if (pod.metadata.deletionTimestamp !== undefined && old?.metadata.deletionTimestamp === undefined) assumedPodDeleted(context, pod)
     return
   }
   timed(context, `UnschedulablePod${old === undefined ? 'Add' : 'Update'}`, () => {
-    if (old === undefined) return queue.add(pod)
+    if (old === undefined) {
+      queue.add(pod)
+      // Only pods of its group can have waited for it.
+      if (podGroupOf(pod) !== undefined) queue.move({ resource: 'UnschedulablePod', action: 'Add', object: pod })
+      return
+    }
     queue.update(pod, old)
     const nominated = old.status?.nominatedNodeName ?? ''
     if (nominated !== '' && nominated !== pod.status?.nominatedNodeName) freeNomination(context, old)
@@ -128,8 +136,9 @@ function assumedPodDeleted(context: SchedulerContext, pod: Pod): void {
 }
 
 function podGone(context: SchedulerContext, pod: Pod): void {
-  const { cache, queue } = context
+  const { cache, queue, groups } = context
   const uid = pod.metadata.uid!
+  groups.delete(pod)
   queue.delete(uid)
   if (cache.isAssumed(uid) && (pod.spec?.nodeName ?? '') === '') return assumedPodDeleted(context, pod)
   if (cache.has(uid)) {

@@ -11,6 +11,7 @@ import type { EventInterest } from './cluster-events.ts'
 import type { Extender } from './extender.ts'
 import type { KeptResults } from './kept-results.ts'
 import type { PodCounts } from './pod-counts.ts'
+import type { PodGroupState } from './pod-groups.ts'
 import type { NodeInfo, PodInfo } from './snapshot.ts'
 
 export type Code = 'Error' | 'Unschedulable' | 'UnschedulableAndUnresolvable' | 'Pending'
@@ -88,6 +89,8 @@ export interface Handle {
   activate(pods: readonly Pod[]): void
   /** Programs outside that have a say. */
   readonly extenders: readonly Extender[]
+  /** How far the pods of a pod group are. */
+  podGroup(namespace: string, name: string): PodGroupState
   /** Whether a feature gate is on. */
   feature(name: string): boolean
   /** Pods that Permit made wait. */
@@ -147,7 +150,7 @@ export interface PostFilterResult {
   readonly message: string
 }
 
-export type PermitResult = Verdict | { readonly code: 'Wait'; readonly timeoutMs: number }
+export type PermitResult = Verdict | { readonly code: 'Wait'; readonly timeoutMs: number; readonly reason?: string }
 
 export interface SchedulerPlugin {
   readonly name: string

@@ -13,10 +13,13 @@ export class SchedulerMetrics {
   sampling = false
   readonly #metrics: Metrics
   readonly #instruments: ReturnType<typeof instruments>
+  readonly #groups: ReturnType<typeof groupInstruments> | undefined
 
-  constructor(metrics: Metrics) {
+  /** `groups`: pod groups are scheduled too. */
+  constructor(metrics: Metrics, groups = false) {
     this.#metrics = metrics
     this.#instruments = instruments(metrics)
+    if (groups) this.#groups = groupInstruments(metrics)
   }
 
   attempt(result: AttemptResult, profile: string, seconds: number): void {
@@ -33,6 +36,15 @@ export class SchedulerMetrics {
     this.#instruments.podAttempts.observe(attempts)
     if (sinceFirstAttempt !== undefined) this.#instruments.podDuration.observe(sinceFirstAttempt, { attempts: attempts >= 15 ? '15+' : String(attempts) })
     if (afterFlush) this.#instruments.afterFlush.inc()
+  }
+
+  groupAttempt(result: string, profile: string, seconds: number): void {
+    this.#groups?.attempts.inc({ result, profile })
+    this.#groups?.attemptDuration.observe(seconds, { result, profile })
+  }
+
+  groupAlgorithm(seconds: number): void {
+    this.#groups?.algorithmDuration.observe(seconds)
   }
 
   pending(sizes: Readonly<Record<string, number>>): void {
@@ -85,6 +97,16 @@ export class SchedulerMetrics {
 
   render(): string {
     return this.#metrics.render()
+  }
+}
+
+function groupInstruments(metrics: Metrics) {
+  const buckets = exponential(0.001, 2, 15)
+  const labels = ['result', 'profile']
+  return {
+    attempts: metrics.counter('scheduler_podgroup_schedule_attempts_total', 'Attempts to schedule pod groups, by the result.', labels),
+    attemptDuration: metrics.histogram('scheduler_podgroup_scheduling_attempt_duration_seconds', 'Seconds that an attempt to schedule a pod group took.', buckets, labels),
+    algorithmDuration: metrics.histogram('scheduler_podgroup_scheduling_algorithm_duration_seconds', 'Seconds that the search for the nodes of a pod group took.', buckets),
   }
 }
 

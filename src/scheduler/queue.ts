@@ -157,7 +157,17 @@ export class SchedulingQueue {
     let next = this.#active.pop()
     // With nothing better to do, pods are tried before their back-off is over.
     if (next === undefined && (next = this.#backoff.pop()) !== undefined) next.firstReady ??= this.#clock.now()
-    if (next === undefined) return undefined
+    return next === undefined ? undefined : this.#fly(next)
+  }
+
+  /** That very pod, whatever it waits for but a gate; undefined when the queue does not have it. */
+  take(pod: Pod): QueuedPod | undefined {
+    this.activate([pod])
+    const queued = this.#active.delete(pod.metadata.uid!)
+    return queued === undefined ? undefined : this.#fly(queued)
+  }
+
+  #fly(next: QueuedPod): QueuedPod {
     next.attempts++
     next.backoffUntil = undefined
     this.#inFlight.set(next.uid, { from: this.#eventBase + this.#events.length, own: [] })

@@ -40,6 +40,13 @@ export interface PluginScore {
   readonly scores: Float64Array
 }
 
+/** Permit wants the pod to wait. */
+export interface PermitWaits {
+  /** Milliseconds that each plugin gives it. */
+  readonly waits: ReadonlyMap<string, number>
+  readonly message: string
+}
+
 interface PostFilterOutcome {
   nominate: string | undefined
   readonly messages: string[]
@@ -248,15 +255,17 @@ export class Framework implements FilterRunner {
   }
 
   /** A refusal, or the plugins that make the pod wait with how long each does. */
-  permit(state: CycleState, pod: PodInfo, node: NodeInfo): Verdict | ReadonlyMap<string, number> | undefined {
+  permit(state: CycleState, pod: PodInfo, node: NodeInfo): Verdict | PermitWaits | undefined {
     const waits = new Map<string, number>()
+    const reasons: string[] = []
     for (const plugin of this.lists.permit) {
       const result: PermitResult | undefined = plugin.permit!(state, pod, node)
       if (result === undefined) continue
       if (result.code !== 'Wait') return { ...result, plugin: plugin.name }
       waits.set(plugin.name, Math.min(result.timeoutMs, maxPermitMs))
+      if (result.reason !== undefined) reasons.push(result.reason)
     }
-    return waits.size === 0 ? undefined : waits
+    return waits.size === 0 ? undefined : { waits, message: reasons.join(', ') }
   }
 
   /** Whether any PreBind will have work. */

@@ -1,6 +1,7 @@
 /** The scheduler as a component: informers feed cache and queue, cycles decide, bindings are written beside them. */
 import { namespaces, pods } from '../api/generated/resources.ts'
 import type { Pod } from '../api/generated/types/core-v1.ts'
+import { podGroupOf } from '../api/helpers/pod-group.ts'
 import type { Component, Env } from '../base/env.ts'
 import type { Client } from '../client/client.ts'
 import { type EventRecorder, createEventRecorder } from '../client/events.ts'
@@ -18,9 +19,11 @@ import { scheduleWithExtenders } from './extended-cycle.ts'
 import { Extender, type PostJson } from './extender.ts'
 import { fail } from './failure.ts'
 import { fitMessage } from './fit-message.ts'
+import { membersOf, scheduleGroup } from './group-cycle.ts'
 import type { CycleState, Diagnosis, Handle, PluginDefinition, PostFilterResult, QueueOrder } from './framework.ts'
 import { SchedulerMetrics } from './metrics.ts'
-import { inTreePlugins } from './plugins/index.ts'
+import { knownPlugins } from './plugins/index.ts'
+import { PodGroups } from './pod-groups.ts'
 import { type QueuedPod, SchedulingQueue } from './queue.ts'
 import { Framework } from './runtime.ts'
 import { type CycleOptions, type CycleResult, NodeRotation, schedule } from './schedule-one.ts'
@@ -74,6 +77,7 @@ class Scheduler implements Component, SchedulerContext {
   readonly client: Client
   readonly informers: InformerFactory
   readonly cache = new SchedulerCache()
+  readonly groups = new PodGroups(this.cache)
   readonly queue: SchedulingQueue
   readonly waiting: WaitingPods
   readonly metrics: SchedulerMetrics
@@ -97,10 +101,10 @@ class Scheduler implements Component, SchedulerContext {
     this.informers = options.informers ?? new InformerFactory(env, client)
     this.ready = new Promise((resolve) => (this.#resolveReady = resolve))
     this.waiting = new WaitingPods(env.clock)
-    this.metrics = new SchedulerMetrics(env.metrics)
     const configuration = options.configuration ?? loadSchedulerConfiguration({ apiVersion: 'kubescheduler.config.k8s.io/v1', kind: 'KubeSchedulerConfiguration' })
     this.#configuration = configuration
     this.#features = { ...defaultFeatures, ...options.features }
+    this.metrics = new SchedulerMetrics(env.metrics, this.#features['GenericWorkload'] === true)
     const unreachable: PostJson = () => Promise.reject(new Error('extenders cannot be reached from here'))
     this.extenders = (configuration.extenders ?? []).map((extender) => new Extender(extender, options.post ?? unreachable, env))
     this.queue = new SchedulingQueue(env.clock, (name) => this.profiles.get(name), {
@@ -110,7 +114,7 @@ class Scheduler implements Component, SchedulerContext {
       incoming: (queue, event) => this.metrics.incoming(queue, event),
     })
     this.evictions = new Evictions(this)
-    const known = [...inTreePlugins, ...(options.plugins ?? []).map((definition) => ({ definition, weight: undefined }))]
+    const known = [...knownPlugins((name) => this.#features[name] === true), ...(options.plugins ?? []).map((definition) => ({ definition, weight: undefined }))]
     const handle = this.#handle()
     for (const profile of configuration.profiles!) {
       const lists = createPlugins(withIgnoredResources(profile, configuration), known, handle)
@@ -206,6 +210,7 @@ class Scheduler implements Component, SchedulerContext {
       activate: (list) => queue.activate(list),
       waiting: () => waiting.list(),
       extenders: this.extenders,
+      podGroup: (namespace, name) => this.groups.state(namespace, name),
       feature: (name) => this.#features[name] === true,
       preemptor: evictions,
     }
@@ -229,6 +234,7 @@ class Scheduler implements Component, SchedulerContext {
       this.queue.done(queued.uid)
       return undefined
     }
+    if (this.#features['GenericWorkload'] === true && podGroupOf(queued.pod) !== undefined) return this.#scheduleGroup(framework, queued)
     const attempt: Attempt = { framework, queued, started }
     this.metrics.sampling = this.env.random.int(100) < pluginMetricsPercent
     if (this.cache.nodes.length === 0) {
@@ -236,7 +242,7 @@ class Scheduler implements Component, SchedulerContext {
       return undefined
     }
     try {
-      const options = { random: this.env.random, rotation: this.#rotation, percentageOfNodesToScore: this.#configuration.percentageOfNodesToScore ?? 0 }
+      const options = this.#cycleOptions()
       if (this.extenders.length > 0) return this.#askExtenders(attempt, options)
       return this.#settle(attempt, schedule(framework, queued.info, options))
     } catch (error) {
@@ -245,11 +251,38 @@ class Scheduler implements Component, SchedulerContext {
     }
   }
 
+  #cycleOptions(): CycleOptions {
+    const extenders = this.extenders.some(({ filters, prioritizes }) => filters || prioritizes)
+    return { random: this.env.random, rotation: this.#rotation, percentageOfNodesToScore: this.#configuration.percentageOfNodesToScore ?? 0, extenders }
+  }
+
+  /** The pod's group with it (upstream: scheduleOnePodGroup). */
+  async #scheduleGroup(framework: Framework, first: QueuedPod): Promise<void> {
+    const wanted = (queued: QueuedPod) => this.#frameworkOf(queued) !== undefined
+    const members = membersOf(this, first).filter((queued) => {
+      if (wanted(queued)) return true
+      this.queue.done(queued.uid)
+      return false
+    })
+    const stranger = members.find(({ pod }) => pod.spec!.schedulerName !== framework.profile)
+    if (stranger !== undefined) {
+      const message = `all pods in a single pod group should have the same .spec.schedulerName set, got: "${framework.profile}" and "${stranger.pod.spec!.schedulerName}"`
+      for (const queued of members) fail(this, this.#frameworkOf(queued)!, queued, { message, reason: 'SchedulerError', nominate: '' }, this.env.clock.monotonic())
+      return
+    }
+    await scheduleGroup(this, {
+      framework, members, wanted,
+      find: ({ info }) => {
+        const options = this.#cycleOptions()
+        return this.extenders.length > 0 ? scheduleWithExtenders(framework, info, options, this.extenders) : schedule(framework, info, options)
+      },
+    })
+  }
+
   async #askExtenders(attempt: Attempt, options: CycleOptions): Promise<void> {
     const { framework, queued } = attempt
     try {
-      const extenders = { extenders: this.extenders.some(({ filters, prioritizes }) => filters || prioritizes) }
-      const result = await scheduleWithExtenders(framework, queued.info, { ...options, ...extenders }, this.extenders)
+      const result = await scheduleWithExtenders(framework, queued.info, options, this.extenders)
       // The cluster may have changed meanwhile.
       if (this.#frameworkOf(queued) === undefined) return this.queue.done(queued.uid)
       if (result.node !== undefined && this.cache.node(result.node.name) === undefined) throw new Error(`node "${result.node.name}" is gone`)

@@ -2,6 +2,7 @@ import type { PluginDefinition } from '../framework.ts'
 import { defaultBinder } from './default-binder.ts'
 import { defaultPreemption } from './default-preemption.ts'
 import { dynamicResources } from './dynamic-resources.ts'
+import { gangScheduling } from './gang-scheduling.ts'
 import { imageLocality } from './image-locality.ts'
 import { interPodAffinity } from './inter-pod-affinity.ts'
 import { nodeAffinity } from './node-affinity.ts'
@@ -20,11 +21,19 @@ import { volumeBinding } from './volume-binding.ts'
 import { volumeRestrictions } from './volume-restrictions.ts'
 import { volumeZone } from './volume-zone.ts'
 
+interface InTreePlugin {
+  readonly definition: PluginDefinition
+  /** 0: the default weight. */
+  readonly weight: number
+  /** Not known while this gate is off. */
+  readonly feature?: string
+}
+
 /**
  * Every plugin that the scheduler knows, with its weight in the default profile, in upstream's order
  * (apis/config/v1/default_plugins.go); filters run in it and stop at the first refusal.
  */
-export const inTreePlugins: readonly { readonly definition: PluginDefinition; readonly weight: number }[] = [
+const inTreePlugins: readonly InTreePlugin[] = [
   { definition: schedulingGates, weight: 0 },
   { definition: prioritySort, weight: 0 },
   { definition: nodeUnschedulable, weight: 0 },
@@ -46,4 +55,10 @@ export const inTreePlugins: readonly { readonly definition: PluginDefinition; re
   { definition: imageLocality, weight: 1 },
   { definition: defaultBinder, weight: 0 },
   { definition: nodeDeclaredFeatures, weight: 0 },
+  { definition: gangScheduling, weight: 0, feature: 'GangScheduling' },
 ]
+
+/** The plugins of this version whose feature gates are on. */
+export function knownPlugins(feature: (name: string) => boolean): readonly InTreePlugin[] {
+  return inTreePlugins.filter((plugin) => plugin.feature === undefined || feature(plugin.feature))
+}

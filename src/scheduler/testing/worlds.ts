@@ -9,7 +9,8 @@ import { SchedulerCache } from '../cache.ts'
 import { createPlugins } from '../config/profile.ts'
 import type { SchedulerProfile } from '../config/types.ts'
 import type { Handle, Preemptor } from '../framework.ts'
-import { inTreePlugins } from '../plugins/index.ts'
+import { knownPlugins } from '../plugins/index.ts'
+import { PodGroups } from '../pod-groups.ts'
 import { Framework } from '../runtime.ts'
 import { type CycleResult, NodeRotation, schedule } from '../schedule-one.ts'
 import type { PodInfo } from '../snapshot.ts'
@@ -63,6 +64,8 @@ export function world(nodes: readonly Node[], placed: readonly Pod[] = [], optio
   for (const each of nodes) cache.setNode(each)
   for (const each of placed) cache.setPod(each)
   const random = options.random ?? firstChoice
+  const groups = new PodGroups(cache)
+  for (const each of placed) groups.set(each)
   const handle: Handle = {
     env: { clock: manualClock(), random, log: silent, metrics: createMetrics(), tasks: createTasks(silent) },
     client: undefined, counts: cache.counts, preemptor: options.preemptor,
@@ -82,9 +85,10 @@ export function world(nodes: readonly Node[], placed: readonly Pod[] = [], optio
     activate: () => undefined,
     waiting: () => [],
     extenders: [],
+    podGroup: (namespace, name) => groups.state(namespace, name),
     feature: (name) => options.features?.includes(name) ?? false,
   }
-  const lists = createPlugins({ schedulerName: 'default-scheduler', ...options.profile }, inTreePlugins, handle)
+  const lists = createPlugins({ schedulerName: 'default-scheduler', ...options.profile }, knownPlugins(handle.feature), handle)
   const framework = new Framework('default-scheduler', lists, handle, (name) => (options.nominated ?? []).filter((n) => n.node === name).map((n) => n.pod))
   return { cache, framework, schedule: (pod) => schedule(framework, pod, { random, rotation: new NodeRotation(), percentageOfNodesToScore: 0 }) }
 }

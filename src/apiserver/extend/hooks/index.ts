@@ -3,6 +3,7 @@ import { type ApiServerOptions, authorizationModes, serviceRanges } from '../../
 import { formatIP, parseCIDR } from '../../../api/meta/ip.ts'
 import { authenticationInfoHook } from './authentication-info.ts'
 import { flowControlHook } from './flow-control.ts'
+import { featureGates } from '../../../api/generated/feature-gates.ts'
 import type { PostStartHook } from './hooks.ts'
 import { identityLeaseHook, legacyTokenTrackingHook } from './identity.ts'
 import { kubernetesServiceHook } from './kubernetes-service.ts'
@@ -25,7 +26,7 @@ export function postStartHooks(options: ApiServerOptions, address: () => string,
       uidHeaders: requestHeader?.uidHeaders ?? [], groupHeaders: requestHeader?.groupHeaders ?? [],
       extraHeaderPrefixes: requestHeader?.extraHeaderPrefixes ?? [],
     }),
-    ...(modes.includes('RBAC') ? [rbacHook] : []),
+    ...(modes.includes('RBAC') ? [rbacHook((name) => options.feature?.(name) ?? featureGates[name]?.default ?? false)] : []),
     priorityClassesHook,
     ...(options.advertiseAddress === undefined ? [] : [kubernetesServiceHook(startAllocators, masters, () => ({ clusterIP: firstAddress(ranges[0]!), servicePort: 443, ...splitAddress(address()) }))]),
     { name: 'start-service-ip-repair-controllers', run: startAllocators },

@@ -11,14 +11,34 @@ const autoupdate = 'rbac.authorization.kubernetes.io/autoupdate'
 type AnyRole = ClusterRole | Role
 type AnyBinding = ClusterRoleBinding | RoleBinding
 
-export const rbacHook: PostStartHook = {
+const read = ['get', 'list', 'watch']
+const scheduling = ['scheduling.k8s.io']
+
+/** Rules that roles have only while a gate is on that is off by default. */
+const gatedRules: Readonly<Record<string, Readonly<Record<string, readonly PolicyRule[]>>>> = {
+  GenericWorkload: {
+    'system:aggregate-to-view': [{ verbs: read, apiGroups: scheduling, resources: ['workloads', 'podgroups', 'podgroups/status'] }],
+    'system:aggregate-to-edit': [{ verbs: ['create', 'update', 'patch', 'delete', 'deletecollection'], apiGroups: scheduling, resources: ['workloads', 'podgroups'] }],
+    'system:kube-scheduler': [
+      { verbs: read, apiGroups: scheduling, resources: ['podgroups'] }, { verbs: ['patch', 'update'], apiGroups: scheduling, resources: ['podgroups/status'] },
+    ],
+  },
+}
+
+/** The role with what the gates that are on add to it. */
+function withGated(role: ClusterRole, feature: (name: string) => boolean): ClusterRole {
+  const more = Object.entries(gatedRules).flatMap(([gate, roles]) => (feature(gate) ? roles[role.metadata.name!] ?? [] : []))
+  return more.length === 0 ? role : { ...role, rules: [...(role.rules ?? []), ...more as ClusterRole['rules'] & object] }
+}
+
+export const rbacHook = (feature: (name: string) => boolean): PostStartHook => ({
   name: 'rbac/bootstrap-roles',
   once: true,
   async run({ client }) {
     // 80 KB of facts that only this hook reads.
     const { rbacBootstrap: policy } = await import('../../../api/generated/rbac-bootstrap.ts')
     await Promise.all([
-      ...[...policy.clusterRoles, ...policy.controllerRoles].map((role) => ensureRole(client, clusterRoles, role)),
+      ...[...policy.clusterRoles, ...policy.controllerRoles].map((role) => ensureRole(client, clusterRoles, withGated(role, feature))),
       ...policy.namespaceRoles.map((role) => ensureRole(client, roles, role)),
     ])
     await Promise.all([
@@ -26,7 +46,7 @@ export const rbacHook: PostStartHook = {
       ...policy.namespaceRoleBindings.map((binding) => ensureBinding(client, roleBindings, binding)),
     ])
   },
-}
+})
 
 function ensureRole<T extends AnyRole>(client: Client, resource: Resource<T>, wanted: T): Promise<void> {
   return reconcileObject(client, resource as unknown as Resource<KubeObject>, wanted as unknown as KubeObject, (stored) => mendedRole(stored, wanted))
