@@ -1,4 +1,5 @@
 /** One JSON request over TLS whose certificate is not checked: both servers are on loopback and made for the moment. */
+import type { OutgoingHttpHeaders } from 'node:http'
 import { Agent, request as httpsRequest } from 'node:https'
 
 export interface Answer {
@@ -11,13 +12,14 @@ const agent = new Agent({ keepAlive: true, rejectUnauthorized: false, maxSockets
 
 export function request(
   base: string, token: string, method: string, path: string, body?: unknown, contentType = 'application/json',
+  more: OutgoingHttpHeaders = {},
 ): Promise<Answer> {
   const text = body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body)
   return new Promise((resolve, reject) => {
     const outgoing = httpsRequest(base + path, {
       method, agent,
       headers: {
-        authorization: `Bearer ${token}`, accept: 'application/json',
+        authorization: `Bearer ${token}`, accept: 'application/json', ...more,
         ...(text === undefined ? {} : { 'content-type': contentType, 'content-length': Buffer.byteLength(text) }),
       },
     }, (incoming) => {

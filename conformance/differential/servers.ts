@@ -55,7 +55,7 @@ async function ready(server: Server): Promise<void> {
 }
 
 /** What both are told: every version and the gates as they are by default. */
-const shared = ['--authorization-mode=AlwaysAllow', '--runtime-config=api/all=true', '--service-cluster-ip-range=10.96.0.0/16']
+const shared = ['--runtime-config=api/all=true', '--service-cluster-ip-range=10.96.0.0/16']
 
 /** A folder with what the servers share, and the programs that run in it. */
 export class Workshop {
@@ -64,9 +64,12 @@ export class Workshop {
   readonly #bin = join(homedir(), '.cache/coxswain/upstream')
   readonly #tokens = join(this.directory, 'tokens.csv')
   readonly #key = join(this.directory, 'sa.key')
+  readonly #shared: readonly string[]
 
-  constructor() {
-    writeFileSync(this.#tokens, `${token},admin,admin,"system:masters"\n`)
+  /** `users`: names besides the administrator's, each its own token, who may what RBAC says; without them everybody may everything. */
+  constructor(users: readonly string[] = []) {
+    this.#shared = [...shared, `--authorization-mode=${users.length === 0 ? 'AlwaysAllow' : 'RBAC'}`]
+    writeFileSync(this.#tokens, `${token},admin,admin,"system:masters"\n${users.map((name) => `${name},${name},,\n`).join('')}`)
     const keys = generateKeyPairSync('rsa', { modulusLength: 2048 })
     writeFileSync(this.#key, keys.privateKey.export({ type: 'pkcs1', format: 'pem' }))
   }
@@ -86,7 +89,7 @@ export class Workshop {
   async theirs(etcdUrl: string, more: readonly string[] = []): Promise<Server> {
     const port = await freePort()
     this.processes.start('kube-apiserver', join(this.#bin, 'kube-apiserver'), [
-      ...shared, '--allow-privileged', `--etcd-servers=${etcdUrl}`, `--secure-port=${port}`, '--bind-address=127.0.0.1',
+      ...this.#shared, '--allow-privileged', `--etcd-servers=${etcdUrl}`, `--secure-port=${port}`, '--bind-address=127.0.0.1',
       `--cert-dir=${join(this.directory, 'their-certs')}`, `--token-auth-file=${this.#tokens}`, `--service-account-key-file=${this.#key}`,
       `--service-account-signing-key-file=${this.#key}`, '--service-account-issuer=https://kubernetes.default.svc', ...more,
     ], this.directory)
@@ -99,7 +102,7 @@ export class Workshop {
     const data = join(this.directory, 'data')
     mkdirSync(data, { recursive: true })
     this.processes.start('coxswain', process.execPath, [
-      resolve(import.meta.dirname, '../../src/cli/main.ts'), 'apiserver', ...shared, etcdUrl === undefined ? `--data-dir=${data}` : `--etcd-servers=${etcdUrl}`,
+      resolve(import.meta.dirname, '../../src/cli/main.ts'), 'apiserver', ...this.#shared, etcdUrl === undefined ? `--data-dir=${data}` : `--etcd-servers=${etcdUrl}`,
       `--secure-port=${port}`, '--bind-address=127.0.0.1', `--cert-dir=${join(this.directory, 'our-certs')}`, `--token-auth-file=${this.#tokens}`, ...more,
     ], this.directory)
     return { name: 'ours', url: `https://127.0.0.1:${port}` }
@@ -122,8 +125,8 @@ export class Workshop {
 }
 
 /** Runs both; `stop` ends them and removes what they stored. */
-export async function startServers(): Promise<{ ours: Server; theirs: Server; stop(): void }> {
-  const workshop = new Workshop()
+export async function startServers(users: readonly string[] = []): Promise<{ ours: Server; theirs: Server; stop(): void }> {
+  const workshop = new Workshop(users)
   const etcdUrl = await workshop.etcd()
   const [ours, theirs] = await Promise.all([workshop.ours(), workshop.theirs(etcdUrl)])
   await workshop.ready(ours, theirs)

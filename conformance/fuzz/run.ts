@@ -10,6 +10,8 @@ export interface Finding {
 
 /** More would make the seeds of long ago rare. */
 const maxFound = 500
+/** Answers that hold parts of the input are new each time: remembering them all would be what takes the memory. */
+const maxSeen = 5000
 
 export class Fuzzer {
   readonly #target: Target
@@ -41,7 +43,7 @@ export class Fuzzer {
       // Values in the text are none of the code's ways.
       answer = (error as Error).message.replaceAll(/"(?:[^"\\]|\\.)*"|'[^']*'|\((?:[0-9a-f]|\{).*\)|[0-9]+/gs, '_').slice(0, 200)
     }
-    if (!this.#seen.has(answer)) {
+    if (this.#seen.size < maxSeen && !this.#seen.has(answer)) {
       this.#seen.add(answer)
       if (this.#seeds.length < maxFound) this.#seeds.push(this.input)
     }

@@ -155,7 +155,7 @@ function assemble({ env, options, store, registry, services }: Parts): ApiServer
   const dispatch = aggregated(aggregation, dispatcher(resources, discovery, endpoints, options.extension))
   const chain = {
     authenticator: access.authenticator, authorizer: access.authorizer, kinds: registry, limits: options.limits ?? defaultLimits,
-    requestTimeoutMs: options.requestTimeoutMs ?? 60_000, front: options.front ?? {}, inner: options.filters ?? [], ...(flowControl === undefined ? {} : { flowControl }),
+    requestTimeoutMs: options.requestTimeoutMs ?? 60_000, front: options.front ?? {}, constrainedImpersonation: (options.feature ?? featureDefault)('ConstrainedImpersonation'), inner: options.filters ?? [], ...(flowControl === undefined ? {} : { flowControl }),
     ...(options.audit === undefined ? {} : { auditor: createAuditor(env, options.audit) }),
   }
   inner = chained(inProcessFilters(chain), dispatch)

@@ -1,68 +1,63 @@
-/** Acts as somebody else for those who may (upstream: endpoints/filters/impersonation). */
+/** Acts as somebody else for those who may (upstream: endpoints/filters/impersonation/constrained_impersonation.go). */
+import type { Metrics } from '../../base/env.ts'
 import { badRequest } from '../../api/meta/errors.ts'
-import {
-  type Attributes, type Authorizer, allAuthenticated, allUnauthenticated, anonymousUser,
-} from '../auth/contract.ts'
+import { goQuote } from '../../api/meta/go-text.ts'
 import { draftOf } from '../audit/event.ts'
-import { serviceAccountGroups, splitServiceAccountName } from '../auth/service-account-names.ts'
-import type { Filter, UserInfo } from '../handler.ts'
+import type { Authorizer } from '../auth/contract.ts'
+import type { Filter } from '../handler.ts'
 import { type HttpExchange, exchangeOf, headerValues } from '../http/exchange.ts'
-import { forbiddenRequest } from './authorization.ts'
+import { attributesOf } from './authorization.ts'
+import { type Wanted, createImpersonation, labelOfConstraint } from './impersonation-modes.ts'
 
 const extraPrefix = 'impersonate-extra-'
 
-interface Wanted {
-  readonly user: string
-  readonly groups: readonly string[]
-  readonly uid: string
-  readonly extra: ReadonlyMap<string, readonly string[]>
+export interface ImpersonationSettings {
+  readonly authorizer: Authorizer
+  readonly metrics: Metrics
+  /** False: the old way alone, by which who may be somebody may do all that he may (feature gate ConstrainedImpersonation). */
+  readonly constrained: boolean
 }
 
-export function impersonationFilter(authorizer: Authorizer): Filter {
+export function impersonationFilter({ authorizer, metrics, constrained }: ImpersonationSettings): Filter {
+  const questions = metrics.counter('apiserver_impersonation_authorization_attempts_total', 'Total number of authorization checks made by the impersonation handler split by mode and decision.', ['mode', 'decision'])
+  const attempts = metrics.counter('apiserver_impersonation_attempts_total', 'Total number of impersonation attempts split by mode and decision.', ['mode', 'decision'])
+  const impersonation = createImpersonation(authorizer, constrained, (mode, allowed) => questions.inc({ mode, decision: allowed ? 'allowed' : 'denied' }))
   return {
     name: 'impersonation',
     wrap: (next) => async (request) => {
       const exchange = exchangeOf(request)
       const wanted = exchange === undefined ? undefined : wantedIdentity(exchange)
       if (wanted === undefined) return next(request)
-      for (const attributes of impersonationChecks(request.user, wanted)) {
-        const verdict = await authorizer.authorize(attributes)
-        if (verdict.decision !== 'allow') throw forbiddenRequest(attributes, verdict.reason ?? '')
-      }
-      const user = impersonated(wanted)
-      draftOf(request)?.noteImpersonation(user, undefined)
+      const { user, constraint } = await impersonation.check(wanted, attributesOf(request.info, request.user)).catch((error: unknown) => {
+        attempts.inc({ mode: '', decision: 'denied' })
+        throw error
+      })
+      attempts.inc({ mode: labelOfConstraint(constraint), decision: 'allowed' })
+      draftOf(request)?.noteImpersonation(user, constraint === '' ? undefined : constraint)
       return next({ ...request, user })
     },
   }
 }
 
 /** What the headers ask for; undefined when they ask for nothing. Throws BadRequest for groups of nobody. */
-export function wantedIdentity(exchange: HttpExchange): Wanted | undefined {
-  const { headers } = exchange
-  let found = headers['impersonate-user'] !== undefined || headers['impersonate-group'] !== undefined ||
-    headers['impersonate-uid'] !== undefined
-  const extra = new Map<string, string[]>()
-  for (const name of Object.keys(headers)) {
-    if (!name.startsWith(extraPrefix)) continue
-    found = true
-    extra.set(unescapeKey(name.slice(extraPrefix.length)), headerValues(exchange, name))
-  }
-  if (!found) return undefined
+function wantedIdentity(exchange: HttpExchange): Wanted | undefined {
   const user = headerValues(exchange, 'impersonate-user')[0] ?? ''
   const groups = headerValues(exchange, 'impersonate-group')
   const uid = headerValues(exchange, 'impersonate-uid')[0] ?? ''
-  if (user === '') {
-    if (groups.length === 0 && extra.size === 0 && uid === '') return undefined
-    throw badRequest(`requested ${describe(groups, extra, uid)} without impersonating a user`)
+  const extra = new Map<string, string[]>()
+  for (const name of Object.keys(exchange.headers)) {
+    if (name.startsWith(extraPrefix)) extra.set(unescapeKey(name.slice(extraPrefix.length)), headerValues(exchange, name))
   }
-  return { user, groups, uid, extra }
+  if (user !== '') return { user, groups, uid, extra }
+  if (groups.length === 0 && extra.size === 0 && uid === '') return undefined
+  throw badRequest(`requested ${goSyntax({ user, groups, uid, extra })} without impersonating a user name`)
 }
 
-function describe(groups: readonly string[], extra: ReadonlyMap<string, readonly string[]>, uid: string): string {
-  const parts = groups.map((name) => `{Group    ${name}    }`)
-  for (const [key, values] of extra) for (const value of values) parts.push(`{UserExtra  ${value}  authentication.k8s.io/v1  ${key}}`)
-  if (uid !== '') parts.push(`{UID  ${uid}  authentication.k8s.io/v1  }`)
-  return `[${parts.join(' ')}]`
+/** As Go's %#v prints a user. */
+function goSyntax({ user, groups, uid, extra }: Wanted): string {
+  const list = (values: readonly string[]): string => `[]string{${values.map((value) => goQuote(value)).join(', ')}}`
+  const keys = [...extra.keys()].toSorted().map((key) => `${goQuote(key)}:${list(extra.get(key)!)}`)
+  return `&user.DefaultInfo{Name:${goQuote(user)}, UID:${goQuote(uid)}, Groups:${groups.length === 0 ? '[]string(nil)' : list(groups)}, Extra:map[string][]string${extra.size === 0 ? '(nil)' : `{${keys.join(', ')}}`}}`
 }
 
 /** Keys are percent-encoded in header names; a malformed one is taken as it is. */
@@ -71,37 +66,5 @@ function unescapeKey(key: string): string {
     return decodeURIComponent(key)
   } catch {
     return key
-  }
-}
-
-/** Everything that the requester must be allowed to impersonate, one after the other. */
-export function* impersonationChecks(requester: UserInfo, wanted: Wanted): Iterable<Attributes> {
-  const check = (apiGroup: string, resource: string, name: string, more: Partial<Attributes> = {}): Attributes => ({
-    user: requester, verb: 'impersonate', isResourceRequest: true, namespace: '', apiGroup,
-    apiVersion: apiGroup === '' ? '' : 'v1', resource, subresource: '', name, path: '', ...more,
-  })
-  const account = splitServiceAccountName(wanted.user)
-  if (account === undefined) yield check('', 'users', wanted.user)
-  else yield check('', 'serviceaccounts', account.name, { namespace: account.namespace })
-  for (const group of wanted.groups) yield check('', 'groups', group)
-  for (const [key, values] of wanted.extra) {
-    for (const value of values) yield check('authentication.k8s.io', 'userextras', value, { subresource: key })
-  }
-  if (wanted.uid !== '') yield check('authentication.k8s.io', 'uids', wanted.uid)
-}
-
-function impersonated(wanted: Wanted): UserInfo {
-  const account = splitServiceAccountName(wanted.user)
-  let groups: readonly string[] = wanted.groups
-  if (groups.length === 0 && account !== undefined) groups = serviceAccountGroups(account.namespace)
-  if (wanted.user === anonymousUser) {
-    if (!groups.includes(allUnauthenticated)) groups = [...groups, allUnauthenticated]
-  } else if (!groups.includes(allAuthenticated) && !groups.includes(allUnauthenticated)) {
-    groups = [...groups, allAuthenticated]
-  }
-  return {
-    name: wanted.user, groups,
-    ...(wanted.uid === '' ? {} : { uid: wanted.uid }),
-    ...(wanted.extra.size === 0 ? {} : { extra: Object.fromEntries(wanted.extra) }),
   }
 }

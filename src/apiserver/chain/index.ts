@@ -23,6 +23,8 @@ export interface ChainOptions {
   readonly requestTimeoutMs: number
   readonly auditor?: Auditor
   readonly front?: FrontSettings
+  /** Whether there are other ways to act as somebody than to be allowed all that he may; default: yes. */
+  readonly constrainedImpersonation?: boolean
   /** Filters of the server's own between impersonation and flow control. */
   readonly inner?: readonly Filter[]
 }
@@ -36,7 +38,7 @@ export function httpFilters(env: Env, options: ChainOptions): Filter[] {
     deadlineFilter(env.clock, options.requestTimeoutMs),
     authenticationFilter(options.authenticator, env.log, auditor?.failedAuthentication),
     ...(auditor === undefined ? [] : [auditor.filter]),
-    impersonationFilter(options.authorizer),
+    impersonationFilter({ authorizer: options.authorizer, metrics: env.metrics, constrained: options.constrainedImpersonation !== false }),
     ...(options.inner ?? []),
     flowControl === undefined ? inFlightFilter(options.limits, counts)
       : priorityAndFairnessFilter(flowControl, env.clock, counts, options.requestTimeoutMs),
