@@ -44,7 +44,7 @@ import { connectDevicePlugin, serveDeviceRegistration } from './rpc/devices.ts'
 import { connectRegistration } from './rpc/registration.ts'
 import { createHookRunner } from './runtime/hooks.ts'
 import { createPodRuntime } from './runtime/pod-runtime.ts'
-import type { ResourceSettings } from './runtime/resources.ts'
+import { type ResourceSettings, oomTogether } from './runtime/resources.ts'
 import { terminationMessageReader } from './runtime/termination-message.ts'
 import { type KubeletServer, createKubeletServer } from './server/server.ts'
 import { type StaticPodsResult, readStaticPods, staticPodsFromUrl } from './static-pods.ts'
@@ -166,6 +166,7 @@ async function startKubelet(outer: Env, client: Client, options: ResolvedOptions
   let topology: TopologyManager | undefined
   const resources: ResourceSettings = {
     cpuCfsQuota: options.cpuCFSQuota, cpuCfsPeriod: options.cpuCFSQuotaPeriod * 1000, memoryCapacity: agent.machine().memoryBytes,
+    oomTogether: oomTogether(options.singleProcessOOMKill, cgroups?.memoryVersion),
     exclusiveCpus: (pod, container) => topology?.hasExclusive(pod, container) === true,
     ...(cgroups?.swapVersion === undefined ? {} : { swap: { behavior: options.swapBehavior, version: cgroups.swapVersion, swapBytes: agent.machine().swapBytes } }),
   }

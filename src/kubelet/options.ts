@@ -55,6 +55,8 @@ export interface KubeletOptions {
   readonly maxParallelImagePulls?: number
   /** ms that a container that fails again and again waits at most. */
   readonly maxContainerRestartPeriod?: number
+  /** When memory runs out a container's processes end one by one; undefined: only where they cannot end together. */
+  readonly singleProcessOOMKill?: boolean
   readonly swapBehavior?: 'NoSwap' | 'LimitedSwap'
   /** The lowest priority first; empty: pods are not told that the machine goes down. */
   readonly shutdown?: readonly ShutdownPeriod[]
@@ -148,7 +150,7 @@ export interface KubeletServerOptions {
   readonly anonymous?: boolean
 }
 
-type Optional = 'containerLogsDir' | 'staticPodPath' | 'staticPodURL' | 'server' | 'maxParallelImagePulls' | 'podPidsLimit' | 'providerID' | 'capacity' | 'imageServiceEndpoint' |
+type Optional = 'singleProcessOOMKill' | 'containerLogsDir' | 'staticPodPath' | 'staticPodURL' | 'server' | 'maxParallelImagePulls' | 'podPidsLimit' | 'providerID' | 'capacity' | 'imageServiceEndpoint' |
   'configuration'
 
 export type ResolvedOptions = Required<Omit<KubeletOptions, Optional | 'cri' | 'host' | 'connect'>> & Pick<KubeletOptions, Optional>
@@ -193,6 +195,6 @@ export function resolveOptions(options: KubeletOptions): ResolvedOptions {
     podsPerCore: options.podsPerCore ?? 0,
     maxContainerRestartPeriod: options.maxContainerRestartPeriod ?? 300_000, swapBehavior: options.swapBehavior ?? 'NoSwap', shutdown: options.shutdown ?? [],
     httpCheckFrequency: options.httpCheckFrequency ?? 20_000, volumeStatsAggPeriod: options.volumeStatsAggPeriod ?? 60_000, cloudProvider: options.cloudProvider ?? '',
-    nodeStatusMaxImages: options.nodeStatusMaxImages ?? 50, configuration: options.configuration,
+    singleProcessOOMKill: options.singleProcessOOMKill, nodeStatusMaxImages: options.nodeStatusMaxImages ?? 50, configuration: options.configuration,
   }
 }

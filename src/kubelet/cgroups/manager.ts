@@ -12,6 +12,8 @@ import { type PodCgroupResources, cpuShares, podTotals } from '../runtime/resour
 export interface CgroupManager {
   /** undefined: swap is not counted. */
   readonly swapVersion: 1 | 2 | undefined
+  /** Of cgroups that count memory; undefined: none does. */
+  readonly memoryVersion: 1 | 2 | undefined
   /** What the runtime is told. */
   parentOf(pod: Pod): string
   /** Makes the pod's cgroup with these values; one that is there keeps its own. */
@@ -93,6 +95,7 @@ export async function createCgroupManager({ root, driver, allocatable, podPidsLi
   const classes = Object.keys(names) as (keyof typeof names)[]
   return {
     swapVersion: await swapVersion(hierarchies, folders.Guaranteed),
+    memoryVersion: hierarchies.find(({ controllers }) => controllers.has('memory'))?.version,
     parentOf: (pod) => (driver === 'cgroupfs' ? nameOf(pod) : nameOf(pod).slice(nameOf(pod).lastIndexOf('/') + 1)),
     async ensurePod(pod, resources) {
       const path = nameOf(pod)

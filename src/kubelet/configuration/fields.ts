@@ -88,7 +88,7 @@ export const configurationFields: readonly Field[] = [
   field('cgroupsPerQOS', 'flag', true, 'cgroups-per-qos', 'Cgroups by quality of service', zero),
   field('cgroupDriver', 'text', 'cgroupfs', 'cgroup-driver', 'cgroupfs, or systemd: slices by its names', { supported: ['cgroupfs', 'systemd'], why: 'there are no others' }),
   field('cpuManagerPolicy', 'text', 'none', 'cpu-manager-policy', 'none, or static: CPUs of their own for guaranteed pods that ask for whole ones'),
-  field('singleProcessOOMKill', 'flag', undefined, undefined, undefined, accepted),
+  field('singleProcessOOMKill', 'flag', undefined, undefined, undefined, zero),
   field('cpuManagerPolicyOptions', 'map', undefined, 'cpu-manager-policy-options', 'Options of the policy: full-pcpus-only=true,...'),
   field('cpuManagerReconcilePeriod', 'duration', '10s', 'cpu-manager-reconcile-period', 'Time between looks at CPU sets'),
   field('memoryManagerPolicy', 'text', 'None', 'memory-manager-policy', 'None, or Static: memory of NUMA nodes for guaranteed pods'),

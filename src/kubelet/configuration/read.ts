@@ -45,7 +45,7 @@ const sameName = [
   'staticPodURL', 'staticPodURLHeader', 'maxPods', 'podsPerCore', 'podPidsLimit', 'cpuCFSQuota', 'seccompDefault', 'serializeImagePulls', 'maxParallelImagePulls', 'nodeLeaseDurationSeconds',
   'nodeStatusMaxImages', 'registerNode', 'registerWithTaints', 'providerID', 'systemReserved', 'kubeReserved', 'allowedUnsafeSysctls', 'evictionHard', 'evictionSoft',
   'evictionSoftGracePeriod', 'evictionMinimumReclaim', 'evictionMaxPodGracePeriod', 'localStorageCapacityIsolation', 'imageGCHighThresholdPercent',
-  'imageGCLowThresholdPercent', 'containerLogMaxSize', 'containerLogMaxFiles', 'enforceNodeAllocatable',
+  'imageGCLowThresholdPercent', 'containerLogMaxSize', 'containerLogMaxFiles', 'enforceNodeAllocatable', 'singleProcessOOMKill',
 ] as const
 const durations = [
   'cpuCFSQuotaPeriod', 'syncFrequency', 'fileCheckFrequency', 'httpCheckFrequency', 'nodeStatusUpdateFrequency', 'nodeStatusReportFrequency', 'evictionPressureTransitionPeriod',

@@ -21,8 +21,16 @@ export interface ResourceSettings {
   readonly memoryCapacity: number
   /** Whether a container (any of the pod) has CPUs of its own: its time on them has no quota. */
   readonly exclusiveCpus?: (pod: Pod, container?: AnyContainer) => boolean
+  /** When memory runs out all processes of a container end together (cgroup v2). */
+  readonly oomTogether?: boolean
   /** undefined: the machine cannot count swap. */
   readonly swap?: SwapSettings
+}
+
+/** Whether a container ends as a whole when its memory runs out: only cgroup v2 can. Throws with upstream's text. */
+export function oomTogether(singly: boolean | undefined, version: 1 | 2 | undefined): boolean {
+  if (singly === false && version === 1) throw new Error('invalid configuration: singleProcessOOMKill must not be explicitly set to false when using cgroup v1')
+  return version === 2 && singly !== true
 }
 
 export function cpuShares(milliCpu: number): number {
@@ -40,6 +48,7 @@ export function containerResources(pod: Pod, container: AnyContainer, settings: 
   const limits = { ...podLimits, ...container.resources?.limits }
   const own = linuxResources({ requests: container.resources?.requests, limits }, settings)
   if (settings.cpuCfsQuota && settings.exclusiveCpus?.(pod, container) === true) own.cpuQuota = -1
+  if (settings.oomTogether === true) own.unified = { ...own.unified, 'memory.oom.group': '1' }
   return {
     ...withSwap(own, pod, container, settings.swap, settings.memoryCapacity),
     oomScoreAdj: oomScoreAdj(pod, container, settings.memoryCapacity),

@@ -8,11 +8,18 @@ import { makeEnvironment, serviceEnvironment } from './environment.ts'
 import { expand, expandSubPath } from './expansion.ts'
 import { hostNetworkHostsFile, kernelHostname, managedHostsFile, podHostname } from './hosts-file.ts'
 import { containerAnnotations, containerHash, readContainerRecord } from './labels.ts'
-import { containerResources, cpuQuota, cpuShares, oomScoreAdj, podCgroupResources } from './resources.ts'
+import { containerResources, cpuQuota, cpuShares, oomScoreAdj, oomTogether, podCgroupResources } from './resources.ts'
 import { containerSecurity, verifyNonRoot } from './security.ts'
 
 const settings = { cpuCfsQuota: true, cpuCfsPeriod: 100_000, memoryCapacity: 10_000_000_000 }
 const context = { hostIps: ['192.168.0.1'], podIps: ['10.0.0.1', 'fd00::1'], allocatable: { cpu: '4', memory: '8Gi' } }
+
+test('out of memory: a container ends as a whole where cgroups can do that, unless it is not to', () => {
+  expect([oomTogether(undefined, 2), oomTogether(true, 2), oomTogether(false, 2), oomTogether(undefined, 1), oomTogether(true, 1), oomTogether(false, undefined)]).toEqual([true, false, true, false, false, false])
+  expect(() => oomTogether(false, 1)).toThrow('singleProcessOOMKill must not be explicitly set to false when using cgroup v1')
+  const c = container('c')
+  expect([true, false].map((together) => containerResources(pod({ containers: [c] }), c, { ...settings, oomTogether: together }).unified)).toEqual([{ 'memory.oom.group': '1' }, undefined])
+})
 
 test('swap: by the share of the request, for those that may be slowed down', () => {
   const asking = (request: string | undefined, limit?: string) => container('c', { resources: { requests: request === undefined ? {} : { memory: request }, limits: limit === undefined ? {} : { memory: limit } } })
