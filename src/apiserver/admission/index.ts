@@ -16,6 +16,7 @@ import { imagePolicyWebhook } from './plugins/image-policy-webhook.ts'
 import { limitRanger } from './plugins/limit-ranger.ts'
 import { namespaceAutoProvision, namespaceExists } from './plugins/namespace-existence.ts'
 import { namespaceLifecycle } from './plugins/namespace-lifecycle.ts'
+import { nodeDeclaredFeatureValidator } from './plugins/node-declared-features.ts'
 import { nodeRestriction } from './plugins/node-restriction.ts'
 import { ownerReferencesPermissionEnforcement } from './plugins/owner-references-permission-enforcement.ts'
 import { persistentVolumeClaimResize } from './plugins/persistent-volume-claim-resize.ts'
@@ -94,6 +95,7 @@ export const admissionPlugins: readonly PluginEntry[] = [
   off('DenyServiceExternalIPs', () => denyServiceExternalIPs()),
   on('PodTopologyLabels', podTopologyLabels),
   on('PodGroupWorkloadExists', podGroupWorkloadExists),
+  on('NodeDeclaredFeatureValidator', nodeDeclaredFeatureValidator),
   on('JobValidation', jobValidation),
   on('PodResizeValidator', podResizeValidator),
   calling('MutatingAdmissionPolicy', mutatingPolicies),

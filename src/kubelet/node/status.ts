@@ -1,5 +1,6 @@
 /** The Node object as the kubelet writes it. Pure. Upstream: kubelet_node_status.go, nodestatus/setters.go. */
 import type { Node, NodeAddress, NodeCondition, NodeStatus, Taint } from '../../api/generated/types/core-v1.ts'
+import { ownFeatures } from '../../api/helpers/declared-features.ts'
 import { formatQuantity, newQuantity, parseQuantity, quantityMilliValue, quantityValue } from '../../api/meta/quantity.ts'
 import type { Image, RuntimeStatus, RuntimeVersion } from '../cri/contract.ts'
 import type { DiskUsage, MachineInfo, Usage } from '../host/contract.ts'
@@ -69,6 +70,7 @@ export function nodeStatus(old: NodeStatus | undefined, options: ResolvedOptions
       kubeletVersion: facts.kubeletVersion, kubeProxyVersion: '',
       ...(facts.machine.swapBytes > 0 ? { swap: { capacity: facts.machine.swapBytes } } : {}),
     },
+    declaredFeatures: [...ownFeatures],
     runtimeHandlers: (facts.runtime?.handlers ?? []).map(({ name, features }) => ({
       name, features: { recursiveReadOnlyMounts: features?.recursiveReadOnlyMounts === true, userNamespaces: features?.userNamespaces === true },
     })),

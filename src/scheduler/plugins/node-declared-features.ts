@@ -1,18 +1,10 @@
-import type { Container, Node, Pod } from '../../api/generated/types/core-v1.ts'
+import type { Node, Pod } from '../../api/generated/types/core-v1.ts'
+import { featuresToRun } from '../../api/helpers/declared-features.ts'
 import { jsonEqual } from '../../api/meta/json-equal.ts'
 import { type PluginDefinition, unresolvable } from '../framework.ts'
 
 const name = 'NodeDeclaredFeatures'
 const refusal = unresolvable('node(s) didn\'t match Pod\'s required features')
-
-/** Features that a pod needs of its node, by the names that kubelets declare (component-helpers nodedeclaredfeatures). */
-const needs: Readonly<Record<string, (pod: Pod) => boolean>> = {
-  RestartAllContainersOnContainerExits({ spec }) {
-    const restartsAll = (c: Container) => c.restartPolicyRules?.some((rule) => rule.action === 'RestartAllContainers') ?? false
-    return [...(spec?.containers ?? []), ...(spec?.initContainers ?? [])].some(restartsAll)
-  },
-  UserNamespacesHostNetworkSupport: ({ spec }) => spec?.hostNetwork === true && spec.hostUsers === false,
-}
 
 /** Pods that need a young feature go to nodes that declare it. */
 export const nodeDeclaredFeatures: PluginDefinition = {
@@ -44,6 +36,4 @@ export const nodeDeclaredFeatures: PluginDefinition = {
   }),
 }
 
-function featuresOf(pod: Pod): string[] {
-  return Object.keys(needs).filter((feature) => needs[feature]!(pod))
-}
+const featuresOf = ({ spec }: Pod): string[] => (spec === undefined ? [] : featuresToRun(spec))

@@ -1,4 +1,5 @@
 import type { Node, NodeCondition } from '../../api/generated/types/core-v1.ts'
+import { ownFeatures } from '../../api/helpers/declared-features.ts'
 import { formatTime } from '../../api/meta/time.ts'
 
 export interface HollowNodeSpec {
@@ -29,6 +30,7 @@ export function nodeObject(spec: HollowNodeSpec, now: number): Node {
     status: {
       capacity: resources, allocatable: resources, conditions: readyConditions(now),
       addresses: [{ type: 'InternalIP', address: spec.address }, { type: 'Hostname', address: spec.name }],
+      declaredFeatures: [...ownFeatures],
       nodeInfo: {
         architecture: 'amd64', operatingSystem: 'linux', kubeletVersion: 'v1.36.3', kubeProxyVersion: '', containerRuntimeVersion: 'simulated://1',
         osImage: 'Coxswain simulated node', kernelVersion: '', bootID: '', machineID: '', systemUUID: '',
