@@ -6,7 +6,7 @@
  */
 import { parseArgs } from 'node:util'
 import { workFolder } from './lib/processes.ts'
-import { Driver, type Throughput } from './scheduler/driver.ts'
+import { Driver, type Throughput, whyNotRun } from './scheduler/driver.ts'
 import { type Side, startOurs, startUpstream } from './scheduler/sides.ts'
 import { type TestCase, type Workload, readTestCases } from './scheduler/workloads.ts'
 
@@ -55,6 +55,12 @@ for (const testCase of readTestCases()) {
     // What is on for good in v1.36 cannot be switched.
     delete gates['SchedulerQueueingHints']
     process.stdout.write(`\n${name}${scale === 1 ? '' : ` (counts times ${scale})`}${each.threshold === undefined ? '' : `, upstream's threshold ${each.threshold}`}\n`)
+    const why = whyNotRun(testCase)
+    if (why !== undefined) {
+      met = false
+      process.stdout.write(`  NOT RUN ${why}\n`)
+      continue
+    }
     try {
       const profile = options.profile === true ? ['--cpu-prof', `--cpu-prof-dir=${process.cwd()}/.profiles`] : []
       const ours = options.upstream === true ? undefined : await measure((dir) => startOurs(dir, gates, '', profile), testCase, workload)

@@ -39,6 +39,18 @@ const collections: Readonly<Record<string, string>> = {
   Secret: '/api/v1/namespaces/{ns}/secrets', ConfigMap: '/api/v1/namespaces/{ns}/configmaps',
 }
 
+/** Operations of upstream's workloads that are not carried out yet, and why. */
+const unread: Readonly<Record<string, string>> = {
+  createResourceDriver: 'needs a driver of devices and the controller of claims beside either scheduler',
+  allocResourceClaims: 'needs the allocator of claims outside the scheduler',
+}
+
+/** Why the workload cannot be run; undefined when it can. */
+export function whyNotRun({ workloadTemplate }: TestCase): string | undefined {
+  const opcode = workloadTemplate.map((op) => op.opcode).find((name) => name in unread)
+  return opcode === undefined ? undefined : `${opcode} ${unread[opcode]}`
+}
+
 export class Driver {
   readonly #side: Side
   readonly #case: TestCase
@@ -82,6 +94,7 @@ export class Driver {
         return
       }
       case 'createAny': return this.#createAny(op)
+      case 'updateAny': return this.#updateAny(op)
       case 'deletePods': return this.#deletePods(op)
       case 'churn': return this.#churn(op, index)
       case 'barrier': return this.#barrier(op)
@@ -228,6 +241,23 @@ export class Driver {
       const object = this.#object(op['templatePath'] as string, i, count)
       return [create(collection(object.kind, namespace ?? ''), object)]
     })
+  }
+
+  /** Each object as its template says, with its subresources, then its status (upstream: update.go). */
+  async #updateAny(op: Operation): Promise<void> {
+    const count = this.#count(op)
+    const perSecond = (op['updatePerSecond'] as number | undefined) ?? 0
+    const subresources = (op['subresources'] as string[] | undefined) ?? []
+    const began = performance.now()
+    for (let i = 0; i < count; i++) {
+      const due = perSecond === 0 ? 0 : began + ((i + 1) * 1000) / perSecond
+      if (due > performance.now()) await sleep(due - performance.now())
+      const object = this.#object(op['templatePath'] as string, i, count)
+      const path = `${collection(object.kind, (op['namespace'] as string | undefined) ?? '')}/${object.metadata.name!}`
+      for (const at of [subresources.join('/'), 'status']) {
+        await this.#side.client.ok({ method: 'PUT', path: at === '' ? path : `${path}/${at}`, headers: json, body: JSON.stringify(object) })
+      }
+    }
   }
 
   async #deletePods(op: Operation): Promise<void> {

@@ -1,7 +1,7 @@
 /** Upstream's scheduler_perf workloads, read as they are from the Go module. */
 import { execFileSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { readFileSync, readdirSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import { parseYaml } from '../../src/api/codec/yaml.ts'
 import { root } from '../lib/upstream.ts'
 
@@ -29,8 +29,6 @@ export interface TestCase {
   readonly schedulerConfigPath?: string
 }
 
-const files = ['misc', 'affinity', 'topology_spreading', 'volumes', 'event_handling', 'dra'].map((name) => `${name}/performance-config.yaml`)
-
 /** Where the Go module of k8s.io/kubernetes keeps scheduler_perf. */
 function folderOfModule(): string {
   const dir = execFileSync('go', ['list', '-m', '-f', '{{.Dir}}', 'k8s.io/kubernetes'], { cwd: join(root, 'conformance'), encoding: 'utf8' }).trim()
@@ -39,6 +37,7 @@ function folderOfModule(): string {
 
 export function readTestCases(): TestCase[] {
   const top = folderOfModule()
+  const files = readdirSync(top, { recursive: true, encoding: 'utf8' }).filter((file) => basename(file) === 'performance-config.yaml').sort()
   return files.flatMap((file) => {
     const path = join(top, file)
     return (parseYaml(readFileSync(path, 'utf8')) as Omit<TestCase, 'folder'>[]).map((testCase) => ({ ...testCase, folder: dirname(path) }))

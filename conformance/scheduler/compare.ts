@@ -18,7 +18,11 @@ const first = Number(values.seed)
 const count = Number(values.worlds)
 const batch = 50
 
-const judge = spawn(upstreamProgram('scheduler-judge'), [], { stdio: ['pipe', 'pipe', 'inherit'] })
+const judge = spawn(upstreamProgram('scheduler-judge'), [], { stdio: ['pipe', 'pipe', 'pipe'] })
+// A line for each world whose profile says something of a default plugin is no news.
+createInterface({ input: judge.stderr }).on('line', (line) => {
+  if (!line.includes('Default plugin is explicitly re-configured')) process.stderr.write(`${line}\n`)
+})
 const answers = createInterface({ input: judge.stdout })[Symbol.asyncIterator]()
 
 const answered: string[] = []
