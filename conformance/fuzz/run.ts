@@ -41,7 +41,7 @@ export class Fuzzer {
     } catch (error) {
       if (!isMeant(error)) return { input: this.input, error }
       // Values in the text are none of the code's ways.
-      answer = (error as Error).message.replaceAll(/"(?:[^"\\]|\\.)*"|'[^']*'|\((?:[0-9a-f]|\{).*\)|[0-9]+/gs, '_').slice(0, 200)
+      answer = (error as Error).message.slice(0, 1000).replaceAll(/"(?:[^"\\]|\\.)*"|'[^']*'|\((?:[0-9a-f]|\{).*\)|[0-9]+/gs, '_').slice(0, 200)
     }
     if (this.#seen.size < maxSeen && !this.#seen.has(answer)) {
       this.#seen.add(answer)
