@@ -61,7 +61,7 @@ export async function coxswainFiles(): Promise<{ node: TarEntry[]; program: TarE
         // Where an image or a unit names upstream's program, ours is found.
         ...Object.entries(upstreamNames).map(([name, command]) => ({
           name: `usr/local/bin/${name}`, mode: 0o755,
-          content: Buffer.from(`#!/bin/sh\nexec ${onNodes.has(command) ? `env ${smallProgram.environment.join(' ')} /usr/local/bin/node ${smallProgram.flags.join(' ')}` : '/usr/local/bin/node'} /${home}/lib/main.js ${command} "$@"\n`),
+          content: Buffer.from(`#!/bin/sh\nexec env ${smallProgram.environment.join(' ')} /usr/local/bin/node ${onNodes.has(command) ? `${smallProgram.flags.join(' ')} ` : ''}/${home}/lib/main.js ${command} "$@"\n`),
         })),
       ],
     }
