@@ -1,6 +1,7 @@
 /** Every controller by upstream's name (cmd/kube-controller-manager/names/controller_names.go), in the order they start. */
 import type { Client } from '../client/client.ts'
-import { type ControllerContext, type KeyedController, runController } from '../client/controller.ts'
+import { type KeyedController, runController } from '../client/controller.ts'
+import type { ManagedController } from '../client/manager.ts'
 import { type ControllerDefinition, reconciler } from '../client/reconcile.ts'
 import { bootstrapSignerController } from './bootstrap-signer/index.ts'
 import { csrApprovingController } from './certificates/approving.ts'
@@ -34,11 +35,10 @@ import { replicaSetController } from './replicaset/index.ts'
 import { replicationControllerController } from './replicationcontroller/index.ts'
 import { resourceQuotaController } from './resourcequota/index.ts'
 import { rootCaPublisher } from './root-ca-certificate-publisher/index.ts'
-import type { Running } from './running.ts'
 import { serviceAccountController } from './serviceaccount/index.ts'
 import { serviceAccountTokenController } from './serviceaccount-token/index.ts'
 import { statefulSetController } from './statefulset/index.ts'
-import { type Periodic, startPeriodic } from './shared/periodic.ts'
+import { type Periodic, startPeriodic } from '../client/periodic.ts'
 import { taintEvictionController } from './taint-eviction/index.ts'
 import { tokenCleanerController } from './token-cleaner/index.ts'
 import { policyStatusController } from './validatingadmissionpolicy-status/index.ts'
@@ -54,17 +54,7 @@ import { vacProtectionController } from './volumeattributesclass-protection/inde
 import { ttlController } from './ttl/index.ts'
 import { ttlAfterFinishedController } from './ttl-after-finished/index.ts'
 
-export interface ControllerEntry {
-  readonly name: string
-  /** The service account of kube-system that it acts as, by upstream's name; undefined: the manager's own identity. */
-  readonly account: string | undefined
-  /** Started only when these feature gates are on. */
-  readonly gates?: readonly string[]
-  /** Started only when it is named. */
-  readonly offByDefault?: boolean
-  /** undefined: the options give it nothing to do. */
-  start(context: ControllerContext, options: ControllerManagerOptions): Running | undefined
-}
+export type ControllerEntry = ManagedController<ControllerManagerOptions>
 
 type More = Pick<ControllerEntry, 'gates' | 'offByDefault'>
 

@@ -1,15 +1,9 @@
 import { featureGates } from '../api/generated/feature-gates.ts'
 import type { Pod } from '../api/generated/types/core-v1.ts'
-import type { Client } from '../client/client.ts'
-import type { Tuning } from '../client/controller.ts'
-import type { Informers } from '../client/informer.ts'
+import type { ManagerOptions } from '../client/manager.ts'
 
 /** What the controllers as a whole are told; upstream's flag of the same meaning is named beside each. */
-export interface ControllerManagerOptions {
-  /** Informers of the process to share; without them the manager has its own. They outlive it. */
-  readonly informers?: Informers
-  /** --controllers: names, "*" for all that are on by default, "-name" to leave one out. Default ["*"]. */
-  readonly controllers?: readonly string[]
+export interface ControllerManagerOptions extends ManagerOptions {
   /** --root-ca-file, as PEM; without it kube-root-ca.crt is not published. */
   readonly rootCA?: string
   /** --cluster-cidr, one or two (dual stack); without it node-ipam gives no pod ranges. */
@@ -32,10 +26,6 @@ export interface ControllerManagerOptions {
   readonly secondaryNodeEvictionRate?: number
   readonly largeClusterSizeThreshold?: number
   readonly unhealthyZoneThreshold?: number
-  /** --concurrent-…-syncs and --…-batch-period, by the controller's name. */
-  readonly tuning?: Readonly<Record<string, Tuning>>
-  /** --controller-start-interval. Default 0. */
-  readonly startIntervalMs?: number
   /** --enable-garbage-collector. Default true. */
   readonly garbageCollector?: boolean
   /** --resource-quota-sync-period. Default 5 min. */
@@ -71,8 +61,6 @@ export interface ControllerManagerOptions {
   readonly autoscalerInitialReadinessMs?: number
   /** --feature-gates that differ from the defaults. */
   readonly featureGates?: Readonly<Record<string, boolean>>
-  /** --use-service-account-credentials: the client of that service account of kube-system. */
-  readonly clientFor?: (account: string) => Client
 }
 
 /** Whether a feature gate is on: as the options say, else as it is by default. */

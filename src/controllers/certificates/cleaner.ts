@@ -4,7 +4,7 @@ import type { CertificateSigningRequest } from '../../api/generated/types/certif
 import { certificateSigningRequests, podCertificateRequests } from '../../api/generated/resources.ts'
 import { isStatus } from '../../api/meta/errors.ts'
 import { parseTime } from '../../api/meta/time.ts'
-import type { Periodic } from '../shared/periodic.ts'
+import type { Periodic } from '../../client/periodic.ts'
 import { isIssued } from './conditions.ts'
 
 const hourMs = 3_600_000

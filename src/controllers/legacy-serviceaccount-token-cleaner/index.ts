@@ -4,7 +4,7 @@ import { configMaps, pods, secrets, serviceAccounts } from '../../api/generated/
 import { isStatus } from '../../api/meta/errors.ts'
 import { parseTime } from '../../api/meta/time.ts'
 import type { ControllerContext } from '../../client/controller.ts'
-import type { Periodic } from '../shared/periodic.ts'
+import type { Periodic } from '../../client/periodic.ts'
 
 const dayMs = 86_400_000
 const trackingName = 'kube-apiserver-legacy-service-account-token-tracking'

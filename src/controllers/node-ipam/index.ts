@@ -4,7 +4,7 @@ import { nodes } from '../../api/generated/resources.ts'
 import type { ControllerContext } from '../../client/controller.ts'
 import { type KeyedContext, runController, watch } from '../../client/controller.ts'
 import type { ControllerManagerOptions } from '../options.ts'
-import type { Running } from '../running.ts'
+import type { Running } from '../../client/running.ts'
 import { ownKey } from '../shared/owners.ts'
 import { CidrSet } from './cidr-set.ts'
 

@@ -11,7 +11,7 @@ import { type ControllerContext, type KeyedContext, runController, watch } from 
 import { equalJson } from '../../client/copy.ts'
 import { defineIndex, type Index } from '../../client/lister.ts'
 import type { ControllerManagerOptions } from '../options.ts'
-import type { Running } from '../running.ts'
+import type { Running } from '../../client/running.ts'
 import { ownKey } from '../shared/owners.ts'
 import { type Assessment, assessNode, type Grace, type NodeHealth, readyCondition } from './health.ts'
 import { conditionTaints, hasTaint, notReadyTaint, swapTaints, unreachableTaint } from './taints.ts'

@@ -4,7 +4,7 @@ import { nodes, pods } from '../../api/generated/resources.ts'
 import { isStatus } from '../../api/meta/errors.ts'
 import { formatTime } from '../../api/meta/time.ts'
 import type { ControllerContext } from '../../client/controller.ts'
-import type { Running } from '../running.ts'
+import type { Running } from '../../client/running.ts'
 import { disruptedConditions } from '../taint-eviction/plan.ts'
 
 export const podGarbageCollectorName = 'pod-garbage-collector-controller'

@@ -1,7 +1,7 @@
 /** Controllers that look at everything from time to time rather than at what has changed. */
-import type { Resource } from '../../api/meta/object.ts'
-import type { ControllerContext } from '../../client/controller.ts'
-import type { Running } from '../running.ts'
+import type { Resource } from '../api/meta/object.ts'
+import type { ControllerContext } from './controller.ts'
+import type { Running } from './running.ts'
 
 export interface Periodic {
   readonly name: string
