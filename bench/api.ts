@@ -1,136 +1,42 @@
 /**
- * The API under load: kube-apiserver with etcd beside ours, both durable, each number as a ratio with its bar.
- * Usage: hack/bench api [--only NAME,...] [--ours] [--prof DIR] [--scale F]
- *   --ours     ours alone (no ratios)
+ * The API under load: kube-apiserver with etcd beside ours, both durable, each number as a ratio with its bar; and the floor,
+ * which is what node:http2 and the disk cost by themselves.
+ * Usage: hack/bench api [--only NAME,...] [--rounds N] [--ours] [--prof DIR] [--scale F]
+ *   --rounds N median of so many runs of each side, in turn (default 1)
+ *   --ours     ours and the floor alone (no ratios to upstream)
  *   --prof DIR node's CPU profile of our server goes to DIR
  *   --scale F  so many times the usual number of requests
  */
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { BenchClient, type Call, type Load, percentile } from './lib/client.ts'
-import { configMap, namespace, pod } from './lib/objects.ts'
+import { loadPki } from '../src/apiserver/http/files.ts'
+import { type BootFigures, bootOurs, bootUpstream, total } from './lib/boot.ts'
+import { BenchClient, percentile } from './lib/client.ts'
 import { startOurs } from './lib/ours.ts'
-import { cpuSeconds, peakMiB, residentMiB, workFolder } from './lib/processes.ts'
+import { cpuSeconds, freePort, peakMiB, startProgram, workFolder } from './lib/processes.ts'
+import { type Figures, medianOf, printRatios } from './lib/ratios.ts'
 import { startUpstream } from './lib/upstream.ts'
-import { type Bar, type Figures, printRatios } from './lib/ratios.ts'
-import { bigLists, watchFlood, watchLoad } from './lib/watches.ts'
+import { type Workload, prepare, workloadsOf } from './lib/workloads.ts'
 
 const { values: args } = parseArgs({
-  options: { only: { type: 'string' }, ours: { type: 'boolean' }, prof: { type: 'string' }, scale: { type: 'string' } },
+  options: {
+    only: { type: 'string' }, ours: { type: 'boolean' }, prof: { type: 'string' }, scale: { type: 'string' }, rounds: { type: 'string' },
+  },
 })
-const scale = Number(args.scale ?? 1)
-const times = (n: number): number => Math.max(16, Math.round(n * scale))
-
-const path = `/api/v1/namespaces/${namespace}`
-const clients = 16
-const create = (resource: string, object: object) => ({
-  method: 'POST', path: `${path}/${resource}`, body: JSON.stringify(object), headers: { 'content-type': 'application/json' },
-})
-const patch = (resource: string, name: string, type: string, body: object, query = '') => ({
-  method: 'PATCH', path: `${path}/${resource}/${name}${query}`, body: JSON.stringify(body), headers: { 'content-type': type },
-})
-
-/** A load of equal requests, a part of which goes before for warmth. */
-function even(count: number, make: (i: number, lane: number) => Call): Pick<Workload, 'warm' | 'run'> {
-  return { warm: (c) => c.load(2000, clients, (i, lane) => make(-1 - i, lane)), run: (c) => c.load(count, clients, make) }
-}
-
-interface Workload {
-  readonly name: string
-  readonly what: string
-  readonly bar: Bar
-  /** Fills the server; no part of the figure. */
-  prepare?(client: BenchClient): Promise<void>
-  /** The same requests, not measured. */
-  warm?(client: BenchClient): Promise<unknown>
-  run(client: BenchClient, pids: readonly number[]): Promise<Load & { readonly growthMiB?: number }>
-}
-
-const list = { headers: { 'accept-encoding': 'gzip' } }
-const podCount = 5000
-
-/** A namespace of their own, so that lists are of as many pods whatever was made before. */
-const listed = `${namespace}-lists`
-const listedPath = `/api/v1/namespaces/${listed}`
-
-async function fillPods(client: BenchClient): Promise<void> {
-  const { status } = await client.call(0, { path: `${listedPath}/pods/fill-${podCount - 1}` }, false)
-  if (status === 200) return
-  await prepareNamespace(client, listed)
-  await client.load(podCount, clients, (i) => ({ ...create('pods', pod(`fill-${i}`, { app: 'bench', shard: String(i % 100) }, listed)), path: `${listedPath}/pods` }))
-}
-
-const cpu = (most: number, rate: number): Bar => ({ cpu: most, rate, p99: 1 })
-
-/** In this order: pods of one load are listed by the next. */
-const workloads: readonly Workload[] = [
-  {
-    name: 'get', what: 'GET of a 1 kB configMap', bar: cpu(1 / 4, 2.5),
-    ...even(times(20_000), (_i, lane) => ({ path: `${path}/configmaps/seed-${lane}` })),
-  },
-  {
-    name: 'create', what: 'create configMap', bar: cpu(1 / 3, 3),
-    ...even(times(6000), (i) => create('configmaps', configMap(`made-${i + 2000}`))),
-  },
-  {
-    name: 'patch', what: 'merge patch of a configMap', bar: cpu(1 / 3, 3),
-    ...even(times(6000), (i, lane) => patch('configmaps', `seed-${lane}`, 'application/merge-patch+json', { data: { 'key-0': `value ${i}` } })),
-  },
-  {
-    name: 'apply', what: 'apply of a configMap', bar: cpu(1 / 3, 3),
-    ...even(times(5000), (i, lane) =>
-      patch('configmaps', `applied-${lane}`, 'application/apply-patch+yaml', { ...configMap(`applied-${lane}`), data: { 'key-0': `value ${i}`, other: 'x' } }, '?fieldManager=bench')),
-  },
-  {
-    name: 'pod', what: 'create pod, full admission', bar: cpu(1 / 3, 3),
-    ...even(times(4000), (i) => create('pods', pod(`made-${i + 2000}`, { app: 'bench', shard: String(Math.abs(i % 100)) }))),
-  },
-  {
-    name: 'list', what: 'LIST 5,000 pods, gzip accepted', bar: { rate: 20 },
-    prepare: fillPods, warm: (c) => c.load(8, 4, () => ({ path: `${listedPath}/pods?resourceVersion=0`, ...list })),
-    run: (c) => c.load(times(40), 4, () => ({ path: `${listedPath}/pods?resourceVersion=0`, ...list })),
-  },
-  {
-    name: 'selector', what: 'LIST 1 % of 5,000 pods by label', bar: { rate: 3 },
-    prepare: fillPods,
-    run: (c) => c.load(times(1000), 4, (i) => ({ path: `${listedPath}/pods?resourceVersion=0&labelSelector=shard%3D${i % 100}`, ...list })),
-  },
-  {
-    name: 'consistent', what: 'consistent LIST of 5,000 pods, each after a write', bar: { rate: 10 },
-    prepare: fillPods,
-    async run(c) {
-      let i = 0
-      const at = performance.now()
-      const latencies: number[] = []
-      for (; i < times(20); i++) {
-        await c.ok({ ...patch('pods', '', 'application/merge-patch+json', { metadata: { labels: { round: `r${i}-${scale}` } } }), path: `${listedPath}/pods/fill-${i}` })
-        const began = performance.now()
-        await c.call(0, { path: `${listedPath}/pods`, ...list }, false)
-        latencies.push(performance.now() - began)
-      }
-      return { requests: i, seconds: (performance.now() - at) / 1000, latencies: latencies.sort((a, b) => a - b) }
-    },
-  },
-  { name: 'watch', what: '200 watchers x 200 events', bar: { cpu: 1 / 2, rate: 1.5, p99: 1 }, warm: (c) => watchLoad(c, 50, 200, 'warmed'), run: (c) => watchLoad(c, 200, times(200)) },
-  { name: 'flood', what: '1,000 watchers, 10,000 deliveries/s for 10 s', bar: { growthMiB: 64 }, run: (c, pids) => watchFlood(c, pids, 1000, 10_000, 10) },
-  { name: 'biglists', what: '100 clients list 1 GB of 1 MB objects for 15 s', bar: { growthMiB: 128 }, run: (c, pids) => bigLists(c, pids, 100, times(1000), 15) },
-]
 
 interface Server {
   readonly url: string
   readonly admin: { readonly cert: string; readonly key: string }
   readonly pids: readonly number[]
-  readonly readyMs: number
   stop(): Promise<void>
 }
 
-async function measure(server: Server, chosen: readonly Workload[]): Promise<Figures[]> {
+async function measure(name: string, server: Server, chosen: readonly Workload[]): Promise<Figures[]> {
+  process.stderr.write(`${name}:`)
   const client = new BenchClient(server.url, server.admin)
-  const out: Figures[] = [{ name: 'boot', what: 'from nothing to ready', bar: { seconds: 1 / 10 }, seconds: server.readyMs / 1000 }]
+  const out: Figures[] = []
   try {
     await prepare(client)
-    await new Promise((resolve) => setTimeout(resolve, 5000))
-    const memory = server.pids.reduce((sum, pid) => sum + residentMiB(pid), 0)
-    out.push({ name: 'idle', what: 'API server + store idle', bar: { memory: 1 / 3 }, residentMiB: memory })
     for (const workload of chosen) {
       process.stderr.write(`  ${workload.name}`)
       const began = performance.now()
@@ -157,29 +63,64 @@ async function measure(server: Server, chosen: readonly Workload[]): Promise<Fig
   return out
 }
 
-async function prepare(client: BenchClient): Promise<void> {
-  await prepareNamespace(client, namespace)
-  for (let i = 0; i < clients; i++) await client.ok(create('configmaps', configMap(`seed-${i}`)))
+async function inFolder<T>(name: string, work: (dir: string) => Promise<T>): Promise<T> {
+  const { dir, remove } = workFolder(name)
+  try {
+    return await work(dir)
+  } finally {
+    remove()
+  }
 }
 
-async function prepareNamespace(client: BenchClient, name: string): Promise<void> {
-  await client.ok({ ...create('', { apiVersion: 'v1', kind: 'Namespace', metadata: { name } }), path: '/api/v1/namespaces' })
-  await client.ok({ ...create('', { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'default' } }), path: `/api/v1/namespaces/${name}/serviceaccounts` })
+const measureUpstream = (chosen: readonly Workload[]): Promise<Figures[]> => inFolder('api-upstream', async (dir) => {
+  const plane = await startUpstream(dir)
+  return measure('kube-apiserver + etcd', { ...plane, pids: [plane.apiserver.pid, plane.etcd.pid] }, chosen)
+})
+
+const measureOurs = (chosen: readonly Workload[]): Promise<Figures[]> => inFolder('api-coxswain', async (dir) => {
+  const own = await startOurs(dir, args.prof)
+  return measure('coxswain', { ...own, pids: [own.apiserver.pid] }, chosen)
+})
+
+const measureFloor = (chosen: readonly Workload[]): Promise<Figures[]> => inFolder('api-floor', async (dir) => {
+  const { admin } = loadPki(dir, { now: new Date(), dnsNames: ['localhost'], addresses: ['127.0.0.1'] })
+  const port = await freePort()
+  const floor = startProgram('floor', process.execPath, ['--disable-warning=ExperimentalWarning', join(import.meta.dirname, 'lib/floor.ts'), dir, String(port)], dir)
+  const url = `https://127.0.0.1:${port}`
+  await untilAnswers(url, admin)
+  return measure('floor', { url, admin, pids: [floor.pid], stop: () => floor.stop() }, chosen.filter(({ floor: has }) => has !== false))
+})
+
+/** The floor speaks HTTP/2 alone. */
+async function untilAnswers(url: string, admin: Server['admin']): Promise<void> {
+  for (let attempt = 0; ; attempt++) {
+    const client = new BenchClient(url, admin, 1)
+    try {
+      await client.call(0, { path: '/' })
+      return
+    } catch (error) {
+      if (attempt === 100) throw error
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    } finally {
+      client.close()
+    }
+  }
 }
+
+const bootFigures = ({ readyMs, memory, server }: BootFigures): Figures[] => [
+  { name: 'boot', what: 'from nothing to ready', bar: { seconds: 1 / 10 }, seconds: readyMs / 1000 },
+  { name: 'idle', what: 'API server + store idle', bar: { memory: 1 / 3 }, residentMiB: server },
+  { name: 'plane', what: 'the whole control plane idle', bar: { memory: 1 / 4 }, residentMiB: total(memory) },
+]
 
 const names = args.only?.split(',')
-const chosen = workloads.filter(({ name }) => names === undefined || names.includes(name))
-let upstream: Figures[] | undefined
-if (args.ours !== true) {
-  process.stderr.write('kube-apiserver + etcd:')
-  const { dir, remove } = workFolder('api-upstream')
-  const plane = await startUpstream(dir)
-  upstream = await measure({ url: plane.url, admin: plane.admin, pids: [plane.apiserver.pid, plane.etcd.pid], readyMs: plane.readyMs, stop: () => plane.stop() }, chosen)
-  remove()
+const chosen = workloadsOf(Number(args.scale ?? 1)).filter(({ name }) => names?.includes(name) ?? true)
+const booted = names?.includes('boot') ?? true
+const upstream: Figures[][] = []
+const ours: Figures[][] = []
+for (let round = 0; round < Number(args.rounds ?? 1); round++) {
+  if (args.ours !== true) upstream.push([...(booted ? bootFigures(await bootUpstream()) : []), ...(chosen.length > 0 ? await measureUpstream(chosen) : [])])
+  ours.push([...(booted ? bootFigures(await bootOurs()) : []), ...(chosen.length > 0 ? await measureOurs(chosen) : [])])
 }
-process.stderr.write('coxswain:')
-const { dir, remove } = workFolder('api-coxswain')
-const own = await startOurs(dir, args.prof === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${args.prof}`])
-const ours = await measure({ ...own, pids: [own.apiserver.pid] }, chosen)
-remove()
-process.exitCode = printRatios(ours, upstream) ? 0 : 1
+const floor = chosen.length > 0 ? await measureFloor(chosen) : []
+process.exitCode = printRatios(medianOf(ours), args.ours === true ? undefined : medianOf(upstream), floor) ? 0 : 1

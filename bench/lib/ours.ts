@@ -1,8 +1,8 @@
-/** Our API server as a process of its own, durable by its embedded store. */
+/** Our API server as a process of its own, durable by its embedded store, as hack/coxswain starts it. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Running, freePort, startProgram, untilReady } from './processes.ts'
-import { root } from './upstream.ts'
+import { coxswain } from './upstream.ts'
 
 export interface OurServer {
   readonly apiserver: Running
@@ -12,15 +12,14 @@ export interface OurServer {
   stop(): Promise<void>
 }
 
-/** `nodeArgs` are for profiles: --cpu-prof and the like. */
-export async function startOurs(dir: string, nodeArgs: readonly string[] = []): Promise<OurServer> {
+/** `profiles`: a folder for node's CPU profile of the server, written when it ends. */
+export async function startOurs(dir: string, profiles?: string): Promise<OurServer> {
   const port = await freePort()
   const url = `https://127.0.0.1:${port}`
   const started = performance.now()
-  const apiserver = startProgram('coxswain', process.execPath, [
-    '--disable-warning=ExperimentalWarning', ...nodeArgs, join(root, 'src/cli/main.ts'), 'apiserver', '--data-dir', join(dir, 'data'),
-    '--secure-port', String(port), '--bind-address', '127.0.0.1', '--cert-dir', join(dir, 'certs'),
-  ], dir)
+  const apiserver = startProgram('apiserver', coxswain, [
+    'apiserver', '--data-dir', join(dir, 'data'), '--secure-port', String(port), '--bind-address', '127.0.0.1', '--cert-dir', join(dir, 'certs'),
+  ], dir, profiles === undefined ? {} : { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${profiles}` })
   const readyMs = await untilReady(`${url}/readyz`, apiserver, started)
   const pem = (name: string) => readFileSync(join(dir, 'certs', name), 'utf8')
   return { apiserver, url, readyMs, admin: { cert: pem('admin.crt'), key: pem('admin.key') }, stop: () => apiserver.stop() }

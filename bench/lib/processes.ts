@@ -21,10 +21,11 @@ export function workFolder(name: string): { dir: string; remove: () => void } {
   return { dir, remove: () => rmSync(dir, { recursive: true, force: true }) }
 }
 
-export function startProgram(name: string, command: string, args: readonly string[], dir: string): Running {
+/** `env` is added to this process's. */
+export function startProgram(name: string, command: string, args: readonly string[], dir: string, env: Readonly<Record<string, string>> = {}): Running {
   const log = join(dir, `${name}.log`)
   const out = openSync(log, 'a')
-  const child: ChildProcess = spawn(command, args, { stdio: ['ignore', out, out], cwd: dir })
+  const child: ChildProcess = spawn(command, args, { stdio: ['ignore', out, out], cwd: dir, env: { ...process.env, ...env } })
   let exited = false
   const ended = new Promise<void>((resolve) => child.once('exit', () => {
     exited = true

@@ -1,4 +1,6 @@
 /** Figures of both sides as a table of ratios with the bars that they are to meet. */
+import { median } from './processes.ts'
+
 export interface Bar {
   /** CPU per request: at most this share of upstream's. */
   readonly cpu?: number
@@ -62,14 +64,31 @@ function checks(ours: Figures, theirs: Figures | undefined): Check[] {
   return out
 }
 
+/** The median of each figure over several runs of one side. */
+export function medianOf(runs: readonly (readonly Figures[])[]): Figures[] {
+  return runs[0]!.map((first, i) => {
+    const all = runs.map((run) => run[i]!)
+    const numbers = Object.entries(first).filter(([, value]) => typeof value === 'number')
+    return { ...first, ...Object.fromEntries(numbers.map(([key]) => [key, median(all.map((figures) => figures[key as 'rate'] ?? 0))])) }
+  })
+}
+
+/** How far ours is above what the machine costs at least. */
+function aboveFloor(ours: Figures, floor: Figures): string {
+  const times = (a: number | undefined, b: number | undefined): string => (a === undefined || b === undefined || b === 0 ? '?' : `${show(a / b)}x`)
+  return `${times(ours.cpuMs, floor.cpuMs)} its CPU, ${times(ours.rate, floor.rate)} its rate, p99 ${times(ours.p99, floor.p99)}`
+}
+
 /** Prints every figure and bar; answers whether all bars are met. */
-export function printRatios(ours: readonly Figures[], upstream: readonly Figures[] | undefined): boolean {
+export function printRatios(ours: readonly Figures[], upstream: readonly Figures[] | undefined, floor: readonly Figures[] = []): boolean {
   let met = true
   for (const figures of ours) {
     const theirs = upstream?.find(({ name }) => name === figures.name)
+    const least = floor.find(({ name }) => name === figures.name)
     process.stdout.write(`\n${figures.name}: ${figures.what}\n`)
     if (theirs !== undefined) process.stdout.write(`  upstream  ${described(theirs)}\n`)
     process.stdout.write(`  coxswain  ${described(figures)}\n`)
+    if (least !== undefined) process.stdout.write(`  floor     ${described(least)}: ours has ${aboveFloor(figures, least)}\n`)
     for (const check of checks(figures, theirs)) {
       process.stdout.write(`  ${check.met ? 'pass       ' : 'FALL SHORT '} ${check.text}\n`)
       met &&= check.met
