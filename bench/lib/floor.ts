@@ -48,7 +48,7 @@ function flush(): void {
     flush()
   }
   const bytes = Buffer.concat(batch.map(({ body }) => body))
-  write(file, bytes, 0, bytes.length, null, () => void fdatasync(file, done))
+  write(file, bytes, 0, bytes.length, null, () => { fdatasync(file, done) })
 }
 
 function answerRead(stream: ServerHttp2Stream, path: string): void {
