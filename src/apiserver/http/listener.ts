@@ -11,6 +11,7 @@ import { splitAsOf } from '../handlers/as-of.ts'
 import { type HttpExchange, type Peer, header } from './exchange.ts'
 import { peerOf } from './peer.ts'
 import { type RespondContext, statusOf, writeFailure, writeResponse } from './respond.ts'
+import { createTurns } from './turns.ts'
 import { type AnyResponse, ClientGoneError } from './wire.ts'
 
 export type AnyRequest = IncomingMessage | Http2ServerRequest
@@ -26,6 +27,7 @@ const maxAuditIdLength = 64
 
 export function createListener(env: Env, handler: ApiHandler, context: RespondContext): Listener {
   const measure = createMeasure(env)
+  const turns = createTurns()
 
   async function serve(request: AnyRequest, response: AnyResponse, upgrade?: HttpExchange['upgrade']): Promise<void> {
     const exchange = exchangeFor(env, request, response, upgrade)
@@ -50,6 +52,7 @@ export function createListener(env: Env, handler: ApiHandler, context: RespondCo
         info: parseRequestInfo(exchange.method, path, query), user: nobody, query, warnings, audit: {},
         userAgent: header(exchange.headers, 'user-agent') ?? '', signal: controller.signal, raw: exchange,
       }
+      await turns.begin()
       const answer = await handler(apiRequest)
       await writeResponse(exchange, apiRequest, answer, context)
       if ('code' in answer) code = answer.code
