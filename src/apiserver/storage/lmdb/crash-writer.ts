@@ -1,14 +1,15 @@
 /**
  * A process that writes until it is killed. It prints "> id op key value" before each write, "< id revision" once it is
- * acknowledged and "! id reason" when it failed; after twenty failures it ends by itself.
+ * acknowledged and "! id reason" when it failed; after twenty failures it ends by itself. Arguments: FOLDER ROUND SIZE
+ * JOURNALBYTES (few, so that the database takes over all the time).
  */
 import { writeSync } from 'node:fs'
 import { systemClock } from '../../../base/real/env.ts'
 import type { WriteResult } from '../store.ts'
 import { openLmdbStore } from './lmdb.ts'
 
-const [path, round = '0', size = '200'] = process.argv.slice(2)
-const store = openLmdbStore({ path: path!, clock: systemClock })
+const [path, round = '0', size = '200', journalBytes = '20000'] = process.argv.slice(2)
+const store = openLmdbStore({ path: path!, clock: systemClock, journalBytes: Number(journalBytes) })
 const lanes = 8
 let ids = 0
 let failures = 0

@@ -1,20 +1,25 @@
 /**
- * The embedded store: state in memory by the multi-version core, durable in LMDB. Writes that come while a commit is
- * under way share the next one (one fsync); a write resolves, and is seen by anyone, only after it is on disk.
+ * The embedded store: state in memory by the multi-version core, durable in a journal and in LMDB. A write resolves, and is
+ * seen by anyone, only after it is in the journal on disk (journal.ts); LMDB takes over what the journal holds when that is
+ * full and when the store is closed (committer.ts). What a journal still holds is taken over when the store is opened.
  *
- * Layout: database "kv" holds key -> header (createRevision, modRevision, expiresAt as float64, CRC-32 of key and value)
- * and value; "meta" holds the last revision and the layout's number. All of it is checked when the store is opened. History
- * is not kept over a restart: readers of old revisions begin anew, as after a compaction.
+ * Layout: database "kv" holds keys and values (records.ts); "meta" holds the revision up to which it has every change, and
+ * the layout's number. Checksums of all of it are checked when the store is opened. History is not kept over a restart:
+ * readers of old revisions begin anew, as after a compaction.
  */
 import { mkdirSync } from 'node:fs'
-import { crc32 } from 'node:zlib'
 import { open } from 'lmdb'
-import type { Database, RootDatabase } from 'lmdb'
+import type { Database } from 'lmdb'
 import type { Clock } from '../../../base/env.ts'
 import type { KVStore } from '../store.ts'
 import { storeOver } from '../memory/base.ts'
-import type { Change, StoredValue } from '../memory/mvcc.ts'
+import type { StoredValue } from '../memory/mvcc.ts'
 import { firstRevision, MvccCore } from '../memory/mvcc.ts'
+import { Committer, type Databases, heard, transaction } from './committer.ts'
+import { DamageError } from './damage.ts'
+import { Journal, openJournalFiles, readJournal } from './journal-files.ts'
+import { changesBehind } from './journal.ts'
+import { hasTodaysForm, headerOf, layout, pack, unpack } from './records.ts'
 
 export interface LmdbOptions {
   /** A folder of its own; made if it is missing. */
@@ -26,22 +31,12 @@ export interface LmdbOptions {
   readonly quotaBytes?: number
   /** Leave out fsync: for tests and simulations whose data may be lost with the machine, not with the process. */
   readonly unsafeNoSync?: boolean
+  /** Bytes that the journal may have before the database takes them over. Default 16 MiB. */
+  readonly journalBytes?: number
 }
 
-const layout = 2
-const headerBytes = 28
-/** Before checksums. */
-const oldHeaderBytes = 24
 const defaultMapSize = 64 * 1024 ** 3
 const defaultQuota = 8 * 1024 ** 3
-/** Changes that one commit takes; more wait for the next, so that nobody waits for a giant one. */
-const maxBatch = 4096
-
-interface Databases {
-  readonly root: RootDatabase
-  readonly kv: Database<Buffer, string>
-  readonly meta: Database<number, string>
-}
 
 function openDatabases(o: LmdbOptions): Databases {
   mkdirSync(o.path, { recursive: true, mode: 0o700 })
@@ -56,19 +51,32 @@ function openDatabases(o: LmdbOptions): Databases {
 
 /** Opens or makes the store. Throws when the folder cannot be used, and DamageError when what is in it cannot be right. */
 export function openLmdbStore(o: LmdbOptions): KVStore {
-  const { root, kv, meta } = openDatabases(o)
-  const { revision, items } = load({ root, kv, meta })
-  if (meta.get('layout') !== layout) {
-    root.transactionSync(() => {
-      for (const item of items) kv.putSync(item.key, pack(item))
-      meta.putSync('layout', layout)
-    })
-  }
+  const databases = openDatabases(o)
+  const kept = load(databases, () => readJournal(o.path))
+  const { revision, values } = kept
+  bringUpToDate(databases, kept)
   const core = new MvccCore(revision, revision)
-  for (const item of items) core.load(item)
-  const committer = new Committer(core, root, kv, meta)
-  return storeOver(core, o.clock, committer, o.quotaBytes ?? defaultQuota)
+  for (const value of values.values()) core.load(value)
+  const journal = new Journal(openJournalFiles(o.path, { sync: o.unsafeNoSync !== true }), revision, o.journalBytes)
+  return storeOver(core, o.clock, new Committer(core, databases, journal, o.clock), o.quotaBytes ?? defaultQuota)
 }
+
+/** The database has everything afterwards, in today's layout. */
+function bringUpToDate({ root, kv, meta }: Databases, { revision, values, changed }: Kept): void {
+  const found = meta.get('layout')
+  if (found === layout && changed.size === 0) return
+  root.transactionSync(() => {
+    for (const key of hasTodaysForm(found) ? changed : values.keys()) {
+      const value = values.get(key)
+      if (value !== undefined) kv.putSync(key, pack(value))
+    }
+    for (const key of changed) if (!values.has(key)) kv.removeSync(key)
+    meta.putSync('revision', revision)
+    meta.putSync('layout', layout)
+  })
+}
+
+const readAttempts = 20
 
 /** What a store holds, as one moment shows it, though another process may be writing. Throws as `openLmdbStore` does. */
 export async function readLmdb(path: string): Promise<{ revision: number; items: StoredValue[] }> {
@@ -77,7 +85,16 @@ export async function readLmdb(path: string): Promise<{ revision: number; items:
     const kv = root.openDB<Buffer, string>({ name: 'kv', encoding: 'binary' }) as Database<Buffer, string> | undefined
     const meta = root.openDB<number, string>({ name: 'meta', encoding: 'json' }) as Database<number, string> | undefined
     if (kv === undefined || meta === undefined) throw new DamageError('there is no store in this folder')
-    return load({ root, kv, meta })
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const { revision, values } = load({ root, kv, meta }, () => readJournal(path))
+        return { revision, items: [...values.values()].sort((a, b) => (a.key < b.key ? -1 : 1)) }
+      } catch (error) {
+        // A journal that is written while it is read may look broken; the database may have taken it over meanwhile.
+        if (!(error instanceof DamageError) || attempt === readAttempts) throw error
+        await new Promise((resolve) => { setTimeout(resolve, 20) })
+      }
+    }
   } finally {
     await root.close()
   }
@@ -87,159 +104,45 @@ export async function readLmdb(path: string): Promise<{ revision: number; items:
 export async function fillLmdb(path: string, revision: number, items: readonly StoredValue[]): Promise<void> {
   const { root, kv, meta } = openDatabases({ path, clock: { now: () => 0, monotonic: () => 0, setTimeout: () => ({ cancel: () => undefined }), sleep: () => Promise.resolve() } })
   try {
-    if (meta.get('revision') !== undefined) throw new Error('there is a store in this folder already')
-    await root.transaction(() => {
+    if (meta.get('revision') !== undefined || readJournal(path).some(({ length }) => length > 0)) throw new Error('there is a store in this folder already')
+    await transaction(root, () => {
       for (const item of items) heard(kv.put(item.key, pack(item)))
       heard(meta.put('layout', layout))
       heard(meta.put('revision', revision))
     })
-    await root.flushed
   } finally {
     await root.close()
   }
 }
 
-/** The disk does not hold what was written to it. */
-export class DamageError extends Error {
-  constructor(what: string) {
-    super(`the store is damaged: ${what}; restore it from a snapshot (coxswain snapshot restore)`)
-    this.name = 'DamageError'
-  }
+interface Kept {
+  readonly revision: number
+  readonly values: Map<string, StoredValue>
+  /** Keys whose value is not what the database holds. */
+  readonly changed: ReadonlySet<string>
 }
 
-function load({ root, kv, meta }: Databases): { revision: number; items: StoredValue[] } {
-  const transaction = root.useReadTransaction()
+/** What the database holds, and over it what the journal does. */
+function load({ root, kv, meta }: Databases, journal: () => readonly Buffer[]): Kept {
+  const read = root.useReadTransaction()
   try {
-    const revision = meta.get('revision', { transaction }) ?? firstRevision
-    const header = meta.get('layout', { transaction }) === layout ? headerBytes : oldHeaderBytes
-    const items: StoredValue[] = []
-    for (const { key, value } of kv.getRange({ transaction })) {
-      const item = unpack(key, value, header)
-      if (item.createRevision > item.modRevision || item.modRevision > revision || !(item.createRevision > 0)) {
-        throw new DamageError(`${key} was changed at revision ${item.modRevision} and the store is at ${revision}`)
-      }
-      items.push(item)
+    let revision = meta.get('revision', { transaction: read }) ?? firstRevision
+    const header = headerOf(meta.get('layout', { transaction: read }))
+    const values = new Map<string, StoredValue>()
+    for (const { key, value } of kv.getRange({ transaction: read })) values.set(key, unpack(key, value, header))
+    const changed = new Set<string>()
+    for (const change of changesBehind(journal(), revision)) {
+      if (change.next === undefined) values.delete(change.key)
+      else values.set(change.key, change.next)
+      changed.add(change.key)
+      revision = change.revision
     }
-    return { revision, items }
+    for (const { key, createRevision, modRevision } of values.values()) {
+      if (createRevision <= modRevision && modRevision <= revision && createRevision > 0) continue
+      throw new DamageError(`${key} was changed at revision ${modRevision} and the store is at ${revision}`)
+    }
+    return { revision, values, changed }
   } finally {
-    transaction.done()
-  }
-}
-
-interface Waiting {
-  readonly change: Change
-  resolve(): void
-  reject(error: unknown): void
-}
-
-class Committer {
-  readonly #core: MvccCore
-  readonly #root: RootDatabase
-  readonly #kv: Database<Buffer, string>
-  readonly #meta: Database<number, string>
-  #queue: Waiting[] = []
-  #running: Promise<void> | undefined
-
-  constructor(core: MvccCore, root: RootDatabase, kv: Database<Buffer, string>, meta: Database<number, string>) {
-    this.#core = core
-    this.#root = root
-    this.#kv = kv
-    this.#meta = meta
-  }
-
-  commit(change: Change): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#queue.push({ change, resolve, reject })
-      this.#running ??= this.#run()
-    })
-  }
-
-  async settled(): Promise<void> {
-    while (this.#running !== undefined) await this.#running.catch(() => undefined)
-  }
-
-  size(): number {
-    const stats = this.#root.getStats() as { pageSize?: number; lastPageNumber?: number; root?: { lastPageNumber?: number } }
-    const { pageSize = 4096 } = stats
-    return (stats.lastPageNumber ?? stats.root?.lastPageNumber ?? 0) * pageSize
-  }
-
-  async close(): Promise<void> {
-    await this.settled()
-    await this.#root.close()
-  }
-
-  async #run(): Promise<void> {
-    // Writes of this turn of the event loop go together.
-    await Promise.resolve()
-    while (this.#queue.length > 0) {
-      const batch = this.#queue.splice(0, maxBatch)
-      try {
-        await this.#write(batch)
-      } catch (error) {
-        // What came after these rests on them.
-        const lost = [...batch, ...this.#queue.splice(0)]
-        this.#core.rollback()
-        for (const each of lost) each.reject(error)
-        continue
-      }
-      this.#core.publish(batch.map((each) => each.change))
-      for (const each of batch) each.resolve()
-    }
-    this.#running = undefined
-  }
-
-  async #write(batch: readonly Waiting[]): Promise<void> {
-    try {
-      const done = await this.#root.transaction(() => {
-        for (const { change } of batch) {
-          const { next, event: { key } } = change
-          heard(next === undefined ? this.#kv.remove(key) : this.#kv.put(key, pack(next)))
-        }
-        heard(this.#meta.put('revision', batch.at(-1)!.change.revision))
-        return true
-      })
-      if (!done) throw new Error('the store refused the transaction')
-      await this.#root.flushed
-    } catch (error) {
-      throw await failure(error)
-    }
-  }
-}
-
-const ignore = () => undefined
-
-/** The transaction tells of a failure for all of its writes: none of them may end the process besides. */
-function heard(write: Promise<unknown>): void {
-  write.catch(ignore)
-}
-
-/** What the disk said; the library keeps it apart from its own words. */
-async function failure(error: unknown): Promise<Error> {
-  const { commitError } = error as { commitError?: Promise<never> }
-  const reason: unknown = commitError === undefined ? error : await commitError.catch((cause: unknown) => cause)
-  return new Error(`the store could not write to disk: ${reason instanceof Error ? reason.message : String(reason)}`, { cause: error })
-}
-
-function pack(value: StoredValue): Buffer {
-  const out = Buffer.allocUnsafe(headerBytes + value.value.length)
-  out.writeDoubleLE(value.createRevision, 0)
-  out.writeDoubleLE(value.modRevision, 8)
-  out.writeDoubleLE(value.expiresAt ?? 0, 16)
-  out.writeUInt32LE(checksum(value.key, value.value), 24)
-  out.set(value.value, headerBytes)
-  return out
-}
-
-const checksum = (key: string, value: Uint8Array): number => crc32(value, crc32(key))
-
-function unpack(key: string, stored: Buffer, header: number): StoredValue {
-  if (stored.length < header) throw new DamageError(`${key} has no header`)
-  const expiresAt = stored.readDoubleLE(16)
-  // With memory of its own: Node's shared slabs would stay as long as the smallest value in them.
-  const value = Uint8Array.prototype.slice.call(stored, header)
-  if (header === headerBytes && stored.readUInt32LE(24) !== checksum(key, value)) throw new DamageError(`the checksum of ${key} does not fit`)
-  return {
-    key, value, createRevision: stored.readDoubleLE(0), modRevision: stored.readDoubleLE(8), ...(expiresAt === 0 ? {} : { expiresAt }),
+    read.done()
   }
 }
