@@ -33,7 +33,8 @@ const maxJournalBytes = 256 << 20
 
 export class Committer implements Durability {
   readonly #core: MvccCore
-  readonly #databases: Databases
+  #databases: Databases
+  readonly #reopen: () => Databases
   readonly #journal: Journal
   readonly #clock: Clock
   #queue: Waiting[] = []
@@ -43,9 +44,11 @@ export class Committer implements Durability {
   #takeover: Promise<void> | undefined
   #failure: { readonly error: Error; readonly at: number } | undefined
 
-  constructor(core: MvccCore, databases: Databases, journal: Journal, clock: Clock) {
+  /** `reopen` opens the databases anew, once they were closed. */
+  constructor(core: MvccCore, databases: Databases, reopen: () => Databases, journal: Journal, clock: Clock) {
     this.#core = core
     this.#databases = databases
+    this.#reopen = reopen
     this.#journal = journal
     this.#clock = clock
   }
@@ -106,7 +109,7 @@ export class Committer implements Durability {
   }
 
   async #append(changes: readonly Change[]): Promise<void> {
-    if (this.#journal.bytes > maxJournalBytes && this.#failure !== undefined) throw this.#failure.error
+    if (this.#journal.bytes > maxJournalBytes) throw this.#failure?.error ?? failure('the database does not take over what the journal holds')
     try {
       await this.#journal.append(changes)
     } catch (error) {
@@ -126,6 +129,11 @@ export class Committer implements Durability {
     this.#dirty = new Map()
     this.#journal.turn(revision)
     try {
+      // LMDB takes nothing more once a write has failed, until it is opened again.
+      if (this.#failure !== undefined) {
+        await this.#databases.root.close()
+        this.#databases = this.#reopen()
+      }
       await storeAll(this.#databases, dirty, revision)
       this.#journal.release()
       this.#failure = undefined

@@ -5,7 +5,7 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { systemClock } from '../../../base/real/env.ts'
 import { seededRandom } from '../../../base/virtual/random.ts'
 import { storeSuite } from '../suite.ts'
-import { Ledger, damage, killLoop, runWriter } from '../testing/crashes.ts'
+import { Ledger, damage, killLoop, pointLoop, runWriter, straceMissing } from '../testing/crashes.ts'
 import { openLmdbStore } from './lmdb.ts'
 
 const folders: string[] = []
@@ -52,8 +52,16 @@ describe('over a restart', () => {
   })
 })
 
-describe('a disk that takes no more', () => {
-  it('refuses writes, keeps what was acknowledged, and the process lives on', async () => {
+describe.skipIf(straceMissing() !== undefined)('killed before each of its first writes to disk', () => {
+  it('has every acknowledged write', { timeout: 60_000 }, async () => {
+    const { kills, damage: found } = await pointLoop(folder(), 8)
+    expect(found).toEqual([])
+    expect(kills).toBeGreaterThan(14)
+  })
+})
+
+describe('a disk', () => {
+  it('that is full refuses writes, keeps what was acknowledged, and the process lives on', async () => {
     const path = folder()
     const ledger = new Ledger()
     // Files end at 600 kB: the system refuses what goes beyond in the middle of a commit.
@@ -64,6 +72,29 @@ describe('a disk that takes no more', () => {
     expect(await damage(path, ledger)).toEqual([])
     // With room again it goes on where it was.
     await runWriter(path, 2, ledger, { killAfterMs: (acknowledged) => (acknowledged > 50 ? 0 : undefined) })
+    expect(await damage(path, ledger)).toEqual([])
+  })
+
+  it.skipIf(straceMissing() !== undefined).each([
+    ['refuses every seventh write', 'pwrite64:error=EIO:when=12+7'], ['has no room now and then', 'pwrite64:error=ENOSPC:when=9+5'],
+    ['fails to sync', 'fdatasync:error=EIO:when=4+2'],
+  ])('that %s: what was acknowledged is there, and what was refused is not', async (_name, inject) => {
+    const path = folder()
+    const ledger = new Ledger()
+    const { signal } = await runWriter(path, 1, ledger, { limit: 600, inject: [inject] })
+    expect(signal).toBeNull()
+    expect(ledger.acknowledged).toBeGreaterThan(20)
+    expect(await damage(path, ledger)).toEqual([])
+    await runWriter(path, 2, ledger, { limit: 50 })
+    expect(await damage(path, ledger)).toEqual([])
+  })
+
+  it.skipIf(straceMissing() !== undefined)('that is slow keeps everybody waiting and loses nothing', async () => {
+    const path = folder()
+    const ledger = new Ledger()
+    await runWriter(path, 1, ledger, { limit: 150, inject: ['pwrite64,fdatasync:delay_exit=10000'] })
+    expect(ledger.acknowledged).toBeGreaterThanOrEqual(150)
+    expect(ledger.writes.filter(({ failed }) => failed !== undefined)).toEqual([])
     expect(await damage(path, ledger)).toEqual([])
   })
 

@@ -58,7 +58,7 @@ export function openLmdbStore(o: LmdbOptions): KVStore {
   const core = new MvccCore(revision, revision)
   for (const value of values.values()) core.load(value)
   const journal = new Journal(openJournalFiles(o.path, { sync: o.unsafeNoSync !== true }), revision, o.journalBytes)
-  return storeOver(core, o.clock, new Committer(core, databases, journal, o.clock), o.quotaBytes ?? defaultQuota)
+  return storeOver(core, o.clock, new Committer(core, databases, () => openDatabases(o), journal, o.clock), o.quotaBytes ?? defaultQuota)
 }
 
 /** The database has everything afterwards, in today's layout. */

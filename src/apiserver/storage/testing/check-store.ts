@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type BackendName, backends, checkBackend } from './backends.ts'
-import { killLoop } from './crashes.ts'
+import { killLoop, pointLoop } from './crashes.ts'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -45,7 +45,19 @@ async function kills(): Promise<boolean> {
   return result.damage.length === 0
 }
 
-const modes: Readonly<Record<string, () => Promise<boolean>>> = { histories, kills }
+async function points(): Promise<boolean> {
+  const path = mkdtempSync(join(tmpdir(), 'coxswain-points-'))
+  const began = performance.now()
+  const result = await pointLoop(path, Number(values.count ?? 1000), (call, when) => {
+    if (when % 25 === 0) process.stderr.write(`${call} ${when}\n`)
+  })
+  rmSync(path, { recursive: true, force: true })
+  console.log(`${result.kills} kills, each before another write to disk, ${result.acknowledged} acknowledged writes, ${((performance.now() - began) / 1000).toFixed(0)} s: ${result.damage.length === 0 ? 'none lost' : 'damaged'}`)
+  for (const sentence of result.damage) console.log(`  ${sentence}`)
+  return result.damage.length === 0
+}
+
+const modes: Readonly<Record<string, () => Promise<boolean>>> = { histories, kills, points }
 const mode = modes[positionals[0] ?? '']
 if (mode === undefined) {
   console.error(`usage: hack/check-store ${Object.keys(modes).join('|')} [--count N] [--backend ${backends.join('|')}] [--seed S]`)

@@ -1,5 +1,5 @@
 /** Kills and full disks under the embedded store, and whether what was acknowledged is there afterwards. */
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { systemClock } from '../../../base/real/env.ts'
@@ -45,15 +45,38 @@ export class Ledger {
   }
 }
 
-/** Runs the writer; `until` is asked after each of its words whether it is to be killed. Resolves when it is gone. */
-export async function runWriter(path: string, round: number, ledger: Ledger, o: { readonly killAfterMs?: (acknowledged: number) => number | undefined; readonly fileBlocks?: number; readonly size?: number } = {}): Promise<void> {
+export interface WriterOptions {
+  /** Asked after each of the writer's words whether, and in how many ms, it is to be killed. */
+  readonly killAfterMs?: (acknowledged: number) => number | undefined
+  /** Files end at so many KiB. */
+  readonly fileBlocks?: number
+  /** Of each value, in bytes. */
+  readonly size?: number
+  /** So many acknowledged writes, then the store is closed. */
+  readonly limit?: number
+  /**
+   * What calls of the system meet, in strace's words: "pwrite64:signal=KILL:when=3", "fdatasync:error=EIO:when=2+5",
+   * "pwrite64:delay_exit=20000". Files are then written by one thread, so that "when" counts through.
+   */
+  readonly inject?: readonly string[]
+}
+
+/** Why calls of the system cannot be interfered with here; undefined when they can. */
+export function straceMissing(): string | undefined {
+  return spawnSync('strace', ['-V']).status === 0 ? undefined : 'strace is not installed (Debian package strace)'
+}
+
+/** Runs the writer. Resolves when it is gone, with what it wrote to its standard error. */
+export async function runWriter(path: string, round: number, ledger: Ledger, o: WriterOptions = {}): Promise<{ readonly signal: NodeJS.Signals | null; readonly complaints: string }> {
   const script = join(import.meta.dirname, '../lmdb/crash-writer.ts')
-  const args = ['--disable-warning=ExperimentalWarning', script, path, String(round), String(o.size ?? 200)]
-  const child = o.fileBlocks === undefined
-    ? spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'ignore'] })
-    : spawn('bash', ['-c', 'ulimit -f "$0"; exec "$@"', String(o.fileBlocks), process.execPath, ...args], { stdio: ['ignore', 'pipe', 'ignore'] })
+  const own = [process.execPath, '--disable-warning=ExperimentalWarning', script, path, String(round), String(o.size ?? 200), '20000', String(o.limit ?? Infinity)]
+  const limited = o.fileBlocks === undefined ? own : ['bash', '-c', 'ulimit -f "$0"; exec "$@"', String(o.fileBlocks), ...own]
+  const [command, ...args] = o.inject === undefined ? limited : ['strace', '-f', '-qq', '-o', '/dev/null', ...o.inject.flatMap((what) => ['-e', `inject=${what}`]), ...limited]
+  const child = spawn(command!, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...(o.inject === undefined ? {} : { UV_THREADPOOL_SIZE: '1' }) } })
   let heard = 0
   let killing = false
+  let complaints = ''
+  child.stderr.on('data', (data: Buffer) => { complaints += data.toString() })
   child.stdout.on('data', (data: Buffer) => {
     ledger.hear(data.toString())
     heard += data.toString().split('<').length - 1
@@ -62,8 +85,9 @@ export async function runWriter(path: string, round: number, ledger: Ledger, o: 
     killing = true
     setTimeout(() => child.kill('SIGKILL'), delay)
   })
-  await once(child, 'close')
+  const [, signal] = await once(child, 'close') as [number | null, NodeJS.Signals | null]
   ledger.endRound()
+  return { signal, complaints }
 }
 
 /** What the store on disk lacks or has too much of, in sentences. */
@@ -107,6 +131,30 @@ export async function killLoop(path: string, kills: number, chance: () => number
     const found = await damage(path, ledger)
     if (found.length > 0) return { kills: round, acknowledged: ledger.acknowledged, damage: found }
     progress?.(round)
+  }
+  return { kills, acknowledged: ledger.acknowledged, damage: [] }
+}
+
+/** The calls by which the store changes its files. */
+const writingCalls = ['pwrite64', 'fdatasync', 'ftruncate'] as const
+
+/**
+ * Kills before the first, second, third ... of the calls by which files are changed, from the opening of the store to its
+ * closing, on one store throughout, until `most` or until a round ends by itself, having reached no such call.
+ */
+export async function pointLoop(path: string, most: number, progress?: (call: string, when: number) => void): Promise<{ kills: number; acknowledged: number; damage: string[] }> {
+  const ledger = new Ledger()
+  let kills = 0
+  let round = 0
+  for (const call of writingCalls) {
+    for (let when = 1; when <= most; when++) {
+      const { signal } = await runWriter(path, ++round, ledger, { limit: 400, inject: [`${call}:signal=KILL:when=${when}`] })
+      const found = await damage(path, ledger)
+      if (found.length > 0) return { kills, acknowledged: ledger.acknowledged, damage: [`killed before ${call} ${when}:`, ...found] }
+      if (signal !== 'SIGKILL') break
+      kills++
+      progress?.(call, when)
+    }
   }
   return { kills, acknowledged: ledger.acknowledged, damage: [] }
 }
