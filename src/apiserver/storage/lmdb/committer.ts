@@ -81,7 +81,8 @@ export class Committer implements Durability {
 
   async #run(): Promise<void> {
     // Writes of this turn of the event loop go together.
-    await Promise.resolve()
+    // Writes of this turn of the event loop go together.
+    await new Promise<void>((resolve) => { setImmediate(resolve) })
     while (this.#queue.length > 0) {
       const batch = this.#take()
       const changes = batch.map(({ change }) => change)
