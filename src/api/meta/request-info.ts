@@ -13,8 +13,10 @@ export class RequestInfoError extends Error {}
 
 /** The segments of a URL path; none for "/". */
 export function splitPath(path: string): string[] {
-  const trimmed = path.replace(/^\/+|\/+$/g, '')
-  return trimmed === '' ? [] : trimmed.split('/')
+  let [from, to] = [0, path.length]
+  while (path[from] === '/') from++
+  while (to > from && path[to - 1] === '/') to--
+  return from === to ? [] : path.slice(from, to).split('/')
 }
 
 /** `path` is percent-decoded. Throws RequestInfoError for "/api/v1/watch" and the like. */

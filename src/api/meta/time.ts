@@ -46,9 +46,13 @@ function zoneMinutes(zone: string): number | undefined {
 
 /** "2026-01-02T03:04:05Z", seconds cut off: metav1.Time. */
 export function formatTime(time: Date | number): string {
-  const date = typeof time === 'number' ? new Date(Math.floor(time)) : time
-  return `${date.toISOString().slice(0, -5)}Z`
+  const second = Math.floor((typeof time === 'number' ? time : time.getTime()) / 1000)
+  if (second !== formatted.second) formatted = { second, text: `${new Date(second * 1000).toISOString().slice(0, -5)}Z` }
+  return formatted.text
 }
+
+/** The last: everything that is written within a second says the same. */
+let formatted = { second: 0, text: '1970-01-01T00:00:00Z' }
 
 /** "2026-01-02T03:04:05.000006Z": metav1.MicroTime. Numbers are milliseconds and may have fractions. */
 export function formatMicroTime(time: Date | number): string {

@@ -27,6 +27,7 @@ function momentOf(text: string, registry: ResourceRegistry): number {
 
 /** "/as-of/123/api/v1/pods" as the path and what it is asked as of. */
 export function splitAsOf(path: string): { path: string; asOf: string } | undefined {
+  if (!path.startsWith('/as-of/')) return undefined
   const match = /^\/as-of\/([^/]+)(\/.*)$/.exec(path)
   return match === null ? undefined : { asOf: match[1]!, path: match[2]! }
 }

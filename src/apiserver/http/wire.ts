@@ -31,10 +31,16 @@ function warningHeaders(warnings: readonly string[]): string[] {
   })
 }
 
-/** writeHead with one signature for both protocols. */
+/** writeHead for both protocols; on HTTP/2 without the layer that makes it look like HTTP/1.1. */
 export function startResponse(response: AnyResponse, code: number, headers: Record<string, string | string[]>): void {
-  if ('stream' in response) response.writeHead(code, headers)
-  else response.writeHead(code, headers)
+  if (!('stream' in response)) {
+    response.writeHead(code, headers)
+    return
+  }
+  const { stream } = response
+  if (stream.destroyed || stream.headersSent) return
+  headers[':status'] = String(code)
+  stream.respond(headers)
 }
 
 /** Waits while the client does not read; rejects when it is gone. */
