@@ -2,6 +2,7 @@
 import type { LogLevel } from '../base/real/env.ts'
 import type { Env } from '../base/env.ts'
 import { createLogger, createSystemEnv } from '../base/real/env.ts'
+import { releaseWhenQuiet } from '../base/real/quiet.ts'
 import { parseTokenFile } from '../apiserver/auth/authenticators/token-file.ts'
 import { type ServerPki, hostIdentity, loadPki, readText, writeText } from '../apiserver/http/files.ts'
 import { kubeconfigText } from '../cluster/pki/kubeconfig.ts'
@@ -24,6 +25,7 @@ export const command: Command = {
 async function run({ flags, stderr }: Invocation): Promise<number> {
   const log = createLogger({ level: (flags.string('log-level') ?? 'info') as LogLevel })
   const env = createSystemEnv({ log })
+  env.tasks.go('memory', (signal) => releaseWhenQuiet(env.clock, signal))
   const { options, pki, certDir } = optionsFrom(flags)
   const audit = auditFrom(env, flags, fileText)
   const admissionFile = flags.string('admission-control-config-file') ?? ''

@@ -4,6 +4,7 @@ import { hostname } from 'node:os'
 import { dirname, resolve } from 'node:path'
 import { parseYaml } from '../api/codec/yaml.ts'
 import { createLogger, createSystemEnv } from '../base/real/env.ts'
+import { releaseWhenQuiet } from '../base/real/quiet.ts'
 import type { Component, Env } from '../base/env.ts'
 import type { Client } from '../client/client.ts'
 import { createHttpClient } from '../client/http/transport.ts'
@@ -39,10 +40,12 @@ export function withoutFrom(flags: FlagValues, known: readonly string[]): readon
   return names
 }
 
-/** An Env that logs at the level of -v. */
+/** An Env that logs at the level of -v, of a program that runs on. */
 export function systemEnv(invocation: Invocation, name: string): Env {
   const level = (invocation.flags.number('v') ?? 2) >= 4 ? 'debug' : 'info'
-  return createSystemEnv({ log: createLogger({ level, name }) })
+  const env = createSystemEnv({ log: createLogger({ level, name }) })
+  env.tasks.go('memory', (signal) => releaseWhenQuiet(env.clock, signal))
+  return env
 }
 
 /** Resolves when the process is asked to end (SIGINT, SIGTERM). */
