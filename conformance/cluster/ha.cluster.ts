@@ -2,7 +2,7 @@
  * Three API servers over three members of etcd, each pair in a network namespace (hack/up --ha): whichever is killed,
  * frozen or cut off, and while all are replaced, writes go on, nothing acknowledged is lost and somebody leads.
  */
-import { execFileSync, spawn } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -151,6 +151,57 @@ test.each([1, 2, 3])('kill -9 of member %i of etcd, the leader among them', asyn
     kill(`etcd-${index}`, 'SIGKILL')
     await eventually(() => Promise.resolve(programPid(plan, `etcd-${index}`)), (pid) => pid !== undefined && pid !== dead)
     await sleep(3000)
+  })
+  expect(longest).toBeLessThan(8000)
+  await expectAllThere()
+})
+
+/** The member that the others follow. */
+const memberThatLeads = (): number => {
+  const file = (part: string): string => join(plan.dataDir, 'pki', 'etcd', part)
+  for (const { index, netns } of plan.control) {
+    const status = spawnSync('nsenter', [`--net=/run/netns/${netns}`, 'curl', '-s', '--max-time', '2', '--cacert', file('ca.crt'), '--cert', file('apiserver-etcd-client.crt'), '--key', file('apiserver-etcd-client.key'),
+      '-X', 'POST', '-d', '{}', 'https://127.0.0.1:2379/v3/maintenance/status'], { encoding: 'utf8' })
+    const { leader, header } = JSON.parse(status.stdout) as { leader: string; header: { member_id: string } }
+    if (leader === header.member_id) return index
+  }
+  throw new Error('no member leads')
+}
+
+test.each(['leads', 'follows'])('a member of etcd that %s is frozen, and wakes up', async (role) => {
+  const leads = memberThatLeads()
+  const index = role === 'leads' ? leads : (leads % 3) + 1
+  const longest = await writing(async () => {
+    kill(`etcd-${index}`, 'SIGSTOP')
+    try {
+      await expectWorkDone()
+      await sleep(8000)
+    } finally {
+      kill(`etcd-${index}`, 'SIGCONT')
+    }
+    await sleep(2000)
+  })
+  expect(longest).toBeLessThan(8000)
+  await expectAllThere()
+})
+
+test.each(['leads', 'follows'])('a member of etcd that %s is cut off from the others, while its API server reaches it', async (role) => {
+  const leads = memberThatLeads()
+  const { netns } = plan.control[(role === 'leads' ? leads : (leads % 3) + 1) - 1]!
+  const nft = (...words: string[]): void => void execFileSync('nsenter', [`--net=/run/netns/${netns}`, 'nft', ...words])
+  const longest = await writing(async () => {
+    nft('add', 'table', 'inet', 'cut')
+    for (const hook of ['input', 'output']) {
+      nft('add', 'chain', 'inet', 'cut', hook, `{ type filter hook ${hook} priority 0; }`)
+      for (const side of ['sport', 'dport']) nft('add', 'rule', 'inet', 'cut', hook, 'tcp', side, '2380', 'drop')
+    }
+    try {
+      await expectWorkDone()
+      await sleep(8000)
+    } finally {
+      nft('delete', 'table', 'inet', 'cut')
+    }
+    await sleep(2000)
   })
   expect(longest).toBeLessThan(8000)
   await expectAllThere()

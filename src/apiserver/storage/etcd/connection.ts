@@ -6,6 +6,7 @@
 import { readFileSync } from 'node:fs'
 import type { IOptions } from 'etcd3'
 import type { Clock } from '../../../base/env.ts'
+import { type Members, straight } from './members.ts'
 
 export interface EtcdOptions {
   /** "https://127.0.0.1:2379", several of one cluster. */
@@ -21,10 +22,7 @@ export interface EtcdOptions {
   readonly timeoutMs?: number
 }
 
-type Policy = NonNullable<NonNullable<IOptions['faultHandling']>['global']>
-type Context = Parameters<Parameters<Policy['execute']>[0]>[0]
-
-export function connection(o: EtcdOptions): IOptions {
+export function connection(o: EtcdOptions, members: Members): IOptions {
   const timeoutMs = o.timeoutMs ?? 10_000
   return {
     hosts: [...o.endpoints],
@@ -38,58 +36,13 @@ export function connection(o: EtcdOptions): IOptions {
     }),
     grpcOptions: {
       'grpc.max_receive_message_length': -1, 'grpc.max_send_message_length': -1,
-      // A member that is frozen or cut off is found out by this, as upstream does.
+      // One that is frozen or cut off is found out by this where it is the only one, as upstream does.
       'grpc.keepalive_time_ms': 30_000, 'grpc.keepalive_timeout_ms': 10_000,
+      'grpc.initial_reconnect_backoff_ms': 200, 'grpc.max_reconnect_backoff_ms': 2000,
     },
     defaultCallOptions: (context) => context.isStream ? {} : { deadline: o.clock.now() + timeoutMs },
-    faultHandling: { global: straight(), host: () => (o.endpoints.length > 1 ? passingOver(o.clock) : straight()) },
+    faultHandling: { global: straight(), host: (endpoint) => members.policy(endpoint) },
   }
-}
-
-const silent = () => ({ dispose: () => undefined })
-
-function policy(execute: Policy['execute']): Policy {
-  return { _altReturn: undefined as never, onSuccess: silent, onFailure: silent, execute }
-}
-
-function straight(): Policy {
-  return policy(async (run, signal) => run(contextOf(signal)))
-}
-
-const contextOf = (signal: AbortSignal | undefined): Context => ({ signal: signal ?? new AbortController().signal })
-
-const passOverMs = 2000
-
-/** Refuses for a moment after a failure to connect, upon which the next member is asked. */
-function passingOver(clock: Clock): Policy {
-  let until = 0
-  return policy(async (run, signal) => {
-    if (clock.now() < until) throw new MemberPassedOver()
-    try {
-      return await run(contextOf(signal))
-    } catch (error) {
-      if (isUnreachable(error)) until = clock.now() + passOverMs
-      throw error
-    }
-  })
-}
-
-class MemberPassedOver extends Error {
-  constructor() {
-    super('the member of the etcd cluster could not be reached just now')
-  }
-}
-
-/** gRPC's code 14 and 4: the member is gone, has no leader, or does not answer. */
-export function isUnreachable(error: unknown): boolean {
-  if (!(error instanceof Error)) return false
-  return error.constructor.name === 'GRPCUnavailableError' || error.constructor.name === 'GRPCDeadlineExceededError' || /etcdserver: (no leader|leader changed|request timed out|not capable)/.test(error.message)
-}
-
-/** Whether the request certainly was not performed. */
-export function neverSent(error: unknown): boolean {
-  if (!(error instanceof Error)) return false
-  return error instanceof MemberPassedOver || error.message.includes('No connection established') || error.message.includes('etcdserver: no leader')
 }
 
 const attempts = 5

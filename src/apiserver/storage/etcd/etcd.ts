@@ -6,8 +6,9 @@ import { Etcd3 } from 'etcd3'
 import type { Clock } from '../../../base/env.ts'
 import type { KVStore, KeyValue, ListResult, WriteResult } from '../store.ts'
 import { CompactedError, FutureRevisionError } from '../store.ts'
-import { type EtcdOptions, connection, isUnreachable, neverSent, persistent } from './connection.ts'
+import { type EtcdOptions, connection, persistent } from './connection.ts'
 import { LeasePool } from './leases.ts'
+import { type Health, Members, isUnreachable, neverSent } from './members.ts'
 import type { RawKeyValue } from './watch.ts'
 import { keyValue, rangeEnd, Watches } from './watch.ts'
 
@@ -15,13 +16,22 @@ export type { EtcdOptions } from './connection.ts'
 
 /** Connects when it is first used; throws at once when a certificate file cannot be read. */
 export function openEtcdStore(o: EtcdOptions): KVStore {
-  return new EtcdStore(new Etcd3(connection(o)), o)
+  const members = new Members(o.endpoints, o.clock)
+  const store = new EtcdStore(new Etcd3(connection(o, members)), o, members)
+  members.start(store.probe)
+  return store
 }
+
+/** A member that takes longer to say how it is does not answer. */
+const probeMs = 2000
 
 type Txn = Parameters<Etcd3['kv']['txn']>[0]
 
 class EtcdStore implements KVStore {
   readonly #client: Etcd3
+  readonly #members: Members
+  readonly #probes = new Map<string, Etcd3>()
+  readonly #o: EtcdOptions
   readonly #clock: Clock
   readonly #prefix: string
   readonly #leases: LeasePool
@@ -29,8 +39,10 @@ class EtcdStore implements KVStore {
   #compacted = 0
   #ordered: Promise<boolean> | undefined
 
-  constructor(client: Etcd3, o: EtcdOptions) {
+  constructor(client: Etcd3, o: EtcdOptions, members: Members) {
     this.#client = client
+    this.#members = members
+    this.#o = o
     this.#clock = o.clock
     this.#prefix = o.prefix ?? ''
     this.#leases = new LeasePool(o.clock, async (ttl) => (await client.leaseClient.leaseGrant({ TTL: ttl })).ID)
@@ -104,8 +116,19 @@ class EtcdStore implements KVStore {
     return Number((await this.#client.maintenance.status()).dbSize)
   }
 
+  /** Asks one member how it is, past all others. */
+  readonly probe = async (endpoint: string): Promise<Health> => {
+    const known = this.#probes.get(endpoint)
+    const client = known ?? new Etcd3(connection({ ...this.#o, endpoints: [endpoint] }, new Members([endpoint], this.#clock)))
+    if (known === undefined) this.#probes.set(endpoint, client)
+    const { leader } = await client.maintenance.status({ deadline: this.#clock.now() + probeMs })
+    return { hasLeader: leader !== '0' }
+  }
+
   async close(): Promise<void> {
+    this.#members.stop()
     this.#watches.close()
+    for (const probe of this.#probes.values()) probe.close()
     this.#client.close()
   }
 
