@@ -59,6 +59,8 @@ export interface Metrics {
   counter(name: string, help: string, labelNames?: readonly string[]): Counter
   gauge(name: string, help: string, labelNames?: readonly string[]): Gauge
   histogram(name: string, help: string, buckets: readonly number[], labelNames?: readonly string[]): Histogram
+  /** What is counted elsewhere and read only when somebody asks; asking for a name again replaces it. */
+  collect(name: string, help: string, type: 'counter' | 'gauge', labelNames: readonly string[], read: () => Iterable<readonly [Labels, number]>): void
   /** The text exposition format, version 0.0.4. */
   render(): string
 }

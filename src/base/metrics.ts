@@ -10,7 +10,7 @@ interface Family {
 
 /** A Prometheus registry of our own size: 0.04 µs an observation where prom-client takes 0.9. */
 export function createMetrics(): Metrics {
-  const families = new Map<string, Family & { instrument: Counter | Gauge | Histogram }>()
+  const families = new Map<string, Family & { instrument?: Counter | Gauge | Histogram }>()
 
   function scalar(name: string, help: string, type: 'counter' | 'gauge', labelNames: readonly string[]): Counter & Gauge {
     const found = families.get(name)
@@ -77,6 +77,17 @@ export function createMetrics(): Metrics {
         },
       })
       return instrument
+    },
+    collect(name, help, type, labelNames, read) {
+      families.set(name, {
+        name, help, type, labelNames,
+        *lines() {
+          for (const [labels, value] of read()) {
+            const key = labelText(labelNames, labels)
+            yield `${name}${key === '' ? '' : `{${key}}`} ${value}`
+          }
+        },
+      })
     },
     render() {
       const out: string[] = []

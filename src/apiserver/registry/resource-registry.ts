@@ -16,6 +16,7 @@ import type { EncryptionHolder } from '../encryption/configuration.ts'
 import { preparedStore } from '../encryption/prepared-store.ts'
 import type { StorageCodec } from './codec.ts'
 import { encryptingCodec, jsonCodec, protobufCodec } from './codec.ts'
+import { measuredStore, publishStorageMetrics } from './metrics.ts'
 import { ResourceStorage } from './resource-storage.ts'
 import { ResourceStore } from './resource-store.ts'
 import type { HistoryLimits, WatchCache } from './watch-cache.ts'
@@ -46,7 +47,8 @@ export interface Served {
 }
 
 export interface ResourceRegistryOptions {
-  readonly env: Pick<Env, 'clock' | 'random' | 'log'>
+  /** Without metrics nothing is counted for them. */
+  readonly env: Pick<Env, 'clock' | 'random' | 'log'> & Partial<Pick<Env, 'metrics'>>
   readonly store: KVStore
   /** Default: JSON in this process, upstream's protobuf elsewhere. */
   readonly codec?: StorageCodec
@@ -83,6 +85,7 @@ export class ResourceRegistry {
 
   constructor(o: ResourceRegistryOptions) {
     this.#o = o
+    if (o.env.metrics !== undefined) publishStorageMetrics(o.env.metrics, o.store, this)
     if (o.inherit === undefined) return
     this.#listFloor = o.inherit.listFloor
     this.#nextFloor = o.inherit.listFloor
@@ -122,6 +125,11 @@ export class ResourceRegistry {
   /** The stored kind of a group's resource, whatever the version. */
   store(group: string, resource: string): ResourceStore | undefined {
     return this.#stores.get(`${group}/${resource}`)
+  }
+
+  /** Every stored kind with what keeps it. */
+  *storages(): Iterable<readonly [ResourceDefinition, ResourceStorage]> {
+    for (const { definition, storage } of this.#stores.values()) yield [definition, storage]
   }
 
   /** Whether anything is served in this group and version. */
@@ -219,8 +227,9 @@ export class ResourceRegistry {
     if (definition.virtual === true) return undefined
     const { env, store: kv, codec: plain = defaultCodec(kv), encryption, history, feature = () => false, services = {} } = this.#o
     const codec = encryption === undefined ? plain : encryptingCodec(plain, encryption)
+    const prepared = encryption === undefined ? kv : preparedStore(kv, (values) => encryption.prepare(values))
     const storage = new ResourceStorage({
-      store: encryption === undefined ? kv : preparedStore(kv, (values) => encryption.prepare(values)), codec, clock: env.clock, log: env.log, definition, history, inherit: this.#o.inherit?.cache(definition),
+      store: env.metrics === undefined ? prepared : measuredStore(prepared, env.metrics, env.clock, definition), codec, clock: env.clock, log: env.log, definition, history, inherit: this.#o.inherit?.cache(definition),
       prefix: `/registry/${this.#prefixFor(definition)}/`,
     })
     const store = new ResourceStore({ definition, storage, clock: env.clock, random: env.random, feature, services })

@@ -43,6 +43,8 @@ export class ResourceStorage {
   readonly cache: WatchCache
   /** Resolves when the cache holds what was stored when it began. */
   readonly ready: Promise<void>
+  /** How often it was filled. */
+  initializations = 1
   #filled = false
   readonly #o: ResourceStorageOptions
   /** What this process is writing, so that its own events need no decoding. */
@@ -323,7 +325,10 @@ export class ResourceStorage {
       } catch (error) {
         if (signal.aborted) return
         log.warn('watch of the store broke off', { resource: definition.resource, error })
-        if (error instanceof CompactedError) revision = await this.#resync()
+        if (error instanceof CompactedError) {
+          revision = await this.#resync()
+          this.initializations++
+        }
       }
       await clock.sleep(1000, signal).catch(() => undefined)
     }

@@ -60,7 +60,22 @@ export interface CachePage {
   readonly remaining: number
 }
 
+/** What a cache has done since it was made, for metrics. */
+export interface CacheCounts {
+  /** Changes that came from the store. */
+  events: number
+  /** Watchers that were too slow. */
+  terminated: number
+  /** Events that watches began with. */
+  initial: number
+  lists: number
+  /** Objects that lists looked at, and those that they answered with. */
+  fetched: number
+  returned: number
+}
+
 export class WatchCache {
+  readonly counts: CacheCounts = { events: 0, terminated: 0, initial: 0, lists: 0, fetched: 0, returned: 0 }
   #tree: BTree<string, Cached> = newBTree<Cached>()
   #changes = new ChangeLog<Change>()
   #changeBytes = 0
@@ -136,6 +151,7 @@ export class WatchCache {
     this.#bytes += (current?.bytes ?? 0) - (previous?.bytes ?? 0)
     if (current === undefined) this.#tree.delete(key)
     else this.#tree.set(key, current)
+    this.counts.events++
     const change: Change = { revision, time: this.#now(), key, current, previous, gone: undefined }
     this.#changes.push(change)
     this.#changeBytes += current?.bytes ?? 0
@@ -194,22 +210,27 @@ export class WatchCache {
     const [low, high] = rangeOf(selection)
     const start = o.from !== undefined && o.from > low ? o.from : low
     const limit = o.limit ?? 0
-    if (limit <= 0) {
-      const { matches, name } = selection
-      const items: Cached[] = []
-      tree.forRange(start, high, false, (_key, cached) => {
-        if (name !== undefined && cached.object.metadata.name !== name) return
-        if (matches === undefined || matches(cached.object)) items.push(cached)
-      })
-      return { items, last: undefined, remaining: 0 }
-    }
-    return this.#limited(tree, selection, start, high, limit)
+    const page = limit <= 0 ? this.#whole(tree, selection, start, high) : this.#limited(tree, selection, start, high, limit)
+    this.counts.lists++
+    this.counts.returned += page.items.length
+    return page
+  }
+
+  #whole(tree: BTree<string, Cached>, selection: Selection, start: string, high: string): CachePage {
+    const { matches, name } = selection
+    const items: Cached[] = []
+    this.counts.fetched += tree.forRange(start, high, false, (_key, cached) => {
+      if (name !== undefined && cached.object.metadata.name !== name) return
+      if (matches === undefined || matches(cached.object)) items.push(cached)
+    })
+    return { items, last: undefined, remaining: 0 }
   }
 
   #limited(tree: BTree<string, Cached>, selection: Selection, start: string, high: string, limit: number): CachePage {
     const items: Cached[] = []
     for (const [key, cached] of tree.entries(start)) {
       if (key >= high) break
+      this.counts.fetched++
       if (selects(selection, key, cached.object)) items.push(cached)
       if (items.length === limit) return { items, last: key, remaining: tree.forRange(key + '\0', high, false) }
     }
@@ -257,10 +278,15 @@ export class WatchCache {
     selection: Selection; view: View; from: number; prelude?: readonly WatchResponseEvent[]; maxQueued?: number; withPrevious?: boolean
   }): Watcher {
     if (o.from < this.#oldest) throw tooOldResourceVersion(o.from, this.#oldest)
-    const watcher = new Watcher(() => this.#readers.delete(reader), o.maxQueued)
+    const watcher: Watcher = new Watcher(() => {
+      this.#readers.delete(reader)
+      if (watcher.dropped) this.counts.terminated++
+    }, o.maxQueued)
     const reader: Reader = { selection: o.selection, view: o.view, watcher, withPrevious: o.withPrevious === true, from: o.from }
     if (o.prelude !== undefined && o.prelude.length > 0) watcher.pushAll(o.prelude)
-    for (let i = this.#changes.after(o.from); i < this.#changes.length; i++) this.#deliver(reader, this.#changes.at(i))
+    const first = this.#changes.after(o.from)
+    for (let i = first; i < this.#changes.length; i++) this.#deliver(reader, this.#changes.at(i))
+    this.counts.initial += (o.prelude?.length ?? 0) + this.#changes.length - first
     this.#readers.add(reader)
     return watcher
   }

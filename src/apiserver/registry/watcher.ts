@@ -8,6 +8,7 @@ export class Watcher implements AsyncIterable<readonly WatchResponseEvent[]> {
   #queue: WatchResponseEvent[] = []
   #wake: (() => void) | undefined
   #closed = false
+  #dropped = false
   readonly #onClose: (() => void)[]
   readonly #maxQueued: number
 
@@ -19,6 +20,11 @@ export class Watcher implements AsyncIterable<readonly WatchResponseEvent[]> {
 
   get closed(): boolean {
     return this.#closed
+  }
+
+  /** Whether it ended because its reader was too slow. */
+  get dropped(): boolean {
+    return this.#dropped
   }
 
   /** Calls back when the watch ends; at once when it has. */
@@ -33,6 +39,7 @@ export class Watcher implements AsyncIterable<readonly WatchResponseEvent[]> {
     if (this.#queue.length > this.#maxQueued) {
       // Too slow. What is queued is dropped with it: its reader resumes from the last version it saw.
       this.#queue = []
+      this.#dropped = true
       this.close()
       return
     }
