@@ -44,6 +44,8 @@ export type Labels = Record<string, string>
 
 export interface Counter {
   inc(labels?: Labels, by?: number): void
+  /** Counts for these labels, without looking them up each time. */
+  with(labels: Labels): (by?: number) => void
 }
 export interface Gauge {
   set(value: number, labels?: Labels): void
@@ -52,6 +54,8 @@ export interface Gauge {
 }
 export interface Histogram {
   observe(value: number, labels?: Labels): void
+  /** Observes for these labels, without looking them up each time. */
+  with(labels: Labels): (value: number) => void
 }
 
 /** Metrics in Prometheus' model; asking twice for one name gives the same instrument. */

@@ -8,6 +8,12 @@ interface Family {
   lines(): Iterable<string>
 }
 
+interface Series {
+  readonly counts: Float64Array
+  sum: number
+  count: number
+}
+
 /** A Prometheus registry of our own size: 0.04 µs an observation where prom-client takes 0.9. */
 export function createMetrics(): Metrics {
   const families = new Map<string, Family & { instrument?: Counter | Gauge | Histogram }>()
@@ -15,14 +21,23 @@ export function createMetrics(): Metrics {
   function scalar(name: string, help: string, type: 'counter' | 'gauge', labelNames: readonly string[]): Counter & Gauge {
     const found = families.get(name)
     if (found !== undefined) return found.instrument as Counter & Gauge
-    const values = new Map<string, number>()
+    const values = new Map<string, { value: number }>()
+    const entryOf = (labels: Labels | undefined): { value: number } => {
+      const key = labelText(labelNames, labels)
+      let entry = values.get(key)
+      if (entry === undefined) values.set(key, (entry = { value: 0 }))
+      return entry
+    }
     const instrument = {
       inc(labels?: Labels, by = 1) {
-        const key = labelText(labelNames, labels)
-        values.set(key, (values.get(key) ?? 0) + by)
+        entryOf(labels).value += by
+      },
+      with(labels: Labels) {
+        const entry = entryOf(labels)
+        return (by = 1) => { entry.value += by }
       },
       set(value: number, labels?: Labels) {
-        values.set(labelText(labelNames, labels), value)
+        entryOf(labels).value = value
       },
       remove(labels?: Labels) {
         values.delete(labelText(labelNames, labels))
@@ -31,7 +46,7 @@ export function createMetrics(): Metrics {
     families.set(name, {
       name, help, type, labelNames, instrument,
       *lines() {
-        for (const [key, value] of values) yield `${name}${key === '' ? '' : `{${key}}`} ${value}`
+        for (const [key, { value }] of values) yield `${name}${key === '' ? '' : `{${key}}`} ${value}`
       },
     })
     return instrument
@@ -43,20 +58,28 @@ export function createMetrics(): Metrics {
     histogram(name, help, buckets, labelNames = []) {
       const found = families.get(name)
       if (found !== undefined) return found.instrument as Histogram
-      const series = new Map<string, { counts: Float64Array; sum: number; count: number }>()
-      const instrument: Histogram = {
-        observe(value, labels) {
-          const key = labelText(labelNames, labels)
-          let entry = series.get(key)
-          if (entry === undefined) series.set(key, (entry = { counts: new Float64Array(buckets.length), sum: 0, count: 0 }))
-          entry.sum += value
-          entry.count++
-          for (let i = 0; i < buckets.length; i++) {
-            if (value <= buckets[i]!) {
-              entry.counts[i]!++
-              break
-            }
+      const series = new Map<string, Series>()
+      const seriesOf = (labels: Labels | undefined): Series => {
+        const key = labelText(labelNames, labels)
+        let entry = series.get(key)
+        if (entry === undefined) series.set(key, (entry = { counts: new Float64Array(buckets.length), sum: 0, count: 0 }))
+        return entry
+      }
+      const add = (entry: Series, value: number): void => {
+        entry.sum += value
+        entry.count++
+        for (let i = 0; i < buckets.length; i++) {
+          if (value <= buckets[i]!) {
+            entry.counts[i]!++
+            break
           }
+        }
+      }
+      const instrument: Histogram = {
+        observe: (value, labels) => add(seriesOf(labels), value),
+        with(labels) {
+          const entry = seriesOf(labels)
+          return (value) => add(entry, value)
         },
       }
       families.set(name, {

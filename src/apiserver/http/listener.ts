@@ -151,14 +151,21 @@ function createMeasure(env: Env): (request: ApiRequest | undefined, exchange: Ht
     'apiserver_request_duration_seconds', 'Time to answer a request, without watches and streams.', durationBuckets,
     ['verb', 'group', 'version', 'resource', 'subresource', 'scope'],
   )
+  const known = new Map<string, { total(): void; duration(seconds: number): void }>()
   return (request, exchange, code, ms) => {
     const info = request?.info
-    const { verb = exchange.method.toLowerCase(), apiGroup = '', apiVersion = '', resource = '', subresource = '' } = info ?? {}
-    const scope = info === undefined || !info.isResourceRequest ? '' : info.name !== '' ? 'resource' : info.namespace === '' ? 'cluster' : 'namespace'
-    const labels = { verb: verb.toUpperCase(), group: apiGroup, version: apiVersion, resource, subresource, scope }
     // Names of paths that nobody serves must not become series without end.
     if (code === 404 && (info === undefined || !info.isResourceRequest)) return
-    total.inc({ ...labels, code: String(code) })
-    if (info === undefined || !isLongRunning(info)) duration.observe(ms / 1000, labels)
+    const { verb = exchange.method.toLowerCase(), apiGroup = '', apiVersion = '', resource = '', subresource = '' } = info ?? {}
+    const scope = info === undefined || !info.isResourceRequest ? '' : info.name !== '' ? 'resource' : info.namespace === '' ? 'cluster' : 'namespace'
+    const key = `${verb}/${apiGroup}/${apiVersion}/${resource}/${subresource}/${scope}/${code}`
+    let series = known.get(key)
+    if (series === undefined) {
+      const labels = { verb: verb.toUpperCase(), group: apiGroup, version: apiVersion, resource, subresource, scope }
+      const durations = info === undefined || !isLongRunning(info) ? duration.with(labels) : () => undefined
+      known.set(key, (series = { total: total.with({ ...labels, code: String(code) }), duration: durations }))
+    }
+    series.total()
+    series.duration(ms / 1000)
   }
 }

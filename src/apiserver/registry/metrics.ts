@@ -59,17 +59,24 @@ export function measuredStore(store: KVStore, metrics: Metrics, clock: Clock, { 
   const durations = metrics.histogram('etcd_request_duration_seconds', 'Time that the store took for a request.', durationBuckets, labelNames)
   const requests = metrics.counter('etcd_requests_total', 'Requests made of the store.', labelNames)
   const errors = metrics.counter('etcd_request_errors_total', 'Requests of the store that failed.', labelNames)
-  const timed = async <T>(operation: string, work: Promise<T>): Promise<T> => {
+  const operations = new Map<string, { request(): void; duration(seconds: number): void; failed(): void }>()
+  const seriesOf = (operation: string) => {
+    let series = operations.get(operation)
     const labels = { operation, group: name, resource }
+    if (series === undefined) operations.set(operation, (series = { request: requests.with(labels), duration: durations.with(labels), failed: () => errors.inc(labels) }))
+    return series
+  }
+  const timed = async <T>(operation: string, work: Promise<T>): Promise<T> => {
+    const series = seriesOf(operation)
     const began = clock.monotonic()
-    requests.inc(labels)
+    series.request()
     try {
       return await work
     } catch (error) {
-      errors.inc(labels)
+      series.failed()
       throw error
     } finally {
-      durations.observe((clock.monotonic() - began) / 1000, labels)
+      series.duration((clock.monotonic() - began) / 1000)
     }
   }
   const { local } = store
