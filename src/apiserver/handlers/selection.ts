@@ -36,10 +36,16 @@ export function selectionOf(
     selection: {
       namespace: namespaceOf(served, namespace, fields),
       ...(wantedName === undefined ? {} : { name: wantedName }),
-      ...(later || matches === undefined ? {} : { matches }),
+      ...(later || matches === undefined ? {} : { matches, ...labelled(labels) }),
     },
     ...(later ? { converted: matches } : {}),
   }
+}
+
+/** The first requirement that wants a label to have a value of a few. */
+function labelled({ requirements }: LabelSelector): Pick<Selection, 'labelled'> {
+  const found = requirements?.find(({ operator, values }) => (operator === '=' || operator === '==' || operator === 'in') && values.length <= 8)
+  return found === undefined ? {} : { labelled: { label: found.key, values: found.values } }
 }
 
 /** A selector for one namespace makes the list of all namespaces as cheap as that of one. */

@@ -61,9 +61,11 @@ export function measuredStore(store: KVStore, metrics: Metrics, clock: Clock, { 
   const errors = metrics.counter('etcd_request_errors_total', 'Requests of the store that failed.', labelNames)
   const operations = new Map<string, { request(): void; duration(seconds: number): void; failed(): void }>()
   const seriesOf = (operation: string) => {
-    let series = operations.get(operation)
+    const known = operations.get(operation)
+    if (known !== undefined) return known
     const labels = { operation, group: name, resource }
-    if (series === undefined) operations.set(operation, (series = { request: requests.with(labels), duration: durations.with(labels), failed: () => errors.inc(labels) }))
+    const series = { request: requests.with(labels), duration: durations.with(labels), failed: () => errors.inc(labels) }
+    operations.set(operation, series)
     return series
   }
   const timed = async <T>(operation: string, work: Promise<T>): Promise<T> => {

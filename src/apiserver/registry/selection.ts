@@ -1,5 +1,6 @@
 /** Which objects a list or a watch wants. Upstream: apiserver/pkg/storage SelectionPredicate. */
 import type { KubeObject } from '../../api/meta/object.ts'
+import type { LabelValues } from './label-index.ts'
 
 export interface Selection {
   /** '' for all namespaces and for cluster-scoped resources. */
@@ -8,6 +9,8 @@ export interface Selection {
   readonly name?: string
   /** Labels and fields; undefined when everything matches. Namespace and name are not part of it. */
   readonly matches?: (object: KubeObject) => boolean
+  /** What `matches` asks of one label, where it asks for values of one. */
+  readonly labelled?: LabelValues
 }
 
 export const everything: Selection = { namespace: '' }

@@ -9,6 +9,7 @@ import type { KubeObject } from '../../api/meta/object.ts'
 import { tooOldResourceVersion } from '../../api/meta/errors.ts'
 import type { WatchResponseEvent } from '../handler.ts'
 import { Cached, deepFreeze, withResourceVersion } from './cached.ts'
+import { LabelIndexes } from './label-index.ts'
 import type { Selection } from './selection.ts'
 import { selects } from './selection.ts'
 import { Watcher } from './watcher.ts'
@@ -85,6 +86,7 @@ export class WatchCache {
   #oldest: number
   #seen: number
   readonly #readers = new Set<Reader>()
+  readonly #labels = new LabelIndexes()
   readonly #past = new Map<number, BTree<string, Cached>>()
   readonly #limits: HistoryLimits
   readonly #now: () => number
@@ -132,6 +134,7 @@ export class WatchCache {
   /** Puts an object that was there before the cache's first revision. */
   load(cached: Cached): void {
     this.#bytes += cached.bytes - (this.#tree.get(cached.key)?.bytes ?? 0)
+    this.#labels.clear()
     this.#tree.set(cached.key, cached)
   }
 
@@ -151,6 +154,7 @@ export class WatchCache {
     this.#bytes += (current?.bytes ?? 0) - (previous?.bytes ?? 0)
     if (current === undefined) this.#tree.delete(key)
     else this.#tree.set(key, current)
+    this.#labels.apply(previous, current)
     this.counts.events++
     const change: Change = { revision, time: this.#now(), key, current, previous, gone: undefined }
     this.#changes.push(change)
@@ -210,10 +214,29 @@ export class WatchCache {
     const [low, high] = rangeOf(selection)
     const start = o.from !== undefined && o.from > low ? o.from : low
     const limit = o.limit ?? 0
-    const page = limit <= 0 ? this.#whole(tree, selection, start, high) : this.#limited(tree, selection, start, high, limit)
+    const labelled = tree === this.#tree ? this.#labelled(selection, start, high) : undefined
+    const page = labelled !== undefined ? this.#cut(labelled, selection, high, limit)
+      : limit <= 0 ? this.#whole(tree, selection, start, high) : this.#limited(tree, selection, start, high, limit)
     this.counts.lists++
     this.counts.returned += page.items.length
     return page
+  }
+
+  /** The objects in the range that have the label which the selection asks for, in order; undefined when that is not known. */
+  #labelled({ labelled }: Selection, start: string, high: string): Cached[] | undefined {
+    if (labelled === undefined) return undefined
+    const found = this.#labels.find(labelled, this.size, () => this.#tree.values())?.filter(({ key }) => key >= start && key < high)
+    return found?.sort((a, b) => (a.key < b.key ? -1 : 1))
+  }
+
+  #cut(sorted: readonly Cached[], selection: Selection, high: string, limit: number): CachePage {
+    this.counts.fetched += sorted.length
+    const items: Cached[] = []
+    for (const cached of sorted) {
+      if (selects(selection, cached.key, cached.object)) items.push(cached)
+      if (limit > 0 && items.length === limit) return { items, last: cached.key, remaining: this.#tree.forRange(cached.key + '\0', high, false) }
+    }
+    return { items, last: undefined, remaining: 0 }
   }
 
   #whole(tree: BTree<string, Cached>, selection: Selection, start: string, high: string): CachePage {
