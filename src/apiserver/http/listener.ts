@@ -52,7 +52,7 @@ export function createListener(env: Env, handler: ApiHandler, context: RespondCo
         info: parseRequestInfo(exchange.method, path, query), user: nobody, query, warnings, audit: {},
         userAgent: header(exchange.headers, 'user-agent') ?? '', signal: controller.signal, raw: exchange,
       }
-      await turns.begin()
+      await turns.begin(Number(exchange.headers['content-length'] ?? 0))
       const answer = await handler(apiRequest)
       await writeResponse(exchange, apiRequest, answer, context)
       if ('code' in answer) code = answer.code

@@ -1,27 +1,38 @@
 /**
- * How many requests one turn of the event loop begins. Node writes to sockets when a turn is over: if a turn answered all
- * that came with it, the first of them would wait for the last, and the clients' work and ours would never overlap.
+ * How much one turn of the event loop begins. Node writes to sockets when a turn is over: if a turn answered all that came
+ * with it, the first of them would wait for the last, and the clients' work and ours would never overlap. Requests with long
+ * bodies are much work, so that fewer of them make a turn.
  */
 
-const perTurn = 4
+/** What a turn begins, of requests that weigh `weightOf` each. */
+const perTurn = 8
+const bytesPerWeight = 1500
 
 export interface Turns {
-  /** Resolves when a request may begin: undefined when that is now. */
-  begin(): Promise<void> | undefined
+  /** Resolves when a request with a body of so many bytes may begin: undefined when that is now. */
+  begin(bodyBytes: number): Promise<void> | undefined
 }
 
+const weightOf = (bodyBytes: number): number => Math.min(perTurn, 1 + Math.floor(bodyBytes / bytesPerWeight))
+
 export function createTurns(): Turns {
-  const waiting: (() => void)[] = []
+  const waiting: { readonly weight: number; go(): void }[] = []
   let begun = 0
   const next = (): void => {
-    begun = Math.min(perTurn, waiting.length)
-    for (const go of waiting.splice(0, perTurn)) go()
+    begun = 0
+    while (waiting.length > 0 && (begun === 0 || begun + waiting[0]!.weight <= perTurn)) {
+      const { weight, go } = waiting.shift()!
+      begun += weight
+      go()
+    }
     if (begun > 0) setImmediate(next)
   }
   return {
-    begin() {
-      if (begun === perTurn) return new Promise((resolve) => waiting.push(resolve))
-      if (begun++ === 0) setImmediate(next)
+    begin(bodyBytes) {
+      const weight = weightOf(bodyBytes)
+      if (waiting.length > 0 || begun + weight > perTurn) return new Promise((resolve) => waiting.push({ weight, go: resolve }))
+      if (begun === 0) setImmediate(next)
+      begun += weight
       return undefined
     },
   }
