@@ -32,7 +32,7 @@ export const mayImport: Readonly<Record<string, readonly string[]>> = {
 export const ambientAllowed: readonly string[] = [
   'src/base/real', 'src/apiserver/http', 'src/apiserver/streams', 'src/apiserver/storage/lmdb', 'src/apiserver/storage/etcd', 'src/apiserver/storage/server', 'src/apiserver/encryption/kms/grpc',
   'src/client/http', 'src/client/testing', 'src/kubelet/cri', 'src/kubelet/rpc', 'src/kubelet/cgroups', 'src/kubelet/host', 'src/kubelet/volumes/host', 'src/kubelet/server',
-  'src/kubelet/probes/host', 'src/kubelet/testing', 'src/proxy/nftables/exec', 'src/proxy/iptables/exec', 'src/proxy/conntrack/exec',
+  'src/kubelet/probes/host', 'src/kubelet/testing', 'src/proxy/nftables/exec', 'src/cloud/local/exec', 'src/cloud/grpc', 'src/proxy/iptables/exec', 'src/proxy/conntrack/exec',
   'src/proxy/dns/server', 'src/proxy/health/server', 'src/proxy/testing', 'src/cluster/hosts', 'src/cluster/images', 'src/cluster/pki', 'src/cli',
 ]
 

@@ -15,6 +15,7 @@ const subcommands: Readonly<Record<string, { summary: string; load: () => Promis
   apiserver: { summary: 'The API server (kube-apiserver) with its store', load: () => import('./apiserver.ts') },
   scheduler: { summary: 'The scheduler (kube-scheduler)', load: () => import('./scheduler.ts') },
   'controller-manager': { summary: 'All controllers (kube-controller-manager)', load: () => import('./controller-manager.ts') },
+  'cloud-controller-manager': { summary: 'Controllers of a cloud: machines, load balancers, routes', load: () => import('./cloud-controller-manager.ts') },
   kubelet: { summary: 'The node agent (kubelet), over CRI', load: () => import('./kubelet.ts') },
   proxy: { summary: 'Service virtual IPs on a node (kube-proxy)', load: () => import('./proxy.ts') },
   etcd: { summary: 'The store behind etcd\'s v3 API, one member', load: () => import('./etcd.ts') },

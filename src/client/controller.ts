@@ -68,6 +68,8 @@ export interface KeyedController {
   readonly watches: readonly Watch[]
   /** What `sync` reads besides what it watches. */
   readonly reads?: readonly Resource<never>[]
+  /** Delays after failures, in the place of the queue's own. */
+  readonly retry?: { readonly baseDelayMs: number; readonly maxDelayMs: number }
   /** Keys that are there from the start without an object. */
   readonly initialKeys?: readonly string[]
   /** Brings the key's world one step nearer to what it should be. A failure makes the key come back after a delay. */
@@ -92,7 +94,7 @@ export interface RunningController {
 export function runController(controller: KeyedController, context: ControllerContext): RunningController {
   const { env, informers } = context
   const log = env.log.child(controller.name)
-  const queue = new WorkQueue({ name: controller.name.replaceAll('-', '_'), clock: env.clock, metrics: env.metrics })
+  const queue = new WorkQueue({ name: controller.name.replaceAll('-', '_'), clock: env.clock, metrics: env.metrics, ...controller.retry })
   const used: Informer<never>[] = (controller.reads ?? []).map((resource) => informers.of(resource))
   const stops: (() => void)[] = []
   const causes = env.trace === undefined ? undefined : new QueuedCauses(env.trace)

@@ -43,6 +43,7 @@ export class WorkQueue {
   #tokens: number
   #tokensAt: number
   #closed = false
+  #handing = false
 
   constructor(options: WorkQueueOptions) {
     this.#clock = options.clock
@@ -71,7 +72,7 @@ export class WorkQueue {
       return
     }
     this.#waiting.add(key)
-    this.#hand()
+    this.#handSoon()
   }
 
   /** Adds the key after `delayMs`; an earlier date that is already set stays. */
@@ -125,6 +126,19 @@ export class WorkQueue {
     this.#timer = undefined
     this.#waiting.clear()
     this.#hand()
+  }
+
+  /**
+   * What is added at one time comes to one look: an idle worker that took the key at once would look again for each
+   * of the keys' other reasons.
+   */
+  #handSoon(): void {
+    if (this.#handing) return
+    this.#handing = true
+    queueMicrotask(() => {
+      this.#handing = false
+      this.#hand()
+    })
   }
 
   #hand(): void {
