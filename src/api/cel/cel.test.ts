@@ -55,6 +55,16 @@ test.each([
   expect(run(expression)).toBe(message)
 })
 
+// cel-go gives the same texts.
+test.each([
+  ['a}'.repeat(300), "error recovery token lookahead limit exceeded: 256"],
+  ['f(,'.repeat(40), 'Syntax error: error recovery attempt limit exceeded: 30'],
+  ['@'.repeat(150), '1 more errors were truncated'],
+])('a text that is broken throughout is given up', (expression, message) => {
+  expect(run(expression)).toContain(message)
+  expect(run(expression).length).toBeLessThan(50_000)
+})
+
 test('work is counted and limited', () => {
   const compiled = env.compile('object.spec.names.all(x, object.spec.names.all(y, x == x))')
   if (!compiled.ok) throw new Error(compiled.message)

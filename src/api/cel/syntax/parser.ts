@@ -4,7 +4,7 @@
  */
 import { Double, Uint, fitsInt, fitsUint, intOf, textLength } from '../values.ts'
 import { type Ast, type Expr, type FieldInit, type Issue, type MapEntry, Source } from './ast.ts'
-import { type Token, type TokenType, tokenize } from './lexer.ts'
+import { type LexError, type Token, type TokenType, tokenize } from './lexer.ts'
 import type { Macro, MacroBuilder } from './macros.ts'
 import { unescapeBytes, unescapeString } from './strings.ts'
 
@@ -18,6 +18,10 @@ export interface ParseOptions {
 
 const maxDepth = 250
 const maxSize = 100_000
+/** Where upstream gives a broken expression up (parser.go, errorReportingLimit and the two limits of recovery). */
+const maxErrors = 100
+const maxRecoveries = 30
+const maxSkipped = 256
 
 const reserved = new Set([
   'as', 'break', 'const', 'continue', 'else', 'false', 'for', 'function', 'if', 'import', 'in', 'let', 'loop', 'package',
@@ -68,28 +72,33 @@ class Parser {
   private readonly source: Source
   private readonly options: ParseOptions
   private readonly tokens: readonly Token[]
+  private readonly lexErrors: readonly LexError[]
   private readonly macros: ReadonlyMap<string, Macro>
   private at = 0
   /** The token at which the last error left off: what it causes next is not told. */
   private failedAt = -1
   private depth = 0
+  private errors = 0
+  private recoveries = 0
 
   constructor(source: Source, options: ParseOptions) {
     this.source = source
     this.options = options
     const { tokens, errors } = tokenize(source.text)
     this.tokens = tokens
-    for (const error of errors) this.syntaxError(error.offset, error.message)
+    this.lexErrors = errors
     this.macros = new Map(options.macros.map((macro) => [macroKey(macro.name, macro.member, macro.args), macro]))
   }
 
   start(): Expr {
     try {
+      for (const error of this.lexErrors) this.syntaxError(error.offset, error.message, false)
       const root = this.expression()
       const token = this.peek()
       if (token.type !== '<EOF>') {
         const problem = this.peek(1).type === '<EOF>' ? 'extraneous' : 'mismatched'
         this.syntaxError(token.offset, `${problem} input '${token.text}' expecting <EOF>`)
+        if (this.tokens.length - 1 - this.at > maxSkipped) this.lookedTooFar()
       }
       return root
     } catch (error) {
@@ -121,8 +130,15 @@ class Parser {
     this.issues.push(this.source.issue(offset, message))
   }
 
-  private syntaxError(offset: number, message: string): void {
+  private syntaxError(offset: number, message: string, recovers = true): void {
+    if (this.errors++ >= maxErrors) {
+      this.issue(offset, `Syntax error: More than ${String(maxErrors)} syntax errors`)
+      throw new Stop()
+    }
     this.issue(offset, `Syntax error: ${message}`)
+    if (!recovers || this.recoveries++ < maxRecoveries) return
+    this.issue(this.peek().offset, `Syntax error: error recovery attempt limit exceeded: ${String(maxRecoveries)}`)
+    throw new Stop()
   }
 
   private expect(type: TokenType, set: readonly TokenType[] = [type]): Token {
@@ -168,7 +184,16 @@ class Parser {
 
   /** Goes on to where parsing may go on. */
   private skip(): void {
-    while (this.peek().type !== '<EOF>' && !this.mayFollow(this.peek().type)) this.next()
+    const end = this.at + maxSkipped
+    while (this.peek().type !== '<EOF>' && !this.mayFollow(this.peek().type)) {
+      if (this.at >= end) this.lookedTooFar()
+      this.next()
+    }
+  }
+
+  private lookedTooFar(): never {
+    this.issues.push({ message: `error recovery token lookahead limit exceeded: ${String(maxSkipped)}`, line: -1, column: -1 })
+    throw new Stop()
   }
 
   /** Between elements: a comma, or what ends them; true when that was it. */
