@@ -1,4 +1,5 @@
 /** Pods on both nodes reach each other by pod address, service address, node port and name. */
+import { get } from 'node:http'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { eventually, image, kubectl, webDeployment } from './kubectl.ts'
 
@@ -91,6 +92,41 @@ test('the API is reached from a pod with its own token', async () => {
   const out = await k.ok(['exec', clients[0]!.metadata.name, '--', 'sh', '-c', script])
   expect(out).toContain('ca.crt')
   expect(out).toContain('token')
+})
+
+/** What the machine gets from a load balancer; '' when it gets none within two seconds. */
+const fetchHere = (address: string): Promise<string> => new Promise((resolve) => {
+  const request = get({ host: address, port: 80, path: '/', agent: false, timeout: 2000 }, (response) => {
+    let body = ''
+    response.on('data', (part) => (body += String(part))).on('end', () => resolve(body.trim()))
+  })
+  request.on('timeout', () => request.destroy()).on('error', () => resolve(''))
+})
+
+test('a load balancer is reached from the machine and from pods, with either traffic policy, until it goes', async () => {
+  await k.ok(['create', '-f', '-'], JSON.stringify({
+    apiVersion: 'v1', kind: 'Service', metadata: { name: 'balanced' },
+    spec: { type: 'LoadBalancer', selector: { app: 'web' }, ports: [{ port: 80, targetPort: 8080 }] },
+  }))
+  const address = await eventually('an address', () => k.ok(['get', 'service', 'balanced', '-o', 'jsonpath={.status.loadBalancer.ingress[0].ip}']), (ip) => ip !== '')
+  const names = servers.map((server) => server.metadata.name)
+  const all = async (ask: () => Promise<string>, expected: readonly string[]) => {
+    const seen = new Set<string>()
+    await eventually(`${expected.join(', ')} behind ${address}`, async () => seen.add(await ask()), () => expected.every((name) => seen.has(name)), 60_000)
+  }
+  await all(() => fetchHere(address), names)
+  await all(() => fetchFrom(clients[0]!.metadata.name, `http://${address}/`), names)
+  // With policy Local the ways lead only to nodes with endpoints.
+  await k.ok(['patch', 'service', 'balanced', '-p', JSON.stringify({ spec: { externalTrafficPolicy: 'Local', selector: { 'app': 'web', 'here': 'yes' } } })])
+  await eventually('no answer without endpoints', () => fetchHere(address), (text) => text === '')
+  for (const name of names) {
+    await k.ok(['label', 'pod', name, 'here=yes'])
+    await all(() => fetchHere(address), [name])
+    await k.ok(['label', 'pod', name, 'here-'])
+    await eventually('no answer without endpoints', () => fetchHere(address), (text) => text === '')
+  }
+  await k.ok(['delete', 'service', 'balanced'])
+  await eventually('no answer', () => fetchHere(address), (text) => text === '')
 })
 
 test('an endpoint that goes away is no longer asked', async () => {

@@ -14,7 +14,7 @@ export function cloudNamed(name: string, file: string): OpenCloud {
   const document = file === '' ? undefined : readDocument(file)
   if (name === 'local') {
     const configuration = named(file, () => parseLocalConfiguration(document))
-    return (env, informers) => createLocalCloud(env, configuration, systemMachine, informers)
+    return (env, informers) => createLocalCloud(env, configuration, informers, systemMachine)
   }
   if (name === 'external-grpc') {
     const options = named(file, () => parseExternalConfiguration(document, (path) => resolve(dirname(file), path)))

@@ -2,11 +2,13 @@
 import { join } from 'node:path'
 import { type ServerPki, loadPki } from '../apiserver/http/files.ts'
 import type { ApiServerOptions } from '../apiserver/server.ts'
+import { startCloud } from '../cluster/cloud.ts'
 import { startControlPlane } from '../cluster/control-plane.ts'
 import { kubeconfigText } from '../cluster/pki/kubeconfig.ts'
 import { firstAddress, serverNames } from '../cluster/pki/memory.ts'
 import { writeSecret } from '../cluster/pki/pki.ts'
 import { createHollowNodes, hollowNodeSpecs } from '../sim/nodes/hollow-nodes.ts'
+import { cloudNamed } from './cloud.ts'
 import type { Command, Invocation } from './command.ts'
 import { systemEnv, untilSignalled, withoutFrom } from './component.ts'
 import { controlPlaneFlags } from './flags/control-plane.ts'
@@ -32,6 +34,8 @@ async function run(invocation: Invocation): Promise<number> {
   const pki = loadPki(join(data, 'pki'), { now: new Date(), ...names })
   const etcd = { endpoints: flags.list('etcd-servers'), caFile: flags.string('etcd-cafile'), certFile: flags.string('etcd-certfile'), keyFile: flags.string('etcd-keyfile') }
   const without = withoutFrom(flags, ['kube-controller-manager', 'kube-scheduler'])
+  const provider = flags.string('cloud-provider')!
+  const cloud = provider === '' ? undefined : cloudNamed(provider, flags.string('cloud-config')!)
   const plane = await startControlPlane(env, {
     apiserver: apiServerOptions({ data, pki, port, bindAddress, advertiseAddress, serviceCIDRs, etcd }),
     scheduler: !without.includes('kube-scheduler'),
@@ -46,6 +50,7 @@ async function run(invocation: Invocation): Promise<number> {
     return undefined
   })
   if (plane === undefined) return 1
+  if (cloud !== undefined) await startCloud(plane, env, cloud, { controllers: flags.list('cloud-controllers'), clusterName: flags.string('context')! })
   const simulated = flags.number('simulate')!
   if (simulated > 0) {
     await plane.addLed('coxswain-simulated-nodes', () =>

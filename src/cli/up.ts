@@ -40,6 +40,8 @@ async function run({ flags, stdout, stderr }: Invocation): Promise<number> {
   const images = flags.list('images').map((file) => resolve(file))
   const missing = images.find((file) => !existsSync(file))
   if (missing !== undefined) throw new UsageError(`--images: ${missing} does not exist`)
+  const cloud = flags.string('cloud-provider')!
+  if (cloud !== 'local' && cloud !== 'none') throw new UsageError(`--cloud-provider: ${JSON.stringify(cloud)} is neither local nor none`)
   const env = createSystemEnv({ log: createLogger({ level: 'error', name: 'up' }) })
   const started = env.clock.monotonic()
   // Watched from the start, so that who is told to end while starting does it in order.
@@ -47,7 +49,7 @@ async function run({ flags, stdout, stderr }: Invocation): Promise<number> {
   const ended = flags.bool('foreground') ? untilSignalled(over.signal) : undefined
   try {
     const { record, plan } = await bringUp(env, {
-      name, nodes, simulate, ...(flags.bool('ha') ? { members: 3 } : {}), roll: flags.bool('roll'), programFolder, ...(upstream === undefined ? {} : { upstream }), ...(images.length === 0 ? {} : { images }), port: flags.number('port'), places: places(),
+      name, nodes, simulate, ...(flags.bool('ha') ? { members: 3 } : {}), roll: flags.bool('roll'), ...(flags.given('cloud-provider') ? { cloud: cloud === 'local' } : {}), programFolder, ...(upstream === undefined ? {} : { upstream }), ...(images.length === 0 ? {} : { images }), port: flags.number('port'), places: places(),
       bindAddress: flags.string('bind-address'), addresses: flags.given('address') ? flags.list('address') : undefined,
       dataDir: absolute(flags.string('data')), kubeconfig: absolute(flags.string('kubeconfig')), defaultKubeconfig: join(homedir(), '.kube', `${name}.yaml`),
       coxswain: [process.execPath, ...process.execArgv, join(import.meta.dirname, `main${extname(import.meta.filename)}`)],

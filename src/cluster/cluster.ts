@@ -13,10 +13,13 @@ import { createInProcessClient } from '../client/in-process.ts'
 import { readStages } from '../sim/nodes/stages/kwok.ts'
 import { type HollowNodes, type HollowState, createHollowNodes, hollowNodeSpecs } from '../sim/nodes/hollow-nodes.ts'
 import { controlApi } from './control-api.ts'
+import { createLocalCloud } from '../cloud/local/index.ts'
+import { serviceLbName } from '../cloud/service-lb/index.ts'
+import { startCloud } from './cloud.ts'
 import { type ControlPlane, createControlPlane } from './control-plane.ts'
 import { Faults } from './faults.ts'
 import { type Difference, diffSnapshots } from './diff.ts'
-import { type ClusterOptions, apiServerOptions, controllerOptions } from './options.ts'
+import { type ClusterOptions, apiServerOptions, cloudConfiguration, controllerOptions } from './options.ts'
 import { kubeconfigText } from './pki/kubeconfig.ts'
 import { type Authorities, clientCertificate } from './pki/memory.ts'
 import { WhyRecorder, type WhyStep } from './why.ts'
@@ -243,6 +246,7 @@ export class RunningCluster implements Cluster {
 
   async #start(): Promise<void> {
     await this.controlPlane.start()
+    await this.#startCloud()
     const { nodes = 1 } = this.#options
     const specs = typeof nodes === 'object' ? nodes : hollowNodeSpecs(nodes)
     if (specs.length === 0) return
@@ -252,6 +256,12 @@ export class RunningCluster implements Cluster {
       leaseDurationSeconds: isVirtual(this.env) ? 160 : undefined,
     })
     await this.controlPlane.add(this.#nodes)
+  }
+
+  async #startCloud(): Promise<void> {
+    const configuration = cloudConfiguration(this.#options)
+    if (configuration === undefined) return
+    await startCloud(this.controlPlane, this.env, (env, informers) => createLocalCloud(env, configuration, informers), { controllers: [serviceLbName] })
   }
 }
 

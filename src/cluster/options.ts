@@ -5,6 +5,7 @@ import type { UserInfo } from '../api/meta/request.ts'
 import type { AdmissionSelection } from '../apiserver/admission/index.ts'
 import type { ApiServerOptions, AuthorizationMode } from '../apiserver/options.ts'
 import type { KVStore } from '../apiserver/storage/store.ts'
+import { type LocalCloudConfiguration, parseLocalConfiguration } from '../cloud/local/configuration.ts'
 import type { ControllerManagerOptions } from '../controllers/options.ts'
 import type { HollowNodeSpec } from '../sim/nodes/node-object.ts'
 import type { KwokStage } from '../sim/nodes/stages/kwok.ts'
@@ -49,6 +50,11 @@ export interface ClusterOptions {
   readonly tokens?: Readonly<Record<string, UserInfo>>
   readonly serviceCIDR?: string
   readonly podCIDR?: string
+  /**
+   * Addresses for Services of type LoadBalancer: "192.0.2.0/24" or "192.0.2.10-192.0.2.20", one or more. Default: none,
+   * and such Services wait for a cloud.
+   */
+  readonly loadBalancers?: string | readonly string[]
   /** 'all': every past state can be read for ever. Default: those of the last five to ten minutes. */
   readonly history?: 'recent' | 'all'
   /** Follows what led to what, for `cluster.why`. */
@@ -87,6 +93,12 @@ export function apiServerOptions(options: ClusterOptions, authorities: Authoriti
     // Components of this process are not held back, so without a socket there is nobody to be fair to.
     priorityAndFairness: port !== undefined,
   }
+}
+
+/** The cloud that gives Services their addresses; undefined: there is none. Throws for what is no range. */
+export function cloudConfiguration({ loadBalancers = [] }: ClusterOptions): LocalCloudConfiguration | undefined {
+  const ranges = typeof loadBalancers === 'string' ? [loadBalancers] : loadBalancers
+  return ranges.length === 0 ? undefined : parseLocalConfiguration({ loadBalancerRanges: ranges, announce: false })
 }
 
 export function controllerOptions(options: ClusterOptions, { ca }: Authorities): ControllerManagerOptions | false {

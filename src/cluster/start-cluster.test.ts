@@ -48,6 +48,23 @@ describe('startCluster', () => {
     await eventually(() => client.list(pods, { namespace: 'default' }), ({ items }) => items.length === 0)
   })
 
+  test('Services get load balancers from the range, and give them back', async () => {
+    await using balanced = await startCluster({ loadBalancers: '192.0.2.10-192.0.2.11' })
+    const { client } = balanced
+    const balancer = (name: string) => ({ apiVersion: 'v1', kind: 'Service', metadata: { name, namespace: 'default' }, spec: { type: 'LoadBalancer', ports: [{ port: 80 }] } })
+    const ingress = async (name: string) => (await client.get(services, { namespace: 'default', name })).status?.loadBalancer?.ingress
+    for (const name of ['a', 'b']) {
+      await client.create(services, balancer(name))
+      await eventually(() => ingress(name), (one) => one?.[0]?.ip !== undefined)
+    }
+    expect([await ingress('a'), await ingress('b')]).toEqual([[{ ip: '192.0.2.10', ipMode: 'VIP' }], [{ ip: '192.0.2.11', ipMode: 'VIP' }]])
+    await client.delete(services, { namespace: 'default', name: 'a' })
+    await eventually(() => client.list(services, { namespace: 'default' }), ({ items }) => !items.some(({ metadata }) => metadata.name === 'a'))
+    await client.create(services, balancer('c'))
+    await eventually(() => ingress('c'), (one) => one?.[0]?.ip === '192.0.2.10')
+    await expect(startCluster({ loadBalancers: '192.0.2.0/33' })).rejects.toThrow('is no range of addresses')
+  })
+
   test('a namespace takes what is in it with it', async () => {
     const { client } = cluster
     await client.create(namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'short' } })

@@ -9,8 +9,12 @@ import { createLocalLoadBalancers } from './load-balancers.ts'
 import type { Machine } from './machine.ts'
 import { createLocalRoutes } from './routes.ts'
 
-/** `informers` are those of the manager, so that both look at the same Services and nodes. */
-export function createLocalCloud(env: Env, configuration: LocalCloudConfiguration, machine: Machine, informers: Informers): CloudProvider {
+/**
+ * `informers` are those of the manager, so that both look at the same Services and nodes. Without a machine load
+ * balancers have addresses and no way leads to them: that is what simulated nodes want.
+ */
+export function createLocalCloud(env: Env, given: LocalCloudConfiguration, informers: Informers, machine: Machine = noMachine): CloudProvider {
+  const configuration = { ...given, announce: given.announce && machine !== noMachine }
   const { hosts, loadBalancerRanges } = configuration
   const allNodes = () => informers.of(nodes).list()
   const loadBalancers = loadBalancerRanges.length === 0 ? undefined : createLocalLoadBalancers(env, configuration, machine, () => informers.of(services).list())
@@ -22,6 +26,11 @@ export function createLocalCloud(env: Env, configuration: LocalCloudConfiguratio
     ...(configuration.announce ? { routes: createLocalRoutes(machine, hosts ?? [], allNodes) } : {}),
     close: async () => health?.stop(),
   }
+}
+
+/** Is never told anything: nothing is announced without a machine. */
+const noMachine: Machine = {
+  routes: async () => [], setRoute: async () => undefined, deleteRoute: async () => undefined, hasNetns: async () => true, isHealthy: async () => false,
 }
 
 function localInstances({ hosts, zone, region, instanceType }: LocalCloudConfiguration, machine: Machine): Instances {

@@ -63,7 +63,7 @@ function fakeMachine() {
 async function start(document: object) {
   const cluster = await createTestCluster({ controllers: [], kubelet: false })
   const fake = fakeMachine()
-  const manager = createCloudControllerManager(cluster.env, cluster.client, (env, informers) => createLocalCloud(env, parseLocalConfiguration(document), fake.machine, informers),
+  const manager = createCloudControllerManager(cluster.env, cluster.client, (env, informers) => createLocalCloud(env, parseLocalConfiguration(document), informers, fake.machine),
     { clusterCIDRs: ['10.244.0.0/16'] })
   await manager.start()
   onTestFinished(async () => {

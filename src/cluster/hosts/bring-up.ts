@@ -1,6 +1,6 @@
 /** Brings a named cluster up: network, runtimes, control plane, nodes, in the order of what each needs. Repeatable. */
 import { createServer } from 'node:net'
-import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { nodes, serviceAccounts } from '../../api/generated/resources.ts'
 import type { Node } from '../../api/generated/types/core-v1.ts'
@@ -16,7 +16,8 @@ import { etcdProgram, memberPrograms, memberReady, writeMemberFiles } from './me
 import { writeNodeFiles } from './node-files.ts'
 import { type HostsPlan, planHosts } from './plan-hosts.ts'
 import { type ProgramSpec, logFile, logTail, programPid, startProgram, stopProgram } from './processes.ts'
-import { type ProgramChoice, type Upstream, adminKubeconfig, apiPrograms, controllerPrograms, nodePrograms, registryCommand, registryURL } from './programs.ts'
+import { type ProgramChoice, type Upstream, adminKubeconfig, apiPrograms, cloudFile, controllerPrograms, nodePrograms, registryCommand, registryURL } from './programs.ts'
+import { renderCloudConfig } from './render.ts'
 import { run } from './run.ts'
 
 export interface UpOptions {
@@ -42,6 +43,8 @@ export interface UpOptions {
   readonly programFolder: string
   /** Starts what runs already again, one after another, each as soon as the one before serves. */
   readonly roll?: boolean
+  /** Whether Services get load balancers of this machine; default: as before, or yes. */
+  readonly cloud?: boolean | undefined
   /** Image archives for a registry beside the cluster; default: as before. */
   readonly images?: readonly string[]
   readonly places: Places
@@ -60,7 +63,7 @@ const nodesLimitMs = 120_000
 export async function bringUp(env: Env, options: UpOptions): Promise<{ record: ClusterRecord; plan: HostsPlan }> {
   const { progress } = options
   const { record, plan } = await decide(options)
-  const choice: ProgramChoice = { coxswain: options.coxswain, upstream: record.upstream, simulate: record.simulate, nodes: record.nodes, bindAddress: record.bindAddress, addresses: record.addresses }
+  const choice: ProgramChoice = { coxswain: options.coxswain, upstream: record.upstream, simulate: record.simulate, nodes: record.nodes, bindAddress: record.bindAddress, addresses: record.addresses, cloud: record.cloud ?? true }
   const programs = plan.control.length > 0 ? memberPrograms(plan, choice, etcdFor(options)) : apiPrograms(plan, choice)
   const server = plan.control.length > 0 ? 'control-plane-1' : programs.at(-1)!.name
   if (programPid(plan, programs.at(-1)!.name) === undefined) await requireFreePort(plan.apiPort)
@@ -73,6 +76,7 @@ export async function bringUp(env: Env, options: UpOptions): Promise<{ record: C
   }
   progress(`starting the control plane on port ${plan.apiPort}`)
   mkdirSync(plan.dataDir, { recursive: true, mode: 0o700 })
+  writeFileSync(cloudFile(plan), renderCloudConfig(plan, record.simulate))
   if (record.upstream !== undefined || plan.control.length > 0) writeControlFiles(plan, record.addresses ?? [], new Date(env.clock.now()))
   if (plan.control.length > 0) writeMemberFiles(plan, new Date(env.clock.now()))
   for (const program of programs) if (!startProgram(plan, program) && options.roll === true) await startAgain(env, options, plan, program)
@@ -121,9 +125,10 @@ async function decide(options: UpOptions): Promise<{ record: ClusterRecord; plan
     throw new UpError(`cluster ${name} was made with ${known.upstream === undefined ? 'no components' : known.upstream.components.join(', ')} of upstream; forget it with hack/down --name ${name} --purge`)
   }
   const bindAddress = options.bindAddress ?? known?.bindAddress
+  const cloud = options.cloud ?? known?.cloud
   const addresses = options.addresses ?? known?.addresses
   // What nobody chose is left out of the record: JSON has no undefined.
-  return { plan, record: { members, upstream, images, bindAddress, addresses, name, dataDir, nodes: count, simulate, slot: plan.slot, port: plan.apiPort, kubeconfig } }
+  return { plan, record: { members, upstream, images, cloud, bindAddress, addresses, name, dataDir, nodes: count, simulate, slot: plan.slot, port: plan.apiPort, kubeconfig } }
 }
 
 /** An etcd program that is there; throws with what to do. */

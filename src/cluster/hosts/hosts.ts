@@ -63,7 +63,7 @@ const isStore = (name: string): boolean => name === 'etcd' || name.startsWith('e
 
 /** What a cluster keeps in its data folder. The folder may be the user's own, so only these are removed from it. */
 export const dataParts = [
-  'nodes', 'logs', 'pki', 'control-plane', 'admin.kubeconfig', 'etcd', 'members', 'upstream', 'kube-controller-manager.kubeconfig', 'kube-scheduler.kubeconfig',
+  'nodes', 'logs', 'pki', 'control-plane', 'admin.kubeconfig', 'cloud.yaml', 'etcd', 'members', 'upstream', 'kube-controller-manager.kubeconfig', 'kube-scheduler.kubeconfig',
 ] as const
 
 function forgetData(dataDir: string): void {

@@ -17,6 +17,8 @@ export interface ClusterRecord {
   readonly members?: number | undefined
   /** Components that are upstream's. */
   readonly upstream?: Upstream | undefined
+  /** false: no load balancers of this machine. */
+  readonly cloud?: boolean | undefined
   /** Archives that the cluster's registry serves. */
   readonly images?: readonly string[] | undefined
   /** Where the API listens, when somebody chose. */

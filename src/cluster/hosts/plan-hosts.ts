@@ -3,8 +3,8 @@
  * namespaces, cgroups, folders, ports. Pure: the same input gives the same plan, so clean-up by name finds it all.
  *
  * Addresses: a cluster has two neighbouring /16 of 10.0.0.0/8, chosen by a hash of its name (the next free pair when
- * that one is taken). The first is the pods'; of the second, the lower quarter is the Services' and 10.x.240.0/20 is
- * the nodes' own network, a bridge with the machine at .1.
+ * that one is taken). The first is the pods'; of the second, the lower quarter is the Services', 10.x.128.0/18 is for
+ * load balancers, and 10.x.240.0/20 is the nodes' own network, a bridge with the machine at .1.
  */
 import { createHash } from 'node:crypto'
 import { addressAt, overlap, parseRange } from './ranges.ts'
@@ -58,6 +58,7 @@ export interface HostsPlan {
   readonly podRange: string
   readonly serviceRange: string
   readonly nodeRange: string
+  readonly loadBalancerRange: string
   /** The machine's address on the bridge: where nodes and pods find the API. */
   readonly bridge: { readonly name: string; readonly address: string; readonly prefix: number }
   readonly nftTable: string
@@ -87,10 +88,10 @@ export function planHosts(input: PlanInput): HostsPlan {
   const hash = createHash('sha256').update(input.name).digest()
   const id = hash.toString('hex', 0, 4)
   const slot = input.slot ?? chooseSlot(hash.readUInt32BE(4), input.takenRanges ?? [])
-  const { podRange, serviceRange, nodeRange } = rangesOf(slot)
+  const { podRange, serviceRange, nodeRange, loadBalancerRange } = rangesOf(slot)
   const base = { name: input.name, id, dataDir: input.dataDir, runDir: input.runDir, nodeRange }
   return {
-    ...base, slot, podRange, serviceRange,
+    ...base, slot, podRange, serviceRange, loadBalancerRange,
     logDir: `${input.dataDir}/logs`,
     bridge: { name: `cx${id}`, address: addressAt(nodeRange, 1), prefix: 20 },
     nftTable: `coxswain-${id}`,
@@ -126,9 +127,9 @@ function planNode(cluster: Pick<HostsPlan, 'name' | 'id' | 'dataDir' | 'runDir' 
 }
 
 /** The ranges of a slot. */
-export function rangesOf(slot: number): { podRange: string; serviceRange: string; nodeRange: string } {
+export function rangesOf(slot: number): Pick<HostsPlan, 'podRange' | 'serviceRange' | 'nodeRange' | 'loadBalancerRange'> {
   const octet = 8 + 2 * slot
-  return { podRange: `10.${octet}.0.0/16`, serviceRange: `10.${octet + 1}.0.0/18`, nodeRange: `10.${octet + 1}.240.0/20` }
+  return { podRange: `10.${octet}.0.0/16`, serviceRange: `10.${octet + 1}.0.0/18`, loadBalancerRange: `10.${octet + 1}.128.0/18`, nodeRange: `10.${octet + 1}.240.0/20` }
 }
 
 function chooseSlot(hash: number, takenTexts: readonly string[]): number {

@@ -29,6 +29,8 @@ export interface ProgramChoice {
   readonly bindAddress?: string | undefined
   /** More names and addresses in the API's certificate. */
   readonly addresses?: readonly string[] | undefined
+  /** Whether Services get load balancers of this machine. */
+  readonly cloud?: boolean
 }
 
 /** Where upstream's control plane listens besides the API: an address of its own for each cluster, of the loopback net. */
@@ -61,10 +63,27 @@ export function apiPrograms(plan: HostsPlan, choice: ProgramChoice): ProgramSpec
 /** Programs of the control plane that want an API: those that are upstream's, and ours where upstream's API server runs. */
 export function controllerPrograms(plan: HostsPlan, choice: ProgramChoice): ProgramSpec[] {
   const foreignApi = isUpstream(choice, 'kube-apiserver')
-  return (['kube-controller-manager', 'kube-scheduler'] as const).flatMap((name) => {
+  const controllers = (['kube-controller-manager', 'kube-scheduler'] as const).flatMap((name): ProgramSpec[] => {
     if (isUpstream(choice, name)) return [{ name, command: upstreamController[name](plan, choice.upstream!.folder) }]
     return foreignApi ? [{ name, command: ourController[name](plan, choice.coxswain) }] : []
   })
+  // It writes the machine's routes, so it is not where a control plane in namespaces of its own is.
+  const isApart = choice.cloud === true && (foreignApi || plan.control.length > 0)
+  return isApart ? [...controllers, { name: 'cloud-controller-manager', command: cloudCommand(plan, choice.coxswain) }] : controllers
+}
+
+/** --cloud-config of the cluster's load balancers, written by control-files.ts. */
+export function cloudFile(plan: HostsPlan): string {
+  return join(plan.dataDir, 'cloud.yaml')
+}
+
+const cloudFlags = (plan: HostsPlan): string[] => ['--cloud-provider', 'local', '--cloud-config', cloudFile(plan)]
+
+function cloudCommand(plan: HostsPlan, coxswain: readonly string[]): string[] {
+  return [
+    ...withSmallHeap(coxswain), 'cloud-controller-manager', '--kubeconfig', adminKubeconfig(plan), ...cloudFlags(plan), '--controllers', 'service-lb-controller', '--leader-elect=false',
+    '--bind-address', loopbackAddress(plan), '--cert-dir', join(plan.dataDir, 'upstream'),
+  ]
 }
 
 /** Where nodes find the cluster's own registry. */
@@ -139,6 +158,7 @@ export function controlPlaneCommand(plan: HostsPlan, choice: ProgramChoice): str
     ...choice.coxswain, 'control-plane', '--data', plan.dataDir, '--port', String(plan.apiPort), '--service-cidr', plan.serviceRange, '--cluster-cidr', plan.podRange,
     '--context', plan.name, ...(choice.simulate ? ['--simulate', String(choice.nodes)] : []),
     ...(choice.addresses ?? []).flatMap((address) => ['--address', address]), ...(without.length > 0 ? ['--without', without.join(',')] : []),
+    ...(choice.cloud === true && plan.control.length === 0 ? [...cloudFlags(plan), '--cloud-controllers', 'service-lb-controller'] : []),
   ]
 }
 

@@ -65,6 +65,15 @@ export function renderCniConfig(node: { readonly cni: Pick<NodePlan['cni'], 'ipa
   }, null, 2)}\n`
 }
 
+/** --cloud-config of the local cloud: addresses for load balancers, reachable from the machine where nodes are real. */
+export function renderCloudConfig(plan: HostsPlan, simulate: boolean): string {
+  return `apiVersion: cloud.coxswain.dev/v1alpha1
+kind: LocalCloudConfiguration
+loadBalancerRanges: [${quote(plan.loadBalancerRange)}]
+${simulate ? 'announce: false' : `device: ${plan.bridge.name}`}
+`
+}
+
 /** Lets pods and nodes out under the machine's address; what stays inside the cluster keeps its own. */
 export function renderMasquerade(plan: HostsPlan): string {
   const inside = `{ ${plan.podRange}, ${plan.nodeRange} }`
