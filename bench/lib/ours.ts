@@ -12,13 +12,14 @@ export interface OurServer {
   stop(): Promise<void>
 }
 
-/** `profiles`: a folder for node's CPU profile of the server, written when it ends. */
-export async function startOurs(dir: string, profiles?: string): Promise<OurServer> {
+/** `profiles`: a folder for node's CPU profile of the server, written when it ends. `address`: one of this machine's. */
+export async function startOurs(dir: string, profiles?: string, address = '127.0.0.1'): Promise<OurServer> {
   const port = await freePort()
-  const url = `https://127.0.0.1:${port}`
+  const url = `https://${address}:${port}`
   const started = performance.now()
   const apiserver = startProgram('apiserver', coxswain, [
-    'apiserver', '--data-dir', join(dir, 'data'), '--secure-port', String(port), '--bind-address', '127.0.0.1', '--cert-dir', join(dir, 'certs'),
+    'apiserver', '--data-dir', join(dir, 'data'), '--secure-port', String(port), '--bind-address', address, '--advertise-address', address,
+    '--cert-dir', join(dir, 'certs'),
   ], dir, profiles === undefined ? {} : { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${profiles}` })
   const readyMs = await untilReady(`${url}/readyz`, apiserver, started)
   const pem = (name: string) => readFileSync(join(dir, 'certs', name), 'utf8')
