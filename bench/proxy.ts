@@ -1,8 +1,9 @@
 /**
  * The service proxy, kube-proxy's mode nftables and ours in turn, each in a network namespace of its own, under one API
  * server of ours: how long until every Service is in the kernel, and what changes of endpoints take and cost.
- * Usage: hack/bench proxy [--small] [rules] [coxswain|upstream]
- * Needs root and nft. 10,000 services with 10 endpoints each; --small: 1,000.
+ * And the DNS of the cluster, CoreDNS with its kubernetes plugin and ours.
+ * Usage: hack/bench proxy [--small] [rules|dns] [coxswain|upstream]
+ * Needs root, nft and two processors. 10,000 services with 10 endpoints each; --small: 1,000.
  */
 import { BenchClient } from './lib/client.ts'
 import { createNamespace } from './lib/namespaces.ts'
@@ -10,6 +11,7 @@ import { startOurs } from './lib/ours.ts'
 import { workFolder } from './lib/processes.ts'
 import { printRatios } from './lib/ratios.ts'
 import { namespace, service, slice } from './proxy/objects.ts'
+import { measureDns } from './proxy/dns.ts'
 import { type Side, measureRules, writeKubeconfig } from './proxy/rules.ts'
 
 const words = process.argv.slice(2)
@@ -36,8 +38,14 @@ try {
   await fill(client)
   process.stderr.write(`proxy: ${services} services with 10 endpoints each are stored\n`)
   const kubeconfig = writeKubeconfig(dir, server.url)
+  const cluster = { client, kubeconfig, services, dir }
   const figures = []
-  for (const [i, side] of sides.entries()) figures.push(await measureRules(side, { client, kubeconfig, services, dir }, nets[i]!))
+  for (const [i, side] of sides.entries()) {
+    figures.push([
+      ...(words.includes('dns') ? [] : await measureRules(side, cluster, nets[i]!)),
+      ...(words.includes('rules') ? [] : await measureDns(side, cluster)),
+    ])
+  }
   if (!printRatios(figures.at(-1)!, figures.length > 1 ? figures[0] : undefined)) process.exitCode = 1
 } finally {
   for (const step of undo.reverse()) await step()

@@ -18,6 +18,7 @@ const subcommands: Readonly<Record<string, { summary: string; load: () => Promis
   'cloud-controller-manager': { summary: 'Controllers of a cloud: machines, load balancers, routes', load: () => import('./cloud-controller-manager.ts') },
   kubelet: { summary: 'The node agent (kubelet), over CRI', load: () => import('./kubelet.ts') },
   proxy: { summary: 'Service virtual IPs on a node (kube-proxy)', load: () => import('./proxy.ts') },
+  dns: { summary: 'The DNS of a cluster', load: () => import('./dns.ts') },
   etcd: { summary: 'The store behind etcd\'s v3 API, one member', load: () => import('./etcd.ts') },
   snapshot: { summary: 'Save, restore and check the state of a cluster', load: () => import('./snapshot.ts') },
   node: { summary: 'Kubelet, proxy and DNS of one node in one process', load: () => import('./node.ts') },

@@ -154,6 +154,10 @@ class Writer {
     }
     this.bytes(Buffer.from([0]))
   }
+  plainName(name: string): void {
+    for (const label of name === '' ? [] : name.split('.')) this.bytes(Buffer.concat([Buffer.from([label.length]), Buffer.from(label, 'latin1')]))
+    this.bytes(Buffer.from([0]))
+  }
   record({ name, ttlSeconds, data }: ResourceRecord): void {
     this.name(name)
     this.uint16(types[data.type])
@@ -172,7 +176,8 @@ class Writer {
         return this.bytes(ipv6Bytes(data.address))
       case 'SRV':
         for (const value of [data.priority, data.weight, data.port]) this.uint16(value)
-        return this.name(data.target)
+        // RFC 2782: this name is not compressed.
+        return this.plainName(data.target)
       case 'TXT':
         return this.bytes(Buffer.concat([Buffer.from([Math.min(255, data.text.length)]), Buffer.from(data.text.slice(0, 255), 'latin1')]))
       case 'SOA':

@@ -1,3 +1,4 @@
+import type { KubeObject } from '../../api/meta/object.ts'
 import { endpointSlices, namespaces, services } from '../../api/generated/resources.ts'
 import type { Service } from '../../api/generated/types/core-v1.ts'
 import type { EndpointSlice } from '../../api/generated/types/discovery-v1.ts'
@@ -27,4 +28,21 @@ export function zoneView(informers: Informers, domain: string): ZoneView {
       return Number(BigInt(slices.resourceVersion === '' ? '1' : slices.resourceVersion) & 0xffffffffn)
     },
   }
+}
+
+/** What the zone needs of an object, for informers that only DNS reads. */
+export function trimForDns(object: KubeObject): KubeObject {
+  const { apiVersion, kind, metadata: { namespace, name, uid, resourceVersion, labels } } = object
+  const metadata = { namespace, name, uid, resourceVersion }
+  if (kind === 'Service') {
+    const { type, clusterIP, clusterIPs, externalName, publishNotReadyAddresses, ports } = (object as Service).spec ?? {}
+    const named = ports?.map((port) => ({ name: port.name, protocol: port.protocol, port: port.port }))
+    return { apiVersion, kind, metadata, spec: { type, clusterIP, clusterIPs, externalName, publishNotReadyAddresses, ports: named } } as KubeObject
+  }
+  if (kind === 'EndpointSlice') {
+    const { addressType, endpoints, ports } = object as EndpointSlice
+    const short = endpoints?.map(({ addresses, hostname, conditions }) => ({ addresses, ...(hostname === undefined ? {} : { hostname }), ...(conditions?.ready === false ? { conditions: { ready: false } } : {}) }))
+    return { apiVersion, kind, metadata: { ...metadata, labels: { 'kubernetes.io/service-name': labels?.['kubernetes.io/service-name'] } }, addressType, endpoints: short, ports } as unknown as KubeObject
+  }
+  return { apiVersion, kind, metadata } as KubeObject
 }

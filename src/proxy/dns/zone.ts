@@ -134,11 +134,11 @@ function srvAnswer(view: ZoneView, question: Question, service: Service, endpoin
   if (question.type !== types.SRV && question.type !== types.ANY) return missing(view, rcodes.NOERROR)
   const weight = Math.max(1, Math.floor(100 / targets.length))
   const seen = new Set<string>()
+  const once = (key: string): boolean => seen.size < seen.add(key).size
   for (const { port, target, record } of targets) {
-    if (seen.has(`${port} ${target}`)) continue
-    seen.add(`${port} ${target}`)
-    answers.push({ name: question.name, ttlSeconds, data: { type: 'SRV', priority: 0, weight, port, target } })
-    additional.push({ name: target, ttlSeconds, data: record })
+    if (once(`${port} ${target}`)) answers.push({ name: question.name, ttlSeconds, data: { type: 'SRV', priority: 0, weight, port, target } })
+    // Each address of a target comes along, whichever of its ports are meant.
+    if (once(`${target} ${(record as { address: string }).address}`)) additional.push({ name: target, ttlSeconds, data: record })
   }
   return { rcode: rcodes.NOERROR, authoritative: true, answers, additional }
 }

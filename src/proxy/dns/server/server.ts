@@ -1,6 +1,7 @@
 /** Sockets of the DNS server: UDP and TCP on one address, and the road to other servers. */
 import { type RemoteInfo, type Socket as UdpSocket, createSocket } from 'node:dgram'
-import { type Server, type Socket, connect, createServer, isIPv6 } from 'node:net'
+import { type Server, type Socket, connect, createServer, isIP, isIPv6 } from 'node:net'
+import { splitHostPort } from '../../config/validation.ts'
 
 /** Answers a message with one, or with nothing when it cannot even be refused. */
 export type MessageHandler = (message: Buffer, transport: 'udp' | 'tcp') => Promise<Buffer | undefined>
@@ -62,8 +63,10 @@ async function closeBoth(tcp: Server, udp: UdpSocket): Promise<void> {
   await new Promise<void>((resolve) => tcp.close(() => resolve()))
 }
 
-/** Asks another server over UDP, over TCP when the answer was cut off. Rejects after `timeoutMs`. */
-export async function ask(server: string, message: Buffer, timeoutMs: number, port = 53): Promise<Buffer> {
+/** Asks another server ("ADDRESS", "ADDRESS:PORT", "[ADDRESS]:PORT") over UDP, over TCP when the answer was cut off. Rejects after `timeoutMs`. */
+export async function ask(address: string, message: Buffer, timeoutMs: number): Promise<Buffer> {
+  const parts = isIP(address) === 0 ? splitHostPort(address) : undefined
+  const [server, port] = [parts?.host ?? address, Number(parts?.port ?? 53)]
   const answer = await askUdp(server, message, timeoutMs, port)
   return (answer[2]! & 2) === 0 ? answer : askTcp(server, message, timeoutMs, port)
 }
