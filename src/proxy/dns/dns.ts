@@ -27,16 +27,21 @@ export function createDns(env: Env, options: DnsOptions): Component & { readonly
   const ready = new Promise<void>((resolve) => (resolveReady = resolve))
   const requests = env.metrics.counter('coredns_dns_requests_total', 'DNS requests by protocol.', ['proto'])
   const responses = env.metrics.counter('coredns_dns_responses_total', 'DNS responses by code.', ['rcode'])
+  const labels = { udp: { proto: 'udp' }, tcp: { proto: 'tcp' } }
+  const codes = Array.from({ length: 16 }, (_, code) => ({ rcode: String(code) }))
+  const counted = (answer: Buffer | undefined): Buffer | undefined => {
+    if (answer !== undefined) responses.inc(codes[answer[3]! & 15])
+    return answer
+  }
   return {
     name: 'dns', ready, port: () => server?.port ?? 0,
     async start() {
       const view = zoneView(informers, domain)
       const forwarder = new Forwarder(env.clock, options.upstreams ?? [], (upstream, message, timeoutMs) => ask(upstream, message, timeoutMs))
-      server = await listen(options.address, options.port, async (message, transport) => {
-        requests.inc({ proto: transport })
-        const answer = await respond(view, forwarder, message, transport)
-        if (answer !== undefined) responses.inc({ rcode: String(answer[3]! & 15) })
-        return answer
+      server = await listen(options.address, options.port, (message, transport) => {
+        requests.inc(labels[transport])
+        const answer = respond(view, forwarder, message, transport)
+        return answer instanceof Promise ? answer.then(counted) : counted(answer)
       })
       await informers.synced()
       resolveReady()
@@ -48,7 +53,7 @@ export function createDns(env: Env, options: DnsOptions): Component & { readonly
 }
 
 /** The answer's bytes for a query's bytes. Undefined: not even a header to refuse. */
-export async function respond(view: ZoneView, forwarder: Forwarder, message: Buffer, transport: 'udp' | 'tcp'): Promise<Buffer | undefined> {
+export function respond(view: ZoneView, forwarder: Forwarder, message: Buffer, transport: 'udp' | 'tcp'): Buffer | undefined | Promise<Buffer | undefined> {
   let query: Query
   try {
     query = parseQuery(message)
@@ -62,7 +67,11 @@ export async function respond(view: ZoneView, forwarder: Forwarder, message: Buf
   }
   const limit = transport === 'udp' ? Math.min(query.udpSize, 4096) : 65_535
   const own = resolveInside(view, query)
-  if (own !== undefined && 'answer' in own) return encodeAnswer(query, own.answer, limit)
+  return own !== undefined && 'answer' in own ? encodeAnswer(query, own.answer, limit) : respondFromOutside(forwarder, message, query, own, limit)
+}
+
+/** With what other servers say: of the question itself, or of the name that aliases of ours lead to. */
+async function respondFromOutside(forwarder: Forwarder, message: Buffer, query: Query, own: { records: ResourceRecord[]; target: string } | undefined, limit: number): Promise<Buffer> {
   if (own === undefined) {
     const raw = await forwarder.forward(message, query.question)
     if (raw === undefined) return encodeAnswer(query, { rcode: forwarder.available ? rcodes.SERVFAIL : rcodes.REFUSED, authoritative: false, answers: [] }, limit)

@@ -104,6 +104,9 @@ export function encodeAnswer(query: Query, answer: Answer, limit = 65_535): Buff
   return whole.length <= limit ? whole : encode(query, { ...answer, answers: [], authority: [], additional: [] }, true)
 }
 
+/** An OPT record: root name, our UDP size, no extended flags, no options. */
+const opt = Uint8Array.of(0, 0, types.OPT, 0x10, 0, 0, 0, 0, 0, 0, 0)
+
 function encode(query: Query, answer: Answer, truncated: boolean): Buffer {
   const writer = new Writer()
   const { answers, authority = [], additional = [] } = answer
@@ -113,50 +116,58 @@ function encode(query: Query, answer: Answer, truncated: boolean): Buffer {
   writer.uint16(query.question.type)
   writer.uint16(1)
   for (const record of [...answers, ...authority, ...additional]) writer.record(record)
-  // OPT: root name, our UDP size, no extended flags, no options.
-  if (query.edns) writer.bytes(Buffer.from([0, 0, types.OPT, 0x10, 0, 0, 0, 0, 0, 0, 0]))
+  if (query.edns) writer.bytes(opt)
   return writer.finish()
 }
 
+/** Every message is written here first: one at a time, since writing waits for nothing. */
+const scratch = { buffer: Buffer.allocUnsafe(4096) }
+
 class Writer {
-  #buffer = Buffer.alloc(1024)
   #at = 0
+  /** Where the names of this message begin that others may point to. */
   readonly #names = new Map<string, number>()
 
-  #grow(size: number): void {
-    if (this.#at + size <= this.#buffer.length) return
-    const larger = Buffer.alloc(Math.max(this.#buffer.length * 2, this.#at + size))
-    this.#buffer.copy(larger)
-    this.#buffer = larger
+  #grow(size: number): Buffer {
+    if (this.#at + size > scratch.buffer.length) {
+      const larger = Buffer.allocUnsafe(Math.max(scratch.buffer.length * 2, this.#at + size))
+      scratch.buffer.copy(larger, 0, 0, this.#at)
+      scratch.buffer = larger
+    }
+    return scratch.buffer
   }
   uint16(value: number): void {
-    this.#grow(2)
-    this.#at = this.#buffer.writeUInt16BE(value, this.#at)
+    const buffer = this.#grow(2)
+    buffer[this.#at++] = value >>> 8
+    buffer[this.#at++] = value
   }
   uint32(value: number): void {
-    this.#grow(4)
-    this.#at = this.#buffer.writeUInt32BE(value >>> 0, this.#at)
+    this.uint16(value >>> 16)
+    this.uint16(value & 0xffff)
   }
-  bytes(content: Buffer): void {
-    this.#grow(content.length)
-    this.#at += content.copy(this.#buffer, this.#at)
+  bytes(content: Uint8Array): void {
+    this.#grow(content.length).set(content, this.#at)
+    this.#at += content.length
   }
-  name(name: string): void {
-    let rest = name
-    while (rest !== '') {
-      const known = this.#names.get(rest)
+  /** A byte of length and so much of the text. */
+  label(text: string, from: number, end: number): void {
+    const buffer = this.#grow(end - from + 1)
+    buffer[this.#at++] = end - from
+    for (let i = from; i < end; i++) buffer[this.#at++] = text.charCodeAt(i)
+  }
+  /** The rest of a name that is there already is a pointer to it. */
+  name(name: string, compress = true): void {
+    for (let from = 0; from < name.length;) {
+      const rest = from === 0 ? name : name.slice(from)
+      const known = compress ? this.#names.get(rest) : undefined
       if (known !== undefined) return this.uint16(0xc000 | known)
       if (this.#at < 0x4000) this.#names.set(rest, this.#at)
-      const dot = rest.indexOf('.')
-      const label = dot < 0 ? rest : rest.slice(0, dot)
-      this.bytes(Buffer.concat([Buffer.from([label.length]), Buffer.from(label, 'latin1')]))
-      rest = dot < 0 ? '' : rest.slice(dot + 1)
+      const dot = name.indexOf('.', from)
+      const end = dot < 0 ? name.length : dot
+      this.label(name, from, end)
+      from = end + 1
     }
-    this.bytes(Buffer.from([0]))
-  }
-  plainName(name: string): void {
-    for (const label of name === '' ? [] : name.split('.')) this.bytes(Buffer.concat([Buffer.from([label.length]), Buffer.from(label, 'latin1')]))
-    this.bytes(Buffer.from([0]))
+    this.#grow(1)[this.#at++] = 0
   }
   record({ name, ttlSeconds, data }: ResourceRecord): void {
     this.name(name)
@@ -166,20 +177,20 @@ class Writer {
     const lengthAt = this.#at
     this.uint16(0)
     this.#data(data)
-    this.#buffer.writeUInt16BE(this.#at - lengthAt - 2, lengthAt)
+    scratch.buffer.writeUInt16BE(this.#at - lengthAt - 2, lengthAt)
   }
   #data(data: RecordData): void {
     switch (data.type) {
       case 'A':
-        return this.bytes(Buffer.from(data.address.split('.').map(Number)))
+        return this.ipv4(data.address)
       case 'AAAA':
         return this.bytes(ipv6Bytes(data.address))
       case 'SRV':
         for (const value of [data.priority, data.weight, data.port]) this.uint16(value)
         // RFC 2782: this name is not compressed.
-        return this.plainName(data.target)
+        return this.name(data.target, false)
       case 'TXT':
-        return this.bytes(Buffer.concat([Buffer.from([Math.min(255, data.text.length)]), Buffer.from(data.text.slice(0, 255), 'latin1')]))
+        return this.label(data.text, 0, Math.min(255, data.text.length))
       case 'SOA':
         this.name(data.primary)
         this.name(data.mailbox)
@@ -189,8 +200,21 @@ class Writer {
         return this.name(data.target)
     }
   }
+  ipv4(address: string): void {
+    const buffer = this.#grow(4)
+    let value = 0
+    for (let i = 0; i < address.length; i++) {
+      const code = address.charCodeAt(i)
+      if (code !== 46) value = value * 10 + code - 48
+      else {
+        buffer[this.#at++] = value
+        value = 0
+      }
+    }
+    buffer[this.#at++] = value
+  }
   finish(): Buffer {
-    return this.#buffer.subarray(0, this.#at)
+    return Buffer.from(scratch.buffer.subarray(0, this.#at))
   }
 }
 

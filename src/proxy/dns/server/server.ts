@@ -4,7 +4,7 @@ import { type Server, type Socket, connect, createServer, isIP, isIPv6 } from 'n
 import { splitHostPort } from '../../config/validation.ts'
 
 /** Answers a message with one, or with nothing when it cannot even be refused. */
-export type MessageHandler = (message: Buffer, transport: 'udp' | 'tcp') => Promise<Buffer | undefined>
+export type MessageHandler = (message: Buffer, transport: 'udp' | 'tcp') => Buffer | undefined | Promise<Buffer | undefined>
 
 export interface DnsServer {
   readonly port: number
@@ -20,8 +20,11 @@ export async function listen(address: string, port: number, handle: MessageHandl
   tcp.maxConnections = maxConnections
   await new Promise<void>((resolve, reject) => tcp.once('error', reject).listen(port, address, resolve))
   const chosen = (tcp.address() as { port: number }).port
-  const udp = createSocket({ type: isIPv6(address) ? 'udp6' : 'udp4', recvBufferSize: 1 << 20 })
-  udp.on('message', (message, from) => void answerDatagram(udp, message, from, handle))
+  // Answers go to addresses, never to names: there is nothing to look up, and so nothing to wait for.
+  const family = isIPv6(address) ? 6 : 4
+  const lookup = (host: string, _: unknown, found: (error: null, address: string, family: number) => void) => found(null, host, family)
+  const udp = createSocket({ type: family === 6 ? 'udp6' : 'udp4', recvBufferSize: 1 << 20, lookup: lookup as never })
+  udp.on('message', (message, from) => answerDatagram(udp, message, from, handle))
   try {
     await new Promise<void>((resolve, reject) => udp.once('error', reject).bind(chosen, address, resolve))
   } catch (error) {
@@ -33,9 +36,16 @@ export async function listen(address: string, port: number, handle: MessageHandl
   return { port: chosen, close: () => closeBoth(tcp, udp) }
 }
 
-async function answerDatagram(socket: UdpSocket, message: Buffer, from: RemoteInfo, handle: MessageHandler): Promise<void> {
-  const answer = await handle(message, 'udp')
-  if (answer !== undefined) socket.send(answer, from.port, from.address, () => undefined)
+const ignore = (): void => undefined
+
+function answerDatagram(socket: UdpSocket, message: Buffer, { port, address }: RemoteInfo, handle: MessageHandler): void {
+  const send = (answer: Buffer | undefined): void => {
+    if (answer !== undefined) socket.send(answer, port, address, ignore)
+  }
+  const answer = handle(message, 'udp')
+  // A promise is dear, and most answers need none.
+  if (answer instanceof Promise) void answer.then(send)
+  else send(answer)
 }
 
 function serveConnection(socket: Socket, handle: MessageHandler): void {
@@ -48,7 +58,7 @@ function serveConnection(socket: Socket, handle: MessageHandler): void {
       const size = pending.readUInt16BE(0)
       const message = pending.subarray(2, 2 + size)
       pending = pending.subarray(2 + size)
-      void handle(message, 'tcp').then((answer) => {
+      void Promise.resolve(handle(message, 'tcp')).then((answer) => {
         if (answer === undefined || socket.destroyed) return socket.destroy()
         const frame = Buffer.alloc(2)
         frame.writeUInt16BE(answer.length)
