@@ -31,6 +31,8 @@ export interface WriteOptions {
   readonly dryRun?: boolean
   readonly fieldManager?: string
   readonly fieldValidation?: 'Ignore' | 'Warn' | 'Strict'
+  /** The caller reads nothing of the answer but its metadata; the rest may be missing. */
+  readonly metadataOnly?: boolean
   readonly signal?: AbortSignal
 }
 

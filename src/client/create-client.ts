@@ -35,7 +35,7 @@ export function createClient(transport: Transport): Client {
       const namespace = options.namespace ?? metadata.namespace
       const to = { ...collection(resource, { namespace }), subresource: options.subresource }
       const named = options.subresource === undefined ? to : { ...to, name: metadata.name }
-      return (await send(withBody(request('POST', resource, 'create', named, writeQuery(options), options.signal), identified(resource, object)))) as T
+      return (await send(withBody(request('POST', resource, 'create', named, writeQuery(options), options.signal), identified(resource, object), undefined, options.metadataOnly))) as T
     },
     async createSubresource<R>(resource: Resource, key: ResourceTarget, subresource: string, body: object, options: WriteOptions = {}) {
       const to = { ...target(resource, key), subresource }
@@ -43,13 +43,13 @@ export function createClient(transport: Transport): Client {
     },
     async update<T>(resource: Resource<T>, object: T, options: WriteOptions = {}) {
       const to = { ...target(resource, metadataOf(object)), subresource: options.subresource }
-      return (await send(withBody(request('PUT', resource, 'update', to, writeQuery(options), options.signal), identified(resource, object)))) as T
+      return (await send(withBody(request('PUT', resource, 'update', to, writeQuery(options), options.signal), identified(resource, object), undefined, options.metadataOnly))) as T
     },
     async patch<T>(resource: Resource<T>, key: ResourceTarget, type: PatchType, patch: unknown, options: WriteOptions & { force?: boolean } = {}) {
       const query = writeQuery(options)
       if (options.force !== undefined) query.set('force', String(options.force))
       const to = { ...target(resource, key), subresource: options.subresource }
-      return (await send(withBody(request('PATCH', resource, 'patch', to, query, options.signal), patch, patchMediaTypes[type]))) as T
+      return (await send(withBody(request('PATCH', resource, 'patch', to, query, options.signal), patch, patchMediaTypes[type], options.metadataOnly))) as T
     },
     delete: (resource, key, options = {}) =>
       send(withBody(request('DELETE', resource, 'delete', target(resource, key), new URLSearchParams(), options.signal), deleteBody(options))),
@@ -75,8 +75,8 @@ function request(
   return { method, path, query, info: resourceInfo(resource, verb, to, path, query), signal }
 }
 
-function withBody(plain: TransportRequest, body: unknown, contentType = 'application/json'): TransportRequest {
-  return { ...plain, body, contentType }
+function withBody(plain: TransportRequest, body: unknown, contentType = 'application/json', metadataOnly?: boolean): TransportRequest {
+  return { ...plain, body, contentType, ...(metadataOnly === true ? { metadataOnly } : {}) }
 }
 
 function target(resource: Resource<unknown>, key: { namespace?: string; name?: string }): ResourceTarget {

@@ -106,8 +106,8 @@ async function write(
     try {
       const { name = '', namespace } = event.metadata
       const written = update
-        ? await client.patch(events, { namespace, name }, 'strategic', patchOf(event), { signal })
-        : await client.create(events, event, { signal })
+        ? await client.patch(events, { namespace, name }, 'strategic', patchOf(event), { signal, metadataOnly: true })
+        : await client.create(events, event, { signal, metadataOnly: true })
       observed(state, event, written.metadata.name ?? name)
       return
     } catch (error) {

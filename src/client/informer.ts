@@ -38,6 +38,21 @@ export interface InformerOptions {
   readonly transform?: (object: KubeObject) => KubeObject
 }
 
+/**
+ * For informers over the wire: without the fields' managers, which are often half of an object and nobody reads (as
+ * upstream's controllers and scheduler do). What is in this process already is shared as it is.
+ */
+export function trimmed(client: Client): InformerOptions {
+  return client.local === true ? {} : { transform: withoutManagers }
+}
+
+function withoutManagers(object: KubeObject): KubeObject {
+  const { metadata } = object as { metadata: { managedFields?: unknown } }
+  // Not deleted: the object would become a slow one.
+  if (metadata.managedFields !== undefined) metadata.managedFields = undefined
+  return object
+}
+
 /** An informer that is started by hand. Most code asks an InformerFactory. */
 export class SharedInformer<T extends KubeObject> implements Informer<T> {
   readonly resource: Resource<T>

@@ -3,7 +3,7 @@ import type { Component, Env } from '../base/env.ts'
 import type { Client } from './client.ts'
 import type { ControllerContext, Tuning } from './controller.ts'
 import { createEventRecorder, type EventRecorder } from './events.ts'
-import { InformerFactory, type Informers } from './informer.ts'
+import { InformerFactory, type Informers, trimmed } from './informer.ts'
 import type { Running } from './running.ts'
 
 /** A controller in a manager's table; `O` is what the manager as a whole is told. */
@@ -54,7 +54,7 @@ export function createManager<O extends ManagerOptions>(env: Env, client: Client
   let run: { stop(): Promise<void> } | undefined
 
   async function begin(): Promise<void> {
-    const own = options.informers === undefined ? new InformerFactory(env, client) : undefined
+    const own = options.informers === undefined ? new InformerFactory(env, client, () => trimmed(client)) : undefined
     const informers = options.informers ?? own!
     const running: Running[] = []
     let ended = false

@@ -46,24 +46,29 @@ export interface ControllerDefinition<S> {
 /** The engine's controller for a definition. */
 export function reconciler<S>(definition: ControllerDefinition<S>): KeyedController {
   const unseen = new UnseenWrites()
+  const pace = new Pace()
   return {
     name: definition.name,
     workers: definition.workers,
     watches: definition.watches,
     reads: definition.reads,
-    sync: (key, context) => reconcile(definition, unseen, key, context),
+    sync: (key, context) => reconcile(definition, unseen, pace, key, context),
   }
 }
 
 async function reconcile<S>(
-  definition: ControllerDefinition<S>, unseen: UnseenWrites, key: string, context: KeyedContext,
+  definition: ControllerDefinition<S>, unseen: UnseenWrites, pace: Pace, key: string, context: KeyedContext,
 ): Promise<SyncResult | void> {
   const { informers, env, client, signal, queue } = context
   if (!unseen.caughtUp(key, env.clock.monotonic(), () => queue.add(key))) return
+  const began = env.clock.monotonic()
+  const tooSoon = pace.restOf(key, began)
+  if (tooSoon > 0) return queue.addAfter(key, tooSoon)
   const snapshot = definition.snapshot(key, informers)
   if (snapshot === undefined) return
   const plan = definition.plan(snapshot, { now: env.clock.now(), random: context.random })
   const at = env.clock.monotonic()
+  pace.took(key, at - began, at)
   const steps = {
     client, signal, recorder: context.recorder(definition.component ?? definition.name),
     wrote: (resource: Resource<KubeObject>, object: KubeObject) => unseen.wrote(key, informers.existing(resource), object, at),
@@ -80,6 +85,31 @@ async function reconcile<S>(
   plan.committed?.()
   return { requeueAfterMs: plan.requeueAfterMs }
 }
+
+/**
+ * A look that takes long (a service with thousands of pods that come and go) is not repeated for each single change: it
+ * waits a few times as long as the last one took, so that changes meanwhile share a look. Short looks never wait.
+ */
+class Pace {
+  readonly #notBefore = new Map<string, number>()
+
+  /** Milliseconds that the key still has to wait. */
+  restOf(key: string, now: number): number {
+    const until = this.#notBefore.get(key)
+    if (until === undefined) return 0
+    if (until > now) return until - now
+    this.#notBefore.delete(key)
+    return 0
+  }
+
+  took(key: string, ms: number, now: number): void {
+    if (ms >= longLookMs) this.#notBefore.set(key, now + Math.min(ms * pauseOfLongLooks, longestPauseMs))
+  }
+}
+
+const longLookMs = 2
+const pauseOfLongLooks = 10
+const longestPauseMs = 500
 
 interface Unseen {
   readonly informer: Informer<KubeObject>

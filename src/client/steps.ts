@@ -9,7 +9,7 @@ interface Common {
   readonly ignore?: readonly StatusReason[]
   /** A failure is counted, but the steps after it are done all the same. */
   readonly tolerate?: boolean
-  /** Events for success and failure; `made` is what the server answered. */
+  /** Events for success and failure; of `made`, what the server answered, only the metadata may be read. */
   readonly onDone?: (made: KubeObject) => readonly EventStep[]
   readonly onError?: (error: Error) => readonly EventStep[]
 }
@@ -87,7 +87,7 @@ export interface Outcome {
   readonly skipped: number
   /** The steps of the plan, not of its batches, that failed. */
   readonly failed: readonly Step[]
-  /** What the server answered to the plan's own writes, those in batches left out. */
+  /** What the server answered to the plan's own writes, those in batches left out: their metadata. */
   readonly made: readonly KubeObject[]
 }
 
@@ -183,11 +183,11 @@ async function write(step: CreateStep | UpdateStep | PatchStep | DeleteStep, con
     return answer as KubeObject
   }
   const made = await (step.do === 'create'
-    ? client.create(step.resource, step.object, { signal })
+    ? client.create(step.resource, step.object, { signal, metadataOnly: true })
     : step.do === 'update'
-      ? client.update(step.resource, step.object, { subresource: step.subresource, signal })
+      ? client.update(step.resource, step.object, { subresource: step.subresource, signal, metadataOnly: true })
       : client.patch(step.resource, step.key, step.type, step.patch, {
-        subresource: step.subresource, signal, ...(step.fieldManager === undefined ? {} : { fieldManager: step.fieldManager, force: step.force }),
+        subresource: step.subresource, signal, metadataOnly: true, ...(step.fieldManager === undefined ? {} : { fieldManager: step.fieldManager, force: step.force }),
       }))
   context.wrote?.(step.resource, made)
   return made

@@ -16,6 +16,8 @@ export interface TransportRequest {
   readonly contentType?: string
   /** JSON-shaped; never changed by the transport. */
   readonly body?: unknown
+  /** Who asks reads nothing of the answer but its metadata: a road over the wire need not carry more. */
+  readonly metadataOnly?: boolean
   readonly signal?: AbortSignal
 }
 

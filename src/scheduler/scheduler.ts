@@ -5,7 +5,7 @@ import { podGroupOf } from '../api/helpers/pod-group.ts'
 import type { Component, Env } from '../base/env.ts'
 import type { Client } from '../client/client.ts'
 import { type EventRecorder, createEventRecorder } from '../client/events.ts'
-import { InformerFactory } from '../client/informer.ts'
+import { InformerFactory, trimmed } from '../client/informer.ts'
 import { type Attempt, assumeAndBind } from './binding.ts'
 import { SchedulerCache } from './cache.ts'
 import { loadSchedulerConfiguration } from './config/load.ts'
@@ -98,7 +98,7 @@ class Scheduler implements Component, SchedulerContext {
     this.client = client
     this.#metricsEveryMs = options.metricsEveryMs ?? metricsEveryMs
     this.#ownsInformers = options.informers === undefined
-    this.informers = options.informers ?? new InformerFactory(env, client)
+    this.informers = options.informers ?? new InformerFactory(env, client, () => trimmed(client))
     this.ready = new Promise((resolve) => (this.#resolveReady = resolve))
     this.waiting = new WaitingPods(env.clock)
     const configuration = options.configuration ?? loadSchedulerConfiguration({ apiVersion: 'kubescheduler.config.k8s.io/v1', kind: 'KubeSchedulerConfiguration' })

@@ -28,8 +28,18 @@ export interface WireResponse {
   readonly body: AsyncIterable<Buffer>
 }
 
+/** A response that has come whole. */
+export interface WireAnswer {
+  readonly code: number
+  readonly headers: WireResponse['headers']
+  readonly body: Buffer
+}
+
 export interface Connection {
+  /** Resolves with the head of the response; its body comes as it comes. */
   open(request: WireRequest): Promise<WireResponse>
+  /** Resolves with the whole response: for answers, which are most of what a component hears, with as little as possible in between. */
+  exchange(request: WireRequest): Promise<WireAnswer>
   close(): Promise<void>
 }
 
@@ -79,6 +89,7 @@ function http2Connection(url: URL, tls: TlsMaterial): Connection {
 
   return {
     open: (request) => openStream(connected(), request),
+    exchange: (request) => exchangeOver(connected(), request),
     async close() {
       session?.destroy()
       session = undefined
@@ -120,22 +131,76 @@ function openStream(session: http2.ClientHttp2Session, request: WireRequest): Pr
   })
 }
 
+function exchangeOver(session: http2.ClientHttp2Session, { method, path, headers, body, signal }: WireRequest): Promise<WireAnswer> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(signal.reason as Error)
+    let stream: http2.ClientHttp2Stream
+    try {
+      stream = session.request({ ':method': method, ':path': path, ...headers }, { endStream: body === undefined })
+    } catch (error) {
+      return reject(asConnectionError(error))
+    }
+    const parts: Buffer[] = []
+    let head: http2.IncomingHttpHeaders & http2.IncomingHttpStatusHeader | undefined
+    let answered = false
+    let failure: unknown
+    const forget = signal === undefined ? undefined : endWith(signal, stream)
+    stream.on('response', (got) => (head = got))
+    stream.on('data', (part: Buffer) => parts.push(part))
+    stream.on('end', () => (answered = true))
+    stream.on('error', (error) => (failure = error))
+    stream.on('close', () => {
+      forget?.()
+      if (head !== undefined && answered && stream.rstCode === http2.constants.NGHTTP2_NO_ERROR) {
+        resolve({ code: head[':status'] ?? 0, headers: head as WireResponse['headers'], body: parts.length === 1 ? parts[0]! : Buffer.concat(parts) })
+      } else if (signal?.aborted) reject(signal.reason as Error)
+      else reject(asConnectionError(failure ?? new ConnectionError(head === undefined ? 'the stream was closed without an answer' : `the stream was reset with code ${stream.rstCode}`)))
+    })
+    if (body !== undefined) stream.end(body)
+  })
+}
+
+/** The streams that end with a signal: one listener for all, since a component's signal lives as long as it does. */
+const streamsOf = new WeakMap<AbortSignal, Set<http2.ClientHttp2Stream>>()
+
+/** Ends the stream when the signal is aborted, unless the function that it answers is called before. */
+function endWith(signal: AbortSignal, stream: http2.ClientHttp2Stream): () => void {
+  let streams = streamsOf.get(signal)
+  if (streams === undefined) {
+    const made = (streams = new Set<http2.ClientHttp2Stream>())
+    streamsOf.set(signal, made)
+    signal.addEventListener('abort', () => {
+      for (const one of made) one.close(http2.constants.NGHTTP2_CANCEL)
+    }, { once: true })
+  }
+  const all = streams
+  all.add(stream)
+  return () => void all.delete(stream)
+}
+
 function http1Connection(url: URL, tls: TlsMaterial): Connection {
   const secure = url.protocol === 'https:'
   const agent = secure ? new https.Agent({ keepAlive: true, ...tlsOptions(tls) }) : new http.Agent({ keepAlive: true })
   const send = secure ? https.request : http.request
+  const open = (request: WireRequest): Promise<WireResponse> => new Promise((resolve, reject) => {
+    const { method, path, headers, signal, body } = request
+    const outgoing = send(new URL(path, url), {
+      agent, method, headers: { ...headers, ...(body === undefined ? {} : { 'content-length': body.length }) }, signal,
+    })
+    outgoing.once('response', (incoming) => {
+      resolve({ code: incoming.statusCode ?? 0, headers: incoming.headers, body: bodyOf(incoming, signal) })
+    })
+    outgoing.on('error', (error) => reject(signal?.aborted ? (signal.reason as Error) : asConnectionError(error)))
+    outgoing.end(body)
+  })
   return {
-    open: (request) => new Promise((resolve, reject) => {
-      const { method, path, headers, signal, body } = request
-      const outgoing = send(new URL(path, url), {
-        agent, method, headers: { ...headers, ...(body === undefined ? {} : { 'content-length': body.length }) }, signal,
-      })
-      outgoing.once('response', (incoming) => {
-        resolve({ code: incoming.statusCode ?? 0, headers: incoming.headers, body: bodyOf(incoming, signal) })
-      })
-      outgoing.on('error', (error) => reject(signal?.aborted ? (signal.reason as Error) : asConnectionError(error)))
-      outgoing.end(body)
-    }),
+    open,
+    async exchange(request) {
+      const { body, ...rest } = await open(request)
+      const parts: Buffer[] = []
+      for await (const part of body) parts.push(part)
+      return { ...rest, body: Buffer.concat(parts) }
+    },
     async close() {
       agent.destroy()
     },

@@ -14,12 +14,9 @@ export function createJsonPoster(tls: (url: string) => TlsMaterial): (url: strin
     const { origin, pathname, search } = new URL(url)
     let connection = connections.get(origin)
     if (connection === undefined) connections.set(origin, (connection = createConnection(origin, tls(url), { http1: true })))
-    const response = await connection.open({
+    const { code, body: answer } = await connection.exchange({
       method: 'POST', path: `${pathname}${search}`, headers: { 'content-type': 'application/json' }, body: Buffer.from(JSON.stringify(body)), signal,
     })
-    const chunks: Buffer[] = []
-    for await (const chunk of response.body) chunks.push(chunk)
-    const text = Buffer.concat(chunks).toString()
-    return { code: response.code, body: response.code === 200 ? JSON.parse(text) : undefined }
+    return { code, body: code === 200 ? JSON.parse(answer.toString()) : undefined }
   }
 }

@@ -7,7 +7,7 @@ import type { Client } from '../client.ts'
 import { createClient } from '../create-client.ts'
 import type { ClientConfig, Material } from '../kubeconfig.ts'
 import type { Transport, TransportRequest } from '../transport.ts'
-import { type Connection, createConnection, type WireResponse } from './connection.ts'
+import { type Connection, createConnection, type WireRequest, type WireResponse } from './connection.ts'
 import { splitLines } from './lines.ts'
 
 export interface HttpClientOptions {
@@ -19,6 +19,8 @@ export interface HttpClientOptions {
 
 /** A server may ask this often for a later try before the client gives up. */
 const maxRetries = 10
+/** An object's metadata alone, where the server can say it so. */
+const metadataAccepted = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json'
 /** A token file is read again after this long: kubelets rotate what they mount. */
 const tokenAgeMs = 60_000
 
@@ -39,15 +41,17 @@ export async function createHttpTransport(config: ClientConfig, options: HttpCli
 export function httpTransport(
   connection: Connection, prefix: string, authorization: () => Promise<Record<string, string | string[]>>, options: HttpClientOptions,
 ): Transport & { close(): Promise<void> } {
-  async function open(request: TransportRequest): Promise<WireResponse> {
+  async function ask<R extends { code: number; headers: WireResponse['headers'] }>(
+    request: TransportRequest, by: (wire: WireRequest) => Promise<R>, drain: (response: R) => Promise<void>,
+  ): Promise<R> {
     const search = request.query.toString()
     const body = request.body === undefined ? undefined : Buffer.from(JSON.stringify(request.body))
     for (let tries = 0; ; tries++) {
-      const response = await connection.open({
+      const response = await by({
         method: request.method,
         path: `${prefix}${request.path}${search === '' ? '' : `?${search}`}`,
         headers: {
-          accept: 'application/json',
+          accept: request.metadataOnly === true ? metadataAccepted : 'application/json',
           'user-agent': options.userAgent ?? 'coxswain',
           ...(body === undefined ? {} : { 'content-type': request.contentType ?? 'application/json' }),
           ...(await authorization()),
@@ -64,15 +68,15 @@ export function httpTransport(
 
   return {
     async send(request) {
-      const response = await open(request)
-      return decode(response, (await collect(response)).toString('utf8'))
+      const answer = await ask(request, (wire) => connection.exchange(wire), () => Promise.resolve())
+      return decode(answer, answer.body)
     },
     async *watch(request) {
       const controller = new AbortController()
       const signal = request.signal === undefined ? controller.signal : AbortSignal.any([request.signal, controller.signal])
       try {
-        const response = await open({ ...request, signal })
-        if (response.code >= 400) decode(response, (await collect(response)).toString('utf8'))
+        const response = await ask({ ...request, signal }, (wire) => connection.open(wire), drain)
+        if (response.code >= 400) decode(response, await collect(response))
         for await (const lines of splitLines(response.body)) yield lines.map((line) => JSON.parse(line) as WatchEvent<unknown>)
       } finally {
         controller.abort(new Error('the watcher is gone'))
@@ -117,14 +121,15 @@ async function drain(response: WireResponse): Promise<void> {
 }
 
 /** What the server asks for with Retry-After, when it has refused for now. */
-function retryAfterMs(response: WireResponse): number | undefined {
+function retryAfterMs(response: Pick<WireResponse, 'code' | 'headers'>): number | undefined {
   if (response.code !== 429 && response.code < 500) return undefined
   const header = response.headers['retry-after']
   const seconds = Number(header)
   return header === undefined || Number.isNaN(seconds) ? undefined : seconds * 1000
 }
 
-function decode(response: WireResponse, text: string): unknown {
+function decode(response: Pick<WireResponse, 'code' | 'headers'>, body: Buffer): unknown {
+  const text = body.toString('utf8')
   const json = String(response.headers['content-type'] ?? '').includes('json')
   let value: unknown = text
   if (json) {

@@ -3,59 +3,67 @@ import type { EndpointAddress, EndpointPort, EndpointSubset, Pod, Service } from
 import { isPodReady } from '../../api/helpers/pod-conditions.ts'
 import { findPodPort } from '../../api/helpers/service.ts'
 import { canonicalJSON } from '../../api/helpers/template-hash.ts'
+import { perPair } from '../endpointslice/per-pair.ts'
 import { belongsInEndpoints, setsHostname } from '../endpointslice/endpoint.ts'
 
 /** More addresses than this are cut off: the object would grow too large. */
 export const maxCapacity = 1000
 
-interface Known {
+/** What a pod adds to its service: an address, ready or not, with the keys of its ports. */
+interface Member {
   readonly address: EndpointAddress
-  /** Whether the address is ready, by the key of the port. */
-  readonly ports: Map<string, boolean>
+  readonly ready: boolean
+  readonly keys: readonly string[]
+  /** Members with equal signatures go together. */
+  readonly signature: string
+}
+
+/** Of a pod in a service: cached objects are frozen, so that it stays true as long as both are the same objects. */
+const memberOf = perPair(makeMember)
+
+function makeMember(service: Service, pod: Pod): Member | undefined {
+  const { spec } = service
+  const publish = spec?.publishNotReadyAddresses === true
+  if (!belongsInEndpoints(pod, publish)) return undefined
+  const address = addressOf(service, pod)
+  if (address === undefined) return undefined
+  const own = portsOf(service, pod)
+  if (own.length === 0 && !((spec?.ports ?? []).length === 0 && spec?.clusterIP === 'None')) return undefined
+  const keys = own.length === 0 ? [''] : [...new Set(own.map((port) => canonicalJSON(port)))]
+  const ready = publish || isPodReady(pod)
+  return { address, ready, keys, signature: `${ready}\n${keys.join('\n')}` }
 }
 
 /** The service's endpoints: addresses with the same ports share a subset. */
 export function subsetsOf(service: Service, pods: readonly Pod[]): EndpointSubset[] {
-  const { spec } = service
-  const publish = spec?.publishNotReadyAddresses === true
-  const ports = new Map<string, EndpointPort>()
-  const addresses = new Map<string, Known>()
+  const crowds = new Map<string, { readonly first: Member; readonly addresses: EndpointAddress[] }>()
   for (const pod of pods) {
-    if (!belongsInEndpoints(pod, publish)) continue
-    const address = addressOf(service, pod)
-    if (address === undefined) continue
-    const own = portsOf(service, pod)
-    if (own.length === 0 && !((spec?.ports ?? []).length === 0 && spec?.clusterIP === 'None')) continue
-    const keys = own.length === 0 ? [''] : own.map((port) => keyOfPort(port, ports))
-    const id = `${address.ip}\n${pod.metadata.uid ?? ''}`
-    const known = addresses.get(id) ?? { address, ports: new Map<string, boolean>() }
-    addresses.set(id, known)
-    const ready = publish || isPodReady(pod)
-    for (const key of keys) known.ports.set(key, (known.ports.get(key) ?? true) && ready)
+    const member = memberOf(service, pod)
+    if (member === undefined) continue
+    const crowd = crowds.get(member.signature)
+    if (crowd === undefined) crowds.set(member.signature, { first: member, addresses: [member.address] })
+    else crowd.addresses.push(member.address)
   }
-  return regroup(addresses, ports)
+  return regroup([...crowds.values()])
 }
 
 /** Ports whose addresses are the same, in the same state, go together. */
-function regroup(addresses: ReadonlyMap<string, Known>, ports: ReadonlyMap<string, EndpointPort>): EndpointSubset[] {
-  const byPort = new Map<string, string[]>()
-  for (const [id, known] of addresses) {
-    for (const [port, ready] of known.ports) byPort.set(port, [...(byPort.get(port) ?? []), `${id}\n${ready}`])
+function regroup(crowds: readonly { readonly first: Member; readonly addresses: readonly EndpointAddress[] }[]): EndpointSubset[] {
+  const crowdsOfPort = new Map<string, number[]>()
+  for (const [at, { first }] of crowds.entries()) {
+    for (const key of first.keys) {
+      const list = crowdsOfPort.get(key)
+      if (list === undefined) crowdsOfPort.set(key, [at])
+      else list.push(at)
+    }
   }
-  const groups = new Map<string, { keys: string[]; members: string[] }>()
-  for (const [port, members] of byPort) {
-    const key = [...members].sort().join('\0')
-    const group = groups.get(key) ?? { keys: [], members }
-    group.keys.push(port)
-    groups.set(key, group)
-  }
-  const subsets = [...groups.values()].map(({ keys, members }): EndpointSubset => {
-    const pick = (ready: boolean): EndpointAddress[] => members
-      .filter((member) => member.endsWith(`\n${ready}`))
-      .map((member) => addresses.get(member.slice(0, member.lastIndexOf('\n')))!.address)
-      .sort(byAddress)
+  const groups = Map.groupBy(crowdsOfPort.keys(), (key) => crowdsOfPort.get(key)!.join(' '))
+  const subsets = [...groups.values()].map((keys): EndpointSubset => {
+    const members = crowdsOfPort.get(keys[0]!)!.map((at) => crowds[at]!)
+    const pick = (ready: boolean): EndpointAddress[] =>
+      members.filter(({ first }) => first.ready === ready).flatMap(({ addresses }) => addresses).sort(byAddress)
     const [ready, notReady] = [pick(true), pick(false)]
-    const own = keys.filter((key) => key !== '').map((key) => ports.get(key)!).sort((a, b) => (canonicalJSON(a) < canonicalJSON(b) ? -1 : 1))
+    const own = keys.filter((key) => key !== '').sort().map((key) => JSON.parse(key) as EndpointPort)
     return {
       ...(ready.length === 0 ? {} : { addresses: ready }),
       ...(notReady.length === 0 ? {} : { notReadyAddresses: notReady }),
@@ -66,18 +74,13 @@ function regroup(addresses: ReadonlyMap<string, Known>, ports: ReadonlyMap<strin
 }
 
 export function sortSubsets(subsets: readonly EndpointSubset[]): EndpointSubset[] {
+  if (subsets.length < 2) return [...subsets]
   return [...subsets].sort((a, b) => (canonicalJSON(a) < canonicalJSON(b) ? -1 : 1))
 }
 
 function byAddress(a: EndpointAddress, b: EndpointAddress): number {
   if (a.ip !== b.ip) return a.ip < b.ip ? -1 : 1
   return (a.targetRef?.uid ?? '') < (b.targetRef?.uid ?? '') ? -1 : 1
-}
-
-function keyOfPort(port: EndpointPort, ports: Map<string, EndpointPort>): string {
-  const key = canonicalJSON(port)
-  ports.set(key, port)
-  return key
 }
 
 function portsOf(service: Service, pod: Pod): EndpointPort[] {

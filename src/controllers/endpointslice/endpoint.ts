@@ -5,6 +5,7 @@ import { isPodReady, isPodTerminal } from '../../api/helpers/pod-conditions.ts'
 import { findPodPort } from '../../api/helpers/service.ts'
 import { canonicalJSON } from '../../api/helpers/template-hash.ts'
 import { equalJson } from '../../client/copy.ts'
+import { perPair } from './per-pair.ts'
 
 export const serviceNameLabel = 'kubernetes.io/service-name'
 export const managedByLabel = 'endpointslice.kubernetes.io/managed-by'
@@ -60,12 +61,24 @@ export function portsKey(ports: readonly EndpointPort[] | undefined | null): str
   return (ports ?? []).map((port) => canonicalJSON({ ...port, name: port.name ?? '', protocol: port.protocol ?? 'TCP' })).sort().join('\n')
 }
 
+const keys = new WeakMap<Endpoint, string>()
+
 /** Endpoints with equal keys are the same endpoint, in whatever state. */
-export function endpointKey({ addresses, hostname, targetRef }: Endpoint): string {
-  return [...[...addresses].sort(), '', hostname ?? '', targetRef?.namespace ?? '', targetRef?.name ?? ''].join('\n')
+export function endpointKey(endpoint: Endpoint): string {
+  let key = keys.get(endpoint)
+  if (key === undefined) {
+    const { addresses, hostname, targetRef } = endpoint
+    const sorted = addresses.length < 2 ? addresses : [...addresses].sort()
+    key = [...sorted, '', hostname ?? '', targetRef?.namespace ?? '', targetRef?.name ?? ''].join('\n')
+    keys.set(endpoint, key)
+  }
+  return key
 }
 
-export function sameState(a: Endpoint, b: Endpoint): boolean {
+/** Whether two endpoints with one key say the same. */
+export const sameState = perPair(compareState)
+
+function compareState(a: Endpoint, b: Endpoint): boolean {
   const { resourceVersion: _a, ...left } = a.targetRef ?? {}
   const { resourceVersion: _b, ...right } = b.targetRef ?? {}
   return a.nodeName === b.nodeName && a.zone === b.zone && equalJson(a.conditions, b.conditions) && equalJson(left, right)

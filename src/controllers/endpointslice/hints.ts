@@ -12,7 +12,7 @@ export function applyHints(packing: Packing, existing: readonly EndpointSlice[],
     : () => undefined
   const touched = new Set([...packing.update, ...packing.remove].map((slice) => slice.metadata.name))
   const wrong = existing.filter((slice) => !touched.has(slice.metadata.name)
-    && (slice.endpoints ?? []).some((endpoint) => !equalJson(hinted(endpoint, hint), endpoint)))
+    && (slice.endpoints ?? []).some((endpoint) => hinted(endpoint, hint) !== endpoint))
   const all = (slices: readonly EndpointSlice[]): EndpointSlice[] =>
     slices.map((slice) => ({ ...slice, endpoints: (slice.endpoints ?? []).map((endpoint) => hinted(endpoint, hint)) }))
   return { create: all(packing.create), update: all([...packing.update, ...wrong]), remove: packing.remove }
@@ -20,9 +20,10 @@ export function applyHints(packing: Packing, existing: readonly EndpointSlice[],
 
 type Hint = (endpoint: Endpoint) => Endpoint['hints'] | 'keep'
 
+/** The very endpoint where its hints are right already. */
 function hinted(endpoint: Endpoint, hint: Hint): Endpoint {
   const wanted = hint(endpoint)
-  if (wanted === 'keep') return endpoint
+  if (wanted === 'keep' || equalJson(endpoint.hints, wanted)) return endpoint
   const { hints: _, ...rest } = endpoint
   return wanted === undefined ? rest : { ...rest, hints: wanted }
 }

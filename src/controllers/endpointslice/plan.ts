@@ -12,6 +12,7 @@ import {
 } from './endpoint.ts'
 import { applyHints } from './hints.ts'
 import { packEndpoints, type Packing } from './pack.ts'
+import { perPair } from './per-pair.ts'
 import { withTriggerTime } from './trigger-time.ts'
 
 export const controllerLabel = 'endpointslice-controller.k8s.io'
@@ -82,14 +83,33 @@ interface Group {
   readonly endpoints: Endpoint[]
 }
 
+/** The ports that the service has on the pod, with their key. */
+const portsOf = perPair((service: Service, pod: Pod) => {
+  const ports = endpointPorts(service, pod)
+  return { ports, key: portsKey(ports) }
+})
+
+/** The pod's endpoint in a family, as long as its node is the same. */
+const endpointOf = perPair((_service: Service, _pod: Pod) => new Map<AddressType, { readonly node: Node | undefined; readonly endpoint: Endpoint }>())
+
+function knownEndpoint(service: Service, pod: Pod, node: Node | undefined, family: AddressType): Endpoint {
+  const known = endpointOf(service, pod)
+  const found = known.get(family)
+  if (found !== undefined && found.node === node) return found.endpoint
+  const next = toEndpoint(pod, node, service, family)
+  // A node that beats is another object each time, but its zone is the same: then so is the endpoint.
+  const endpoint = found !== undefined && found.endpoint.zone === next.zone ? found.endpoint : next
+  known.set(family, { node, endpoint })
+  return endpoint
+}
+
 function groupByPorts({ service, pods, node }: EndpointSliceSnapshot, family: AddressType, problems: string[]): Map<string, Group> {
   const groups = new Map<string, Group>()
   for (const pod of pods) {
     if (!belongsInEndpoints(pod, true)) continue
-    const ports = endpointPorts(service, pod)
-    const key = portsKey(ports)
-    const group = groups.get(key) ?? { ports, endpoints: [] }
-    groups.set(key, group)
+    const { ports, key } = portsOf(service, pod)
+    let group = groups.get(key)
+    if (group === undefined) groups.set(key, (group = { ports, endpoints: [] }))
     const nodeName = pod.spec?.nodeName ?? ''
     const found = node(nodeName)
     if (found === undefined && service.spec?.publishNotReadyAddresses !== true) {
@@ -97,7 +117,7 @@ function groupByPorts({ service, pods, node }: EndpointSliceSnapshot, family: Ad
       problems.push(`skipping Pod ${pod.metadata.name} for Service ${namespace}/${name}: Node ${nodeName} Not Found`)
       continue
     }
-    const endpoint = toEndpoint(pod, found, service, family)
+    const endpoint = knownEndpoint(service, pod, found, family)
     if (endpoint.addresses.length > 0) group.endpoints.push(endpoint)
   }
   return groups

@@ -7,7 +7,6 @@ import { watch } from '../../client/controller.ts'
 import type { Informers } from '../../client/informer.ts'
 import { defineIndex, type Index } from '../../client/lister.ts'
 import type { ControllerDefinition } from '../../client/reconcile.ts'
-import { podsByNode } from '../node-lifecycle/index.ts'
 import { claimNamesOf } from '../shared/pod-claims.ts'
 import { attachmentName, type NodeSnapshot, planNode, type WantedVolume } from './plan.ts'
 
@@ -19,6 +18,10 @@ const attachmentsByVolume: Index<VolumeAttachment> = defineIndex('volume', ({ sp
 const podsByClaim: Index<Pod> = defineIndex('claims of placed pods', (pod) =>
   (pod.spec?.nodeName ?? '') === '' ? [] : claimNamesOf(pod).map((name) => `${pod.metadata.namespace}/${name}`))
 
+/** The node of a placed pod that has claims; others bring nothing that could be attached. */
+const nodesOf = (pod: Pod): string[] => ((pod.spec?.nodeName ?? '') === '' || claimNamesOf(pod).length === 0 ? [] : [pod.spec!.nodeName!])
+const podsByNode: Index<Pod> = defineIndex('node of placed pods with claims', nodesOf)
+
 /** Attaches and detaches volumes, a node at a time. */
 export function attachDetachController(neverForce = false): ControllerDefinition<NodeSnapshot> {
   const unwantedSince = new Map<string, Map<string, number>>()
@@ -28,7 +31,7 @@ export function attachDetachController(neverForce = false): ControllerDefinition
     workers: 5,
     watches: [
       watch(nodes, ({ metadata }) => [metadata.name ?? ''], { changed: isOther }),
-      watch(pods, ({ spec }) => ((spec?.nodeName ?? '') === '' ? [] : [spec!.nodeName!]), {
+      watch(pods, nodesOf, {
         changed: (pod, old) => pod.spec?.nodeName !== old.spec?.nodeName || isPodTerminal(pod) !== isPodTerminal(old),
       }),
       watch(volumeAttachments, ({ spec }, informers) => [
