@@ -55,7 +55,9 @@ async function ready(server: Server): Promise<void> {
 }
 
 /** What both are told: every version and the gates as they are by default. */
-const shared = ['--runtime-config=api/all=true', '--service-cluster-ip-range=10.96.0.0/16']
+const shared = [
+  '--runtime-config=api/all=true', '--feature-gates=ClusterTrustBundle=true,PodCertificateRequest=true,GenericWorkload=true,StorageVersionMigrator=true', '--service-cluster-ip-range=10.96.0.0/16',
+]
 
 /** A folder with what the servers share, and the programs that run in it. */
 export class Workshop {

@@ -327,7 +327,9 @@ function urlHost({ bindAddress = '0.0.0.0', advertiseAddress }: ApiServerOptions
 /** The built-in kinds in the versions that are switched on. */
 function servedDefinitions(options: ApiServerOptions): ResourceDefinition[] {
   const config = options.runtimeConfig ?? {}
+  const feature = options.feature ?? featureDefault
   return (options.resources ?? builtinResources).flatMap((definition) => {
+    if (definition.featureGate !== undefined && !feature(definition.featureGate)) return []
     const versions = enabledVersions(definition, config)
     if (versions.length === 0) return []
     if (versions.length === servedVersionsOf(definition).length) return [definition]

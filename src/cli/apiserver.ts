@@ -1,4 +1,5 @@
 /** `coxswain apiserver`: kube-apiserver with its own store. */
+import { featuresFrom } from '../api/helpers/features.ts'
 import type { LogLevel } from '../base/real/env.ts'
 import type { Env } from '../base/env.ts'
 import { createLogger, createSystemEnv } from '../base/real/env.ts'
@@ -113,9 +114,17 @@ export function optionsFrom(flags: FlagValues, certDir = flags.string('cert-dir'
     requestTimeoutMs: flags.number('request-timeout') ?? 60_000,
     minRequestTimeoutMs: (flags.number('min-request-timeout') ?? 1800) * 1000,
     eventTtlSeconds: (flags.number('event-ttl') ?? 3_600_000) / 1000,
-    runtimeConfig: switches(flags.map('runtime-config')),
+    runtimeConfig: switches(flags.map('runtime-config')), ...(flags.given('feature-gates') ? { feature: gatesFrom(flags.map('feature-gates')) } : {}),
   }
   return { options, pki, certDir }
+}
+
+function gatesFrom(given: Readonly<Record<string, string>>): (name: string) => boolean {
+  try {
+    return featuresFrom(given)
+  } catch (error) {
+    throw new UsageError(`invalid argument for "--feature-gates" flag: ${(error as Error).message}`)
+  }
 }
 
 /** Throws UsageError for a file that was named and is not there. */

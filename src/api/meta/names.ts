@@ -52,6 +52,18 @@ function subdomain(value: string, tooLong: (length: number) => string): string[]
   return errors
 }
 
+const caselessRegex = new RegExp(`^${subdomainFormat}$`, 'i')
+
+/** The same for names whose letters may be capitals, which are others then. */
+export function isDNS1123SubdomainCaseless(value: string): string[] {
+  const errors: string[] = []
+  if (byteLength(value) > 253) errors.push(maxLenError(253))
+  if (!caselessRegex.test(value)) {
+    errors.push(regexError("an RFC 1123 subdomain must consist of alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character", subdomainFormat, 'Example.com'))
+  }
+  return errors
+}
+
 const underscoreLabel = '_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?'
 const underscoreFormat = `${underscoreLabel}(\\.${underscoreLabel})*`
 const underscoreRegex = new RegExp(`^${underscoreFormat}$`)

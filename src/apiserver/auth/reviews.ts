@@ -1,14 +1,15 @@
 /** The reviews: questions about identity and rights that are answered at once and never stored (upstream: pkg/registry/{authentication,authorization}). */
 import type { SelfSubjectReview, TokenReview } from '../../api/generated/types/authentication-v1.ts'
 import type {
-  LocalSubjectAccessReview, ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec, SelfSubjectRulesReview,
+  LocalSubjectAccessReview, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec, SelfSubjectRulesReview,
   SubjectAccessReview, SubjectAccessReviewSpec, SubjectAccessReviewStatus,
 } from '../../api/generated/types/authorization-v1.ts'
 import { type FieldError, badRequest, invalid } from '../../api/meta/errors.ts'
-import { fieldInvalid, fieldRequired } from '../../api/meta/field-errors.ts'
+import { fieldInvalid } from '../../api/meta/field-errors.ts'
 import type { KubeObject } from '../../api/meta/object.ts'
 import type { UserInfo } from '../handler.ts'
 import type { Attributes, Authorizer, PolicyRule, TokenAuthenticator } from './contract.ts'
+import { evaluationError, selectorErrors, selectorText } from './review-selectors.ts'
 
 const group = 'authorization.k8s.io'
 
@@ -29,26 +30,23 @@ export function createReviews(context: ReviewContext): Readonly<Record<string, R
   return {
     'authorization.k8s.io/subjectaccessreviews': async (object) => {
       const review = object as unknown as SubjectAccessReview
-      refuse('SubjectAccessReview', [...emptyMetadata(object), ...subjectErrors(review.spec)])
-      return answered(object, await decide(authorizer, attributesFrom(userFrom(review.spec), review.spec)))
+      refuse([...emptyMetadata(object), ...subjectErrors(review.spec)])
+      return answered(object, await decide(authorizer, userFrom(review.spec), review.spec))
     },
     'authorization.k8s.io/localsubjectaccessreviews': async (object, _requester, namespace) => {
-      const review = object as unknown as LocalSubjectAccessReview
-      refuse('LocalSubjectAccessReview', localErrors(review))
-      if (review.spec.resourceAttributes?.namespace !== namespace) {
-        throw badRequest(`spec.resourceAttributes.namespace must match namespace: ${namespace}`)
-      }
-      return answered(object, await decide(authorizer, attributesFrom(userFrom(review.spec), review.spec)))
+      const review = within(object, namespace) as unknown as LocalSubjectAccessReview
+      refuse(localErrors(review))
+      return answered(review as unknown as KubeObject, await decide(authorizer, userFrom(review.spec), review.spec))
     },
     'authorization.k8s.io/selfsubjectaccessreviews': async (object, requester) => {
       const review = object as unknown as SelfSubjectAccessReview
-      refuse('SelfSubjectAccessReview', [...emptyMetadata(object), ...attributeErrors(review.spec)])
-      return answered(object, await decide(authorizer, attributesFrom(requester, review.spec)))
+      refuse([...emptyMetadata(object), ...attributeErrors(review.spec)])
+      return answered(object, await decide(authorizer, requester, review.spec))
     },
     'authorization.k8s.io/selfsubjectrulesreviews': async (object, requester) => {
       const namespace = (object as unknown as SelfSubjectRulesReview).spec.namespace ?? ''
       if (namespace === '') throw badRequest('no namespace on request')
-      return { ...object, status: rulesStatus(authorizer, requester, namespace) }
+      return { ...object, spec: {}, status: rulesStatus(authorizer, requester, namespace) }
     },
     'authentication.k8s.io/tokenreviews': (object) => reviewToken(object, context),
     'authentication.k8s.io/selfsubjectreviews': async (object, requester) => {
@@ -59,8 +57,16 @@ export function createReviews(context: ReviewContext): Readonly<Record<string, R
   }
 }
 
-function refuse(kind: string, errors: readonly FieldError[]): void {
-  if (errors.length > 0) throw invalid({ group, kind }, '', errors)
+/** Upstream names no kind here: what it reads has lost it. */
+function refuse(errors: readonly FieldError[]): void {
+  if (errors.length > 0) throw invalid({ group, kind: '' }, '', errors)
+}
+
+/** The namespace of the path is the object's; another one of its own is refused. */
+function within(object: KubeObject, namespace: string): KubeObject {
+  const own = object.metadata?.namespace ?? ''
+  if (own !== '' && own !== namespace) throw badRequest('the namespace of the provided object does not match the namespace sent on the request')
+  return { ...object, metadata: { ...object.metadata, namespace } }
 }
 
 function emptyMetadata(object: KubeObject, allowed: readonly string[] = []): FieldError[] {
@@ -81,29 +87,17 @@ function attributeErrors(spec: SelfSubjectAccessReviewSpec): FieldError[] {
   return [...exactlyOne(spec), ...selectorErrors(spec.resourceAttributes)]
 }
 
+const asUpstream = ({ path = '', verb = '' }: { path?: string; verb?: string }): object => ({ Path: path, Verb: verb })
+
 function exactlyOne(spec: SelfSubjectAccessReviewSpec): FieldError[] {
   const { resourceAttributes, nonResourceAttributes } = spec
   if (resourceAttributes !== undefined && nonResourceAttributes !== undefined) {
-    return [fieldInvalid('spec.nonResourceAttributes', nonResourceAttributes, 'cannot be specified in combination with resourceAttributes')]
+    return [fieldInvalid('spec.nonResourceAttributes', asUpstream(nonResourceAttributes), 'cannot be specified in combination with resourceAttributes')]
   }
   if (resourceAttributes === undefined && nonResourceAttributes === undefined) {
     return [fieldInvalid('spec.resourceAttributes', null, 'exactly one of nonResourceAttributes or resourceAttributes must be specified')]
   }
   return []
-}
-
-function* selectorErrors(attributes: ResourceAttributes | undefined): Iterable<FieldError> {
-  for (const name of ['fieldSelector', 'labelSelector'] as const) {
-    const selector = attributes?.[name]
-    if (selector === undefined) continue
-    const path = `spec.resourceAttributes.${name}`
-    const raw = selector.rawSelector ?? ''
-    const requirements = selector.requirements ?? []
-    if (raw !== '' && requirements.length > 0) yield fieldInvalid(`${path}.rawSelector`, raw, 'may not specified at the same time as requirements')
-    if (raw === '' && requirements.length === 0) {
-      yield fieldRequired(`${path}.requirements`, `when ${path} is specified, requirements or rawSelector is required`)
-    }
-  }
 }
 
 function localErrors(review: LocalSubjectAccessReview): FieldError[] {
@@ -115,7 +109,7 @@ function localErrors(review: LocalSubjectAccessReview): FieldError[] {
     errors.push(fieldInvalid('spec.resourceAttributes.namespace', resourceAttributes.namespace ?? '', 'must match metadata.namespace'))
   }
   if (nonResourceAttributes !== undefined) {
-    errors.push(fieldInvalid('spec.nonResourceAttributes', nonResourceAttributes, 'disallowed on this kind of request'))
+    errors.push(fieldInvalid('spec.nonResourceAttributes', asUpstream(nonResourceAttributes), 'disallowed on this kind of request'))
   }
   return errors
 }
@@ -134,8 +128,8 @@ export function attributesFrom(user: UserInfo, spec: SelfSubjectAccessReviewSpec
     const { path = '', verb = '' } = spec.nonResourceAttributes ?? {}
     return { user, verb, isResourceRequest: false, namespace: '', apiGroup: '', apiVersion: '', resource: '', subresource: '', name: '', path }
   }
-  const fieldSelector = selectorText(resource.fieldSelector)
-  const labelSelector = selectorText(resource.labelSelector)
+  const { text: fieldSelector } = selectorText('fieldSelector', resource.fieldSelector)
+  const { text: labelSelector } = selectorText('labelSelector', resource.labelSelector)
   return {
     user, verb: resource.verb ?? '', isResourceRequest: true, namespace: resource.namespace ?? '', apiGroup: resource.group ?? '',
     apiVersion: resource.version ?? '', resource: resource.resource ?? '', subresource: resource.subresource ?? '',
@@ -144,30 +138,15 @@ export function attributesFrom(user: UserInfo, spec: SelfSubjectAccessReviewSpec
   }
 }
 
-interface SelectorAttributes {
-  rawSelector?: string
-  requirements?: readonly { key: string; operator: string; values?: readonly string[] }[]
-}
-
-/** A selector as a query would write it. Requirements that a query cannot express are left out: fewer limits, not more rights. */
-function selectorText(selector: SelectorAttributes | undefined): string | undefined {
-  if (selector === undefined) return undefined
-  if (selector.rawSelector !== undefined && selector.rawSelector !== '') return selector.rawSelector
-  const terms = (selector.requirements ?? []).flatMap(({ key, operator, values = [] }) => {
-    if (operator === 'In' && values.length === 1) return [`${key}=${values[0]}`]
-    if (operator === 'NotIn' && values.length === 1) return [`${key}!=${values[0]}`]
-    return []
-  })
-  return terms.join(',')
-}
-
-async function decide(authorizer: Authorizer, attributes: Attributes): Promise<SubjectAccessReviewStatus> {
+async function decide(authorizer: Authorizer, user: UserInfo, spec: SelfSubjectAccessReviewSpec): Promise<SubjectAccessReviewStatus> {
+  const attributes = attributesFrom(user, spec)
   const verdict = await authorizer.authorize(attributes)
+  const error = evaluationError(verdict.error, spec.resourceAttributes)
   return {
     allowed: verdict.decision === 'allow',
     ...(verdict.decision === 'deny' ? { denied: true } : {}),
     ...(verdict.reason === undefined || verdict.reason === '' ? {} : { reason: verdict.reason }),
-    ...(verdict.error === undefined ? {} : { evaluationError: verdict.error }),
+    ...(error === undefined ? {} : { evaluationError: error }),
   }
 }
 

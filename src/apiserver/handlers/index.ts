@@ -4,11 +4,13 @@
  */
 import { handleBinding } from './binding.ts'
 import { methodNotAllowed, pathNotFound } from '../../api/meta/errors.ts'
+import { apiVersionOf } from '../../api/meta/object.ts'
 import type { ApiHandler, ApiRequest, ApiResponse, RequestInfo } from '../handler.ts'
 import type { Served } from '../registry/resource-registry.ts'
 import type { ResourceDefinition } from '../resources/define.ts'
 import type { HandlerDeps, RequestContext } from './context.ts'
-import { resourceKey } from './context.ts'
+import { resourceKey, warn } from './context.ts'
+import { deprecationWarning } from './deprecation.ts'
 import { handleCreate } from './create.ts'
 import { handleDelete, handleDeleteCollection } from './delete.ts'
 import { handleEviction } from './eviction.ts'
@@ -34,6 +36,8 @@ export function createResourceHandler(deps: HandlerDeps): ApiHandler {
     const served = deps.registry.get(info.apiGroup, info.apiVersion, info.resource)
     if (!info.isResourceRequest || served === undefined) return unserved(deps, request)
     checkRoute(served, info)
+    const deprecation = deprecationWarning(apiVersionOf(served), served.kind)
+    if (deprecation !== undefined) warn(request, deprecation)
     const filling = deps.registry.filled(served.store, isWrite(info.verb), request.signal)
     if (filling !== undefined) await filling
     const context: RequestContext = { deps, request, served }

@@ -3,6 +3,7 @@ import { findCondition } from '../../../api/meta/conditions.ts'
 import { formatTime } from '../../../api/meta/time.ts'
 import { builtin, statusSubresource } from '../builtin.ts'
 import { ageColumn, nameColumn, text } from '../columns.ts'
+import { validateAPIService, validateAPIServiceStatus } from './validation.ts'
 
 function availableText({ status }: APIService): string {
   const condition = findCondition(status?.conditions, 'Available')
@@ -28,7 +29,9 @@ export const apiServices = builtin<APIService>({
       }]
     }
   },
-  subresources: { status: statusSubresource() },
+  validate: validateAPIService,
+  validateUpdate: validateAPIService,
+  subresources: { status: statusSubresource({ validateUpdate: validateAPIServiceStatus }) },
   columns: [
     nameColumn(),
     text('Service', ({ spec }) => (spec?.service ? `${spec.service.namespace}/${spec.service.name}` : 'Local')),

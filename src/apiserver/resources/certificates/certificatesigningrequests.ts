@@ -3,6 +3,7 @@ import { formatTime, humanDuration } from '../../../api/meta/time.ts'
 import type { UserInfo } from '../../handler.ts'
 import { builtin } from '../builtin.ts'
 import { ageColumn, nameColumn, text } from '../columns.ts'
+import { validateRequest, validateRequestUpdate } from './validation.ts'
 
 type Request = CertificateSigningRequest
 type Condition = CertificateSigningRequestCondition
@@ -76,9 +77,11 @@ export const certificateSigningRequests = builtin<Request>({
     if (old.status === undefined) delete request.status
     else request.status = old.status
   },
+  validate: validateRequest,
+  validateUpdate: validateRequestUpdate(''),
   subresources: {
-    status: { writes: ['status'], prepareForUpdate: (o, old, { now }) => prepareStatus(o, old, formatTime(now)) },
-    approval: { writes: ['status'], prepareForUpdate: (o, old, { now }) => prepareApproval(o, old, formatTime(now)) },
+    status: { writes: ['status'], prepareForUpdate: (o, old, { now }) => prepareStatus(o, old, formatTime(now)), validateUpdate: validateRequestUpdate('status') },
+    approval: { writes: ['status'], prepareForUpdate: (o, old, { now }) => prepareApproval(o, old, formatTime(now)), validateUpdate: validateRequestUpdate('approval') },
   },
   selectableFields: { 'spec.signerName': (o) => o.spec.signerName },
   columns: [

@@ -2,6 +2,7 @@ import type { PodCertificateRequest } from '../../../api/generated/types/certifi
 import { builtin, statusSubresource } from '../builtin.ts'
 import { formatLabels, nameColumn, text, wide } from '../columns.ts'
 import { emptyStatus } from '../status.ts'
+import { validatePodRequest, validatePodRequestStatus, validatePodRequestUpdate } from './pod-request-validation.ts'
 
 function stateText({ status }: PodCertificateRequest): string {
   const states = (status?.conditions ?? []).map((c) => c.type).filter((t) => ['Issued', 'Denied', 'Failed'].includes(t))
@@ -10,9 +11,12 @@ function stateText({ status }: PodCertificateRequest): string {
 
 export const podCertificateRequests = builtin<PodCertificateRequest>({
   group: 'certificates.k8s.io', version: 'v1beta1', resource: 'podcertificaterequests',
+  featureGate: 'PodCertificateRequest',
   generationFields: [],
   prepareForCreate: emptyStatus(),
-  subresources: { status: statusSubresource() },
+  validate: validatePodRequest,
+  validateUpdate: validatePodRequestUpdate,
+  subresources: { status: statusSubresource<PodCertificateRequest>({ validateUpdate: (request, old, { now }) => validatePodRequestStatus(request, old, now.getTime()) }) },
   selectableFields: {
     'spec.signerName': (o) => o.spec.signerName,
     'spec.podName': (o) => o.spec.podName,

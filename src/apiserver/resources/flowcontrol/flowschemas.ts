@@ -3,6 +3,7 @@ import { findCondition } from '../../../api/meta/conditions.ts'
 import { builtin, statusSubresource } from '../builtin.ts'
 import { ageColumn, nameColumn, text } from '../columns.ts'
 import { emptyStatus } from '../status.ts'
+import { validateConditions, validateFlowSchema } from './validation.ts'
 
 export const flowSchemas = builtin<FlowSchema>({
   group: 'flowcontrol.apiserver.k8s.io', version: 'v1', resource: 'flowschemas',
@@ -11,7 +12,9 @@ export const flowSchemas = builtin<FlowSchema>({
     if (spec !== undefined) spec.matchingPrecedence ||= 1000
   },
   prepareForCreate: emptyStatus(),
-  subresources: { status: statusSubresource() },
+  validate: validateFlowSchema,
+  validateUpdate: validateFlowSchema,
+  subresources: { status: statusSubresource<FlowSchema>({ validateUpdate: validateConditions }) },
   columns: [
     nameColumn(),
     text('PriorityLevel', (o) => o.spec?.priorityLevelConfiguration?.name),

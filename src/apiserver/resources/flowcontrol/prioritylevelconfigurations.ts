@@ -2,6 +2,7 @@ import type { PriorityLevelConfiguration } from '../../../api/generated/types/fl
 import { builtin, statusSubresource } from '../builtin.ts'
 import { ageColumn, nameColumn, text } from '../columns.ts'
 import { emptyStatus } from '../status.ts'
+import { validateConditions, validatePriorityLevel } from './validation.ts'
 
 function setDefaults({ spec }: PriorityLevelConfiguration): void {
   if (spec?.exempt !== undefined) {
@@ -26,7 +27,9 @@ export const priorityLevelConfigurations = builtin<PriorityLevelConfiguration>({
   unconditionalUpdate: true,
   default: setDefaults,
   prepareForCreate: emptyStatus(),
-  subresources: { status: statusSubresource() },
+  validate: validatePriorityLevel,
+  validateUpdate: validatePriorityLevel,
+  subresources: { status: statusSubresource<PriorityLevelConfiguration>({ validateUpdate: validateConditions }) },
   columns: [
     nameColumn(),
     text('Type', (o) => o.spec?.type),

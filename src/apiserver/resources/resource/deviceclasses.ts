@@ -1,10 +1,13 @@
 import type { DeviceClass } from '../../../api/generated/types/resource-v1.ts'
 import { builtin } from '../builtin.ts'
 import { ageColumn, nameColumn } from '../columns.ts'
+import { validateClass } from './claim-validation.ts'
 
 export const deviceClasses = builtin<DeviceClass>({
   group: 'resource.k8s.io', version: 'v1', resource: 'deviceclasses',
   returnDeletedObject: true,
   unconditionalUpdate: true,
+  validate: (one) => validateClass(one),
+  validateUpdate: (one, old) => validateClass(one, old),
   columns: [nameColumn(), ageColumn()],
 })

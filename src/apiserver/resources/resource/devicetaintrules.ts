@@ -2,6 +2,7 @@ import type { DeviceTaintRule } from '../../../api/generated/types/resource-v1be
 import { ageOf, formatTime } from '../../../api/meta/time.ts'
 import { builtin, statusSubresource } from '../builtin.ts'
 import { ageColumn, nameColumn, text } from '../columns.ts'
+import { validateTaintRule, validateTaintRuleStatus } from './slice-validation.ts'
 
 function stamp(rule: DeviceTaintRule, now: string): void {
   if (rule.spec?.taint !== undefined) rule.spec.taint.timeAdded ??= now
@@ -16,7 +17,9 @@ export const deviceTaintRules = builtin<DeviceTaintRule>({
     stamp(rule, formatTime(now))
   },
   prepareForUpdate: (rule, _old, { now }) => stamp(rule, formatTime(now)),
-  subresources: { status: statusSubresource() },
+  validate: (rule) => validateTaintRule(rule),
+  validateUpdate: validateTaintRule,
+  subresources: { status: statusSubresource({ validateUpdate: validateTaintRuleStatus }) },
   columns: [
     nameColumn(),
     text('Key', (o) => o.spec?.taint?.key),

@@ -2,6 +2,7 @@ import type { ResourceClaim } from '../../../api/generated/types/resource-v1.ts'
 import { builtin, statusSubresource } from '../builtin.ts'
 import { ageColumn, nameColumn, text } from '../columns.ts'
 import { emptyStatus } from '../status.ts'
+import { validateClaim, validateClaimStatus, validateClaimUpdate } from './claim-validation.ts'
 import { claimConversions } from './conversion.ts'
 import { defaultDeviceClaim } from './requests.ts'
 
@@ -22,6 +23,8 @@ export const resourceClaims = builtin<ResourceClaim>({
   conversions: claimConversions,
   default: ({ spec }) => defaultDeviceClaim(spec?.devices),
   prepareForCreate: emptyStatus(),
-  subresources: { status: statusSubresource() },
+  validate: (claim, { feature }) => validateClaim(claim, feature('DRAConsumableCapacity')),
+  validateUpdate: validateClaimUpdate,
+  subresources: { status: statusSubresource({ validateUpdate: validateClaimStatus }) },
   columns: [nameColumn(), text('State', stateText), ageColumn()],
 })

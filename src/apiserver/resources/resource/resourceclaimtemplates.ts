@@ -1,6 +1,7 @@
 import type { ResourceClaimTemplate } from '../../../api/generated/types/resource-v1.ts'
 import { builtin } from '../builtin.ts'
 import { ageColumn, nameColumn } from '../columns.ts'
+import { validateTemplate, validateTemplateUpdate } from './claim-validation.ts'
 import { templateConversions } from './conversion.ts'
 import { defaultDeviceClaim } from './requests.ts'
 
@@ -11,5 +12,7 @@ export const resourceClaimTemplates = builtin<ResourceClaimTemplate>({
   generationFields: [],
   conversions: templateConversions,
   default: ({ spec }) => defaultDeviceClaim(spec?.spec?.devices),
+  validate: (template, { feature }) => validateTemplate(template, feature('DRAConsumableCapacity')),
+  validateUpdate: validateTemplateUpdate,
   columns: [nameColumn(), ageColumn()],
 })

@@ -4,6 +4,9 @@ import { ageOf } from '../../../api/meta/time.ts'
 import { builtin, statusSubresource } from '../builtin.ts'
 import { integer, nameColumn, text } from '../columns.ts'
 import type { Column } from '../define.ts'
+import { declaredErrors } from '../validation/declared.ts'
+
+const definition = 'resource.v1alpha3.ResourcePoolStatusRequest'
 
 type Request = ResourcePoolStatusRequest
 type Pool = NonNullable<NonNullable<Request['status']>['pools']>[number]
@@ -39,7 +42,9 @@ export const resourcePoolStatusRequests = builtin<Request>({
   prepareForCreate(request) {
     delete request.status
   },
-  subresources: { status: statusSubresource() },
+  validate: (request, context) => declaredErrors(definition, request, undefined, context),
+  validateUpdate: (request, old, context) => declaredErrors(definition, request, old, context),
+  subresources: { status: statusSubresource<Request>({ validateUpdate: (request, old, context) => declaredErrors(definition, request, old, context) }) },
   columns: [
     nameColumn(),
     text('Driver', (o) => o.spec.driver),

@@ -1,6 +1,7 @@
 import type { CSIDriver } from '../../../api/generated/types/storage-v1.ts'
 import { builtin } from '../builtin.ts'
 import { ageColumn, boolean, nameColumn, text } from '../columns.ts'
+import { semanticEqual } from '../validation/common.ts'
 import { csiDriverWarnings, validateCSIDriver, validateCSIDriverUpdate } from './validation.ts'
 
 function setDefaults({ spec }: CSIDriver): void {
@@ -18,6 +19,11 @@ export const csiDrivers = builtin<CSIDriver>({
   group: 'storage.k8s.io', version: 'v1', resource: 'csidrivers',
   returnDeletedObject: true,
   default: setDefaults,
+  // Upstream counts changes from 0.
+  generationFields: [],
+  prepareForUpdate(driver, old) {
+    if (!semanticEqual(driver.spec, old.spec)) driver.metadata.generation = (old.metadata.generation ?? 0) + 1
+  },
   validate: validateCSIDriver,
   validateUpdate: validateCSIDriverUpdate,
   warnings: csiDriverWarnings,

@@ -2,6 +2,7 @@ import type { StorageVersionMigration } from '../../../api/generated/types/stora
 import { builtin, statusSubresource } from '../builtin.ts'
 import { nameColumn, text } from '../columns.ts'
 import { emptyStatus } from '../status.ts'
+import { validateMigration, validateMigrationStatus, validateMigrationUpdate } from './validation.ts'
 
 const states = ['Running', 'Failed', 'Succeeded']
 
@@ -18,6 +19,9 @@ export const storageVersionMigrations = builtin<StorageVersionMigration>({
   group: 'storagemigration.k8s.io', version: 'v1beta1', resource: 'storageversionmigrations',
   generationFields: [],
   prepareForCreate: emptyStatus(),
-  subresources: { status: statusSubresource() },
+  featureGate: 'StorageVersionMigrator',
+  validate: validateMigration,
+  validateUpdate: validateMigrationUpdate,
+  subresources: { status: statusSubresource({ validateUpdate: validateMigrationStatus }) },
   columns: [{ ...nameColumn(), format: undefined }, text('Resource', resourceText), text('Status', stateText)],
 })

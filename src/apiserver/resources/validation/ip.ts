@@ -49,6 +49,17 @@ export function* validateCIDR(path: string, value: string): Generator<FieldError
   if (canonical !== value) yield fieldInvalid(path, value, `must be in canonical form (${goQuote(canonical)})`)
 }
 
+/** An address with the length of its network's prefix, in canonical form; bits beyond the prefix are the point of it. */
+export function* validateInterfaceAddress(path: string, value: string): Generator<FieldError> {
+  const cidr = parseCIDR(value)
+  if (cidr === undefined) {
+    yield fieldInvalid(path, value, 'must be a valid address in CIDR form, (e.g. 10.9.8.7/24 or 2001:db8::1/64)')
+    return
+  }
+  const canonical = `${formatIP(cidr.family, cidr.address)}/${cidr.prefix}`
+  if (canonical !== value) yield fieldInvalid(path, value, `must be in canonical form (${goQuote(canonical)})`)
+}
+
 /** An address that traffic may be sent to: not one with a meaning on the sender's machine or link alone. */
 export function* endpointIP(path: string, value: string): Generator<FieldError> {
   const ip = parseIP(value)
