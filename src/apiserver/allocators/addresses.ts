@@ -35,14 +35,15 @@ export class ClusterIPs implements AddressAllocator {
 
   async allocate(ip: string, owner: Service, dryRun: boolean): Promise<Refusal | undefined> {
     const parsed = parseIP(ip)
-    const range = parsed === undefined ? undefined : (await this.#ranges()).find((r) => cidrContains(r, parsed))
+    const ranges = await this.#ranges()
+    const range = parsed === undefined ? undefined : ranges.find((r) => cidrContains(r, parsed))
+    const outside = (valid: CIDR): Refusal => ({ refused: `the provided IP (${ip}) is not in the valid range. The range of valid IPs is ${formatCIDR(valid)}` })
     if (parsed === undefined || range === undefined) {
-      return { refused: 'the provided network does not match the current range' }
+      // Upstream's books for dry runs know but one range.
+      return dryRun && ranges[0] !== undefined ? outside(ranges[0]) : { refused: 'the provided network does not match the current range' }
     }
     const { first, last } = usable(range)
-    if (parsed.value < first || parsed.value > last) {
-      return { refused: `the provided IP (${ip}) is not in the valid range. The range of valid IPs is ${formatCIDR(range)}` }
-    }
+    if (parsed.value < first || parsed.value > last) return outside(range)
     const taken = { refused: 'provided IP is already allocated' }
     if (dryRun) return this.#used.has(parsed.value) ? taken : undefined
     return (await this.#take(parsed.value, owner)) ? undefined : taken

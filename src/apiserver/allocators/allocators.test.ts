@@ -37,7 +37,7 @@ describe('node ports', () => {
     const allocator = ports()
     expect(allocator.allocate(30001)).toBeUndefined()
     expect(allocator.allocate(30001)).toEqual({ refused: 'provided port is already allocated' })
-    expect(allocator.allocate(80)).toEqual({ refused: 'provided port is not in the valid range. The range of valid ports is 30000-30003' })
+    expect(allocator.allocate(80)).toEqual({ refused: 'provided port is not in the valid range. The range of valid ports is 30000-30003', outOfRange: true })
   })
 
   it('keeps the lower part for requests by number', () => {

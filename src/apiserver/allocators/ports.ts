@@ -33,7 +33,7 @@ export class NodePorts implements PortAllocator {
   allocate(port: number): Refusal | undefined {
     const { first, last } = this.#range
     if (port < first || port > last) {
-      return { refused: `provided port is not in the valid range. The range of valid ports is ${first}-${last}` }
+      return { refused: `provided port is not in the valid range. The range of valid ports is ${first}-${last}`, outOfRange: true }
     }
     if (this.#used.has(port)) return { refused: 'provided port is already allocated' }
     this.#used.add(port)

@@ -94,7 +94,7 @@ export function writeContext(
   const { request } = context
   return {
     user: request.user, dryRun: o.dryRun, signal: request.signal,
-    subresource: o.subresource ?? request.info.subresource,
+    subresource: o.subresource ?? request.info.subresource, group: context.served.group,
     warn: (text) => warn(request, text),
     validate,
   }

@@ -27,6 +27,8 @@ export interface WriteContext {
   readonly dryRun: boolean
   /** '' for the main resource. */
   readonly subresource: string
+  /** The group that was asked, where it may be another than the stored kind's. */
+  readonly group?: string
   readonly signal: AbortSignal
   warn(text: string): void
   /** Validating admission, on the final object; `old` is undefined for a create. */
@@ -339,7 +341,7 @@ export class ResourceStore {
   #strategyContext(context: WriteContext): StrategyContext {
     return {
       user: context.user, now: new Date(this.#o.clock.now()), feature: this.#o.feature,
-      subresource: context.subresource, warn: (text) => context.warn(text),
+      subresource: context.subresource, group: context.group, warn: (text) => context.warn(text),
     }
   }
 

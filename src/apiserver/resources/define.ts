@@ -17,6 +17,8 @@ export interface StrategyContext {
   readonly feature: (name: string) => boolean
   /** The subresource that is being written, or ''. */
   readonly subresource: string
+  /** The group that the write came through, where a kind is served in two (events). */
+  readonly group?: string
   readonly warn: (text: string) => void
 }
 

@@ -6,6 +6,7 @@ import { defaultPodTemplate } from '../core/pod-defaults.ts'
 import { dropDisabledTemplateFields } from '../core/pod-gates.ts'
 import { semanticEqual } from '../validation/common.ts'
 import { validateDaemonSet, validateDaemonSetStatus, validateDaemonSetUpdate } from './validation.ts'
+import { templateWarnings } from '../validation/pod-warnings.ts'
 
 function setDefaults({ spec }: DaemonSet): void {
   if (spec === undefined) return
@@ -15,6 +16,10 @@ function setDefaults({ spec }: DaemonSet): void {
     const rolling = (strategy.rollingUpdate ??= {})
     rolling.maxUnavailable ??= 1
     rolling.maxSurge ??= 0
+  } else if (strategy.rollingUpdate !== undefined) {
+    // What upstream's own type makes of what is not said.
+    strategy.rollingUpdate.maxUnavailable ??= 0
+    strategy.rollingUpdate.maxSurge ??= 0
   }
   spec.revisionHistoryLimit ??= 10
   defaultPodTemplate(spec.template)
@@ -46,6 +51,7 @@ export const daemonSets = builtin<DaemonSet>({
   validate: validateDaemonSet,
   validateUpdate: validateDaemonSetUpdate,
   subresources: { status: statusSubresource({ validateUpdate: validateDaemonSetStatus }) },
+  warnings: ({ spec }, old) => templateWarnings('spec.template', spec?.template, old === undefined ? undefined : { template: old.spec?.template }),
   columns: [
     nameColumn(),
     integer('Desired', (o) => o.status?.desiredNumberScheduled ?? 0),

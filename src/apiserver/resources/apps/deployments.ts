@@ -6,6 +6,7 @@ import { defaultPodTemplate } from '../core/pod-defaults.ts'
 import { labelSelectorScale } from '../scale.ts'
 import { dropDisabledTemplateFields } from '../core/pod-gates.ts'
 import { validateDeployment, validateDeploymentStatus, validateDeploymentUpdate } from './validation.ts'
+import { workloadWarnings } from '../validation/pod-warnings.ts'
 
 function setDefaults({ spec }: Deployment): void {
   if (spec === undefined) return
@@ -53,6 +54,7 @@ export const deployments = builtin<Deployment>({
       validateUpdate: validateDeploymentStatus,
     }),
   },
+  warnings: workloadWarnings,
   columns: [
     nameColumn(),
     text('Ready', (o) => `${o.status?.readyReplicas ?? 0}/${o.spec?.replicas ?? 0}`),

@@ -6,6 +6,7 @@ import { defaultPodTemplate } from '../core/pod-defaults.ts'
 import { labelSelectorScale } from '../scale.ts'
 import { dropDisabledTemplateFields } from '../core/pod-gates.ts'
 import { validateReplicaSet, validateReplicaSetUpdate, validateReplicaStatus } from './validation.ts'
+import { workloadWarnings } from '../validation/pod-warnings.ts'
 
 function setDefaults({ spec }: ReplicaSet): void {
   if (spec === undefined) return
@@ -26,6 +27,7 @@ export const replicaSets = builtin<ReplicaSet>({
   validate: validateReplicaSet,
   validateUpdate: validateReplicaSetUpdate,
   subresources: { status: statusSubresource({ validateUpdate: validateReplicaStatus }) },
+  warnings: workloadWarnings,
   columns: [
     nameColumn(),
     integer('Desired', (o) => o.spec?.replicas ?? 0),

@@ -5,6 +5,8 @@ import { defaultClaimSpec, defaultPodTemplate } from '../core/pod-defaults.ts'
 import { labelSelectorScale } from '../scale.ts'
 import { dropDisabledTemplateFields } from '../core/pod-gates.ts'
 import { validateStatefulSet, validateStatefulSetStatus, validateStatefulSetUpdate } from './statefulset-validation.ts'
+import { templateWarnings } from '../validation/pod-warnings.ts'
+import { claimSpecWarnings } from '../validation/quantity-warnings.ts'
 
 function defaultStrategy(spec: NonNullable<StatefulSet['spec']>): void {
   const strategy = (spec.updateStrategy ??= {})
@@ -42,6 +44,12 @@ function dropMaxUnavailable(set: StatefulSet, old: StatefulSet | undefined, feat
   if (!feature('MaxUnavailableStatefulSet') && rollingUpdateOf(old)?.maxUnavailable === undefined) delete rollingUpdateOf(set)?.maxUnavailable
 }
 
+function* statefulSetWarnings({ spec }: StatefulSet, old: StatefulSet | undefined): Generator<string> {
+  yield* templateWarnings('spec.template', spec?.template, old === undefined ? undefined : { template: old.spec?.template })
+  for (const [i, claim] of (spec?.volumeClaimTemplates ?? []).entries()) yield* claimSpecWarnings(`spec.volumeClaimTemplates[${i}]${old === undefined ? '' : '.Spec'}`, claim.spec)
+  if ((spec?.revisionHistoryLimit ?? 0) < 0) yield 'spec.revisionHistoryLimit: a negative value retains all historical revisions; a value >= 0 is recommended'
+}
+
 export const statefulSets = builtin<StatefulSet>({
   group: 'apps', version: 'v1', resource: 'statefulsets',
   unconditionalUpdate: true,
@@ -60,6 +68,7 @@ export const statefulSets = builtin<StatefulSet>({
   validate: validateStatefulSet,
   validateUpdate: validateStatefulSetUpdate,
   subresources: { status: statusSubresource({ validateUpdate: validateStatefulSetStatus }) },
+  warnings: statefulSetWarnings,
   columns: [
     nameColumn(),
     text('Ready', (o) => `${o.status?.readyReplicas ?? 0}/${o.spec?.replicas ?? 0}`),

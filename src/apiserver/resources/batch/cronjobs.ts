@@ -6,6 +6,7 @@ import { ageColumn, boolean, integer, nameColumn, templateColumns, text, wide } 
 import { dropDisabledTemplateFields } from '../core/pod-gates.ts'
 import { validateCronJob, validateCronJobUpdate } from './job-validation.ts'
 import { defaultJobTemplateSpec } from './jobs.ts'
+import { cronJobWarnings } from './job-warnings.ts'
 
 function setDefaults({ spec }: CronJob): void {
   if (spec === undefined) return
@@ -31,6 +32,7 @@ export const cronJobs = builtin<CronJob>({
   validate: validateCronJob,
   validateUpdate: validateCronJobUpdate,
   subresources: { status: statusSubresource() },
+  warnings: cronJobWarnings,
   columns: [
     nameColumn(),
     text('Schedule', (o) => o.spec?.schedule),

@@ -3,6 +3,7 @@ import { isConditionTrue } from '../../../api/meta/conditions.ts'
 import { formatLabelSelector } from '../../../api/meta/selectors.ts'
 import { ageOf, humanDuration, parseTime } from '../../../api/meta/time.ts'
 import { builtin, statusSubresource } from '../builtin.ts'
+import { jobWarnings } from './job-warnings.ts'
 import { ageColumn, nameColumn, templateColumns, text, wide } from '../columns.ts'
 import { defaultPodTemplate } from '../core/pod-defaults.ts'
 import { dropDisabledTemplateFields } from '../core/pod-gates.ts'
@@ -89,6 +90,7 @@ export const jobs = builtin<Job>({
   validateUpdate: validateJobUpdate,
   subresources: { status: statusSubresource({ validateUpdate: validateJobStatus }) },
   selectableFields: { 'status.successful': (o) => String(o.status?.succeeded ?? 0) },
+  warnings: jobWarnings,
   columns: [
     nameColumn(),
     text('Status', statusText),

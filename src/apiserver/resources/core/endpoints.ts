@@ -3,6 +3,7 @@ import type { Endpoints } from '../../../api/generated/types/core-v1.ts'
 import { builtin } from '../builtin.ts'
 import { ageColumn, nameColumn, text } from '../columns.ts'
 import { validateEndpoints, validateEndpointsUpdate } from './endpoints-validation.ts'
+import { endpointsWarnings } from '../validation/kind-warnings.ts'
 
 const hostPort = (ip: string, port: number): string => (isIPv6(ip) ? `[${ip}]:${port}` : `${ip}:${port}`)
 
@@ -27,5 +28,6 @@ export const endpoints = builtin<Endpoints>({
   },
   validate: validateEndpoints,
   validateUpdate: validateEndpointsUpdate,
+  warnings: endpointsWarnings,
   columns: [nameColumn(), text('Endpoints', addressText), ageColumn()],
 })

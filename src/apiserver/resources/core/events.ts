@@ -2,7 +2,7 @@ import type { Event } from '../../../api/generated/types/core-v1.ts'
 import { ageOf } from '../../../api/meta/time.ts'
 import { builtin } from '../builtin.ts'
 import { text, wide } from '../columns.ts'
-import { validateEvent } from './event-validation.ts'
+import { validateEvent, validateEventUpdate } from './event-validation.ts'
 import type { Column } from '../define.ts'
 
 const firstSeen = (o: Event, now: Date): string => ageOf(o.firstTimestamp ?? o.eventTime, now)
@@ -53,7 +53,7 @@ export const events = builtin<Event>({
   generationFields: [],
   ttlSeconds: (_event, services) => (services['eventTtlSeconds'] as number | undefined) ?? 3600,
   validate: validateEvent,
-  validateUpdate: validateEvent,
+  validateUpdate: validateEventUpdate,
   defaultDeletionPropagation: 'Unsupported',
   selectableFields: eventFields,
   columns: eventColumns,

@@ -4,6 +4,7 @@ import { builtin, statusSubresource } from '../builtin.ts'
 import { ageColumn, nameColumn, text, wide } from '../columns.ts'
 import { validateNode, validateNodeStatus, validateNodeUpdate } from './node-validation.ts'
 import { defaultResourceList } from './pod-defaults.ts'
+import { nodeWarnings } from '../validation/kind-warnings.ts'
 
 const rolePrefix = 'node-role.kubernetes.io/'
 
@@ -62,6 +63,7 @@ export const nodes = builtin<Node>({
   validateUpdate: validateNodeUpdate,
   subresources: { status: statusSubresource({ validateUpdate: validateNodeStatus }) },
   selectableFields: { 'spec.unschedulable': (o) => String(o.spec?.unschedulable ?? false) },
+  warnings: nodeWarnings,
   columns: [
     nameColumn(),
     text('Status', statusText),

@@ -4,6 +4,7 @@ import { ageColumn, nameColumn, text, wide } from '../columns.ts'
 import { validateClaim, validateClaimStatus, validateClaimUpdate } from './claim-validation.ts'
 import { accessModesText, storageClassOf } from './persistentvolumes.ts'
 import { defaultClaimSpec, defaultResourceList } from './pod-defaults.ts'
+import { claimWarnings } from '../validation/kind-warnings.ts'
 
 function setDefaults(claim: PersistentVolumeClaim): void {
   const status = (claim.status ??= {})
@@ -56,6 +57,7 @@ export const persistentVolumeClaims = builtin<PersistentVolumeClaim>({
   validate: validateClaim,
   validateUpdate: validateClaimUpdate,
   subresources: { status: statusSubresource({ validateUpdate: validateClaimStatus }) },
+  warnings: claimWarnings,
   columns: [
     nameColumn(),
     text('Status', (o) => (o.metadata.deletionTimestamp ? 'Terminating' : o.status?.phase ?? '')),

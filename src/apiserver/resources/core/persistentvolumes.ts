@@ -4,6 +4,7 @@ import { builtin, statusSubresource } from '../builtin.ts'
 import { ageColumn, nameColumn, text, wide } from '../columns.ts'
 import { defaultResourceList } from './pod-defaults.ts'
 import { validatePersistentVolume, validatePersistentVolumeUpdate } from './volume-validation.ts'
+import { volumeWarnings } from '../validation/kind-warnings.ts'
 
 const shortModes: readonly (readonly [string, string])[] = [
   ['ReadWriteOnce', 'RWO'], ['ReadOnlyMany', 'ROX'], ['ReadWriteMany', 'RWX'], ['ReadWriteOncePod', 'RWOP'],
@@ -77,6 +78,7 @@ export const persistentVolumes = builtin<PersistentVolume>({
   subresources: {
     status: statusSubresource({ prepareForUpdate: (o, old, { now }) => prepareStatus(o, old, formatTime(now)) }),
   },
+  warnings: volumeWarnings,
   columns: [
     nameColumn(),
     text('Capacity', (o) => o.spec?.capacity?.storage ?? '0'),

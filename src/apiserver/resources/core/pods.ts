@@ -1,6 +1,7 @@
 import type { Pod } from '../../../api/generated/types/core-v1.ts'
 import { formatTime } from '../../../api/meta/time.ts'
 import { builtin, statusSubresource } from '../builtin.ts'
+import { hostnameWarnings, podWarnings } from '../validation/pod-warnings.ts'
 import { podColumns } from './pod-columns.ts'
 import { defaultPod } from './pod-defaults.ts'
 import { dropDisabledPodFields } from './pod-gates.ts'
@@ -10,6 +11,13 @@ import {
 import {
   podDeletionGrace, prepareEphemeralContainers, preparePod, preparePodStatus, prepareResize,
 } from './pod-strategy.ts'
+
+/** Of new pods alone: updates come often, and seldom from people. */
+function* newPodWarnings({ metadata, spec }: Pod, old: Pod | undefined): Generator<string> {
+  if (old !== undefined) return
+  yield* hostnameWarnings(metadata.name ?? '', "used in the Pod's hostname")
+  yield* podWarnings('', spec, metadata)
+}
 
 export const pods = builtin<Pod>({
   group: '', version: 'v1', resource: 'pods',
@@ -41,5 +49,6 @@ export const pods = builtin<Pod>({
     'status.podIP': (pod) => pod.status?.podIPs?.[0]?.ip ?? pod.status?.podIP ?? '',
     'status.nominatedNodeName': (pod) => pod.status?.nominatedNodeName ?? '',
   },
+  warnings: newPodWarnings,
   columns: podColumns,
 })

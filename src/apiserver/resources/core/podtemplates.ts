@@ -4,6 +4,7 @@ import { formatLabels, nameColumn, templateColumns, text } from '../columns.ts'
 import { podTemplateErrors } from '../validation/pod-spec.ts'
 import { defaultPodTemplate } from './pod-defaults.ts'
 import { dropDisabledTemplateFields } from './pod-gates.ts'
+import { templateWarnings } from '../validation/pod-warnings.ts'
 
 const [containers, images] = templateColumns<PodTemplate>((o) => o.template)
 
@@ -17,6 +18,7 @@ export const podTemplates = builtin<PodTemplate>({
   prepareForUpdate: ({ template }, old, { feature }) => dropDisabledTemplateFields(template, old.template, feature),
   validate: ({ template }, context) => podTemplateErrors('template', template, context),
   validateUpdate: ({ template }, _old, context) => podTemplateErrors('template', template, context),
+  warnings: ({ template }, old) => templateWarnings('template', template, old === undefined ? undefined : { template: old.template }),
   columns: [
     nameColumn(), text('Containers', containers!.value), text('Images', images!.value),
     text('Pod Labels', (o) => formatLabels(o.template?.metadata?.labels)),

@@ -5,6 +5,7 @@ import { mapSelectorScale } from '../scale.ts'
 import { validateReplicaStatus, validateReplicationController } from '../apps/validation.ts'
 import { defaultPodTemplate } from './pod-defaults.ts'
 import { dropDisabledTemplateFields } from './pod-gates.ts'
+import { workloadWarnings } from '../validation/pod-warnings.ts'
 
 function setDefaults({ metadata, spec }: ReplicationController): void {
   if (spec === undefined) return
@@ -34,6 +35,7 @@ export const replicationControllers = builtin<ReplicationController>({
   validateUpdate: (controller, _old, context) => validateReplicationController(controller, context),
   subresources: { status: statusSubresource({ validateUpdate: validateReplicaStatus }) },
   selectableFields: { 'status.replicas': (o) => String(o.status?.replicas ?? 0) },
+  warnings: workloadWarnings,
   columns: [
     nameColumn(),
     integer('Desired', (o) => o.spec?.replicas ?? 0),

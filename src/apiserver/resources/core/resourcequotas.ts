@@ -4,6 +4,7 @@ import { ageColumn, nameColumn, text } from '../columns.ts'
 import { emptyStatus } from '../status.ts'
 import { validateResourceQuota, validateResourceQuotaStatus, validateResourceQuotaUpdate } from './limits-validation.ts'
 import { defaultResourceList } from './pod-defaults.ts'
+import { quotaWarnings } from '../validation/kind-warnings.ts'
 
 function usage({ status }: ResourceQuota, limits: boolean): string {
   return Object.keys(status?.hard ?? {}).filter((name) => name.startsWith('limits.') === limits).sort()
@@ -24,5 +25,6 @@ export const resourceQuotas = builtin<ResourceQuota>({
   validate: validateResourceQuota,
   validateUpdate: validateResourceQuotaUpdate,
   subresources: { status: statusSubresource({ validateUpdate: validateResourceQuotaStatus }) },
+  warnings: quotaWarnings,
   columns: [nameColumn(), text('Request', (o) => usage(o, false)), text('Limit', (o) => usage(o, true)), ageColumn()],
 })

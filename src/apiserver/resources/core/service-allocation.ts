@@ -15,6 +15,8 @@ import { validateClusterIPFields } from './service-ip-validation.ts'
 export interface Refusal {
   readonly refused: string
   readonly full?: boolean
+  /** The port is none that could be given. */
+  readonly outOfRange?: boolean
 }
 
 /** One family's cluster IPs. With `dryRun` nothing is kept. */
@@ -189,14 +191,18 @@ export const nodePortsOf = (spec: Spec | undefined): number[] =>
 class PortOperation {
   readonly #ports: PortAllocator
   readonly #undo: Undo
-  constructor(ports: PortAllocator, undo: Undo) {
+  readonly #dryRun: boolean
+  constructor(ports: PortAllocator, undo: Undo, dryRun: boolean) {
     this.#ports = ports
     this.#undo = undo
+    this.#dryRun = dryRun
   }
   /** Undefined when it is taken now. The engine runs the undo after a dry run too. */
   take(port: number): string | undefined {
     const refusal = this.#ports.allocate(port)
     if (refusal === undefined) this.#note(port)
+    // As upstream, whose books for dry runs know what is taken and not what could be.
+    if (this.#dryRun && refusal?.outOfRange === true) return undefined
     return refusal?.refused
   }
   takeNext(what: string): number {
@@ -263,7 +269,7 @@ async function take(service: Service, old: Service | undefined, { services, dryR
   try {
     initIPFamilies(service, old, allocators)
     await takeClusterIPs(service, old, allocators, dryRun, undo)
-    const operation = new PortOperation(allocators.nodePorts, undo)
+    const operation = new PortOperation(allocators.nodePorts, undo, dryRun)
     if (usesNodePorts(service.spec?.type)) {
       if (old === undefined) takeNewNodePorts(service, operation)
       else takeChangedNodePorts(service, old, operation)

@@ -5,6 +5,7 @@ import { freshStatus } from '../status.ts'
 import { serviceHooks } from './service-allocation.ts'
 import { validateService, validateServiceStatus, validateServiceUpdate } from './service-validation.ts'
 import { defaultService, dropTypeDependentFields, settleService } from './service-strategy.ts'
+import { serviceWarnings } from '../validation/kind-warnings.ts'
 
 function loadBalancerAddresses({ status }: Service): string[] {
   const addresses = (status?.loadBalancer?.ingress ?? []).map((i) => i.ip || i.hostname || '').filter((a) => a !== '')
@@ -45,6 +46,7 @@ export const services = builtin<Service>({
     'spec.clusterIP': (o) => o.spec?.clusterIP ?? '',
     'spec.type': (o) => o.spec?.type ?? '',
   },
+  warnings: serviceWarnings,
   columns: [
     nameColumn(),
     text('Type', (o) => o.spec?.type),

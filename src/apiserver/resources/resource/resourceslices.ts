@@ -4,6 +4,7 @@ import { ageColumn, nameColumn, text } from '../columns.ts'
 import { formatTime } from '../../../api/meta/time.ts'
 import { sliceConversions } from './conversion.ts'
 import { validateSlice, validateSliceUpdate } from './slice-validation.ts'
+import { resourceSliceWarnings } from '../validation/kind-warnings.ts'
 
 type Taint = NonNullable<NonNullable<ResourceSlice['spec']['devices']>[number]['taints']>[number]
 
@@ -29,6 +30,7 @@ export const resourceSlices = builtin<ResourceSlice>({
     'spec.nodeName': (o) => o.spec.nodeName ?? '',
     'spec.driver': (o) => o.spec.driver,
   },
+  warnings: resourceSliceWarnings,
   columns: [
     nameColumn(), text('Node', (o) => o.spec.nodeName ?? ''), text('Driver', (o) => o.spec.driver),
     text('Pool', (o) => o.spec.pool.name), ageColumn(),

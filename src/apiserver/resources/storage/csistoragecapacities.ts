@@ -2,12 +2,14 @@ import type { CSIStorageCapacity } from '../../../api/generated/types/storage-v1
 import { builtin } from '../builtin.ts'
 import { nameColumn, text } from '../columns.ts'
 import { validateCapacity, validateCapacityUpdate } from './validation.ts'
+import { storageCapacityWarnings } from '../validation/kind-warnings.ts'
 
 export const csiStorageCapacities = builtin<CSIStorageCapacity>({
   group: 'storage.k8s.io', version: 'v1', resource: 'csistoragecapacities',
   generationFields: [],
   validate: validateCapacity,
   validateUpdate: validateCapacityUpdate,
+  warnings: storageCapacityWarnings,
   columns: [
     nameColumn(), text('StorageClassName', (o) => o.storageClassName), text('Capacity', (o) => o.capacity ?? '<unset>'),
   ],

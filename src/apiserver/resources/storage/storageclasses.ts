@@ -2,6 +2,7 @@ import type { StorageClass } from '../../../api/generated/types/storage-v1.ts'
 import { builtin } from '../builtin.ts'
 import { ageColumn, nameColumn, text } from '../columns.ts'
 import { validateStorageClass, validateStorageClassUpdate } from './validation.ts'
+import { storageClassWarnings } from '../validation/kind-warnings.ts'
 
 const defaultAnnotations = ['storageclass.kubernetes.io/is-default-class', 'storageclass.beta.kubernetes.io/is-default-class'] as const
 
@@ -21,6 +22,7 @@ export const storageClasses = builtin<StorageClass>({
     o.reclaimPolicy ??= 'Delete'
     o.volumeBindingMode ??= 'Immediate'
   },
+  warnings: storageClassWarnings,
   columns: [
     nameColumn(({ metadata }) => `${metadata.name}${isDefaultClass(metadata.annotations) ? ' (default)' : ''}`),
     text('Provisioner', (o) => o.provisioner),
