@@ -13,6 +13,10 @@ const madeUp: readonly (readonly [RegExp, string])[] = [
   [/"nodePort": 3[0-2]\d{3}/g, '"nodePort": "<port>"'],
   [/"healthCheckNodePort": 3[0-2]\d{3}/g, '"healthCheckNodePort": "<port>"'],
   [/"resourceVersion": "\d+"/g, '"resourceVersion": "<rv>"'],
+  [/(resourceVersion\W+)\d+/g, '$1<rv>'],
+  [/(ResourceVersion in object meta: )\d+/g, '$1<rv>'],
+  [/"kubernetes.io\/metadata.name": "x-[a-z0-9]{5}"/g, '"kubernetes.io/metadata.name": "x-<x>"'],
+  [/ResourceVersion in record \(\d+\)/g, 'ResourceVersion in record (<rv>)'],
   [/"name": "x-[a-z0-9]{5}"/g, '"name": "x-<x>"'],
   [/0xc[0-9a-f]+/g, '<pointer>'],
 ]
@@ -51,7 +55,8 @@ function settleFailure(body: unknown): unknown {
 export function normalise(answer: Answer): string {
   let text = JSON.stringify(sortKeys(settleFailure(withoutManagedFields(answer.body))), undefined, 1)
   for (const [pattern, replacement] of madeUp) text = text.replace(pattern, replacement)
-  return `${answer.code}\n${text}\n${answer.warnings.join('\n')}`
+  const headers = Object.entries(answer.headers ?? {}).map(([name, value]) => `${name}: ${value}`).sort()
+  return `${answer.code}\n${text}\n${answer.warnings.join('\n')}\n${headers.join('\n')}`
 }
 
 /** Lines that only one of two texts has. */

@@ -187,6 +187,7 @@ function assemble({ env, options, store, registry, services }: Parts): ApiServer
       if (options.tls !== undefined) {
         const listener = createListener(env, outer, {
           now: () => new Date(env.clock.now()),
+          isTyped: ({ info }: ApiRequest) => registry.get(info.apiGroup, info.apiVersion, info.resource)?.definition.custom !== true,
           columnsFor: ({ info }: ApiRequest) => {
             const definition = registry.get(info.apiGroup, info.apiVersion, info.resource)?.definition
             if (info.subresource !== '' && info.subresource !== 'status') return undefined

@@ -64,7 +64,8 @@ export function applyPatch(context: ApplyContext): ApplyResult {
 }
 
 function checkPatch({ patch, apiVersion, kind }: ApplyContext): void {
-  if (typeof patch !== 'object' || patch === null || Array.isArray(patch)) {
+  if (patch === null || patch === undefined) throw badRequest('invalid object type: /, Kind=')
+  if (typeof patch !== 'object' || Array.isArray(patch)) {
     const text = `json: cannot unmarshal ${jsonKind(patch)} into Go value of type map[string]interface {}`
     throw badRequest(`error decoding YAML: error unmarshaling JSON: while decoding JSON: ${text}`)
   }

@@ -69,7 +69,7 @@ test('refuses what is no list of operations, and too many', () => {
   expect(failure(() => applyJsonPatch({}, {})).message).toBe('json: cannot unmarshal object into Go value of type jsonpatch.Patch')
   expect(failure(() => applyJsonPatch({}, ['x'])).code).toBe(400)
   const many = failure(() => applyJsonPatch({}, Array.from({ length: 10_001 }, () => ({ op: 'test', path: '/a' }))))
-  expect([many.code, many.message]).toEqual([413, 'The allowed maximum operations in a JSON patch is 10000, got 10001'])
+  expect([many.code, many.message]).toEqual([413, 'Request entity too large: The allowed maximum operations in a JSON patch is 10000, got 10001'])
 })
 
 test('strict validation names unknown members', () => {

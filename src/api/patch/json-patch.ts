@@ -49,7 +49,7 @@ function readOperations(patch: unknown): readonly Operation[] {
     }
   }
   if (patch.length > maxJsonPatchOperations) {
-    throw requestEntityTooLarge(`The allowed maximum operations in a JSON patch is ${maxJsonPatchOperations}, got ${patch.length}`)
+    throw requestEntityTooLarge(`Request entity too large: The allowed maximum operations in a JSON patch is ${maxJsonPatchOperations}, got ${patch.length}`)
   }
   return patch as readonly Operation[]
 }

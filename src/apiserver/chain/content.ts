@@ -6,7 +6,7 @@ import { methodNotAllowed } from '../../api/meta/errors.ts'
 import type { ApiRequest, Filter, RequestBody, RequestInfo } from '../handler.ts'
 import { decodeBody, maxBodyBytes, readBody } from '../http/body.ts'
 import { type HttpExchange, exchangeOf } from '../http/exchange.ts'
-import { type MediaType, type Offer, jsonType, negotiate, yamlType } from '../http/negotiate.ts'
+import { type MediaType, type Offer, jsonType, negotiate, protobufType, yamlType } from '../http/negotiate.ts'
 import type { ResourceDefinition } from '../resources/define.ts'
 import { isStreamSubresource } from '../streams/kinds.ts'
 
@@ -16,6 +16,8 @@ export interface Kinds {
 }
 
 const customMediaTypes: readonly MediaType[] = [jsonType, yamlType]
+const builtinTypes = [jsonType, yamlType, protobufType]
+const streamed = [...builtinTypes, `${jsonType};stream=watch`, `${protobufType};stream=watch`]
 const bodyVerbs: ReadonlySet<string> = new Set(['create', 'update', 'patch', 'delete', 'deletecollection'])
 
 export function contentFilter(kinds: Kinds): Filter {
@@ -45,7 +47,7 @@ function fitsPath({ verb, name, subresource }: RequestInfo): boolean {
 function offerFor(definition: ResourceDefinition, request: ApiRequest): Offer {
   const stored = definition.virtual !== true
   return {
-    ...(definition.custom === true ? { mediaTypes: customMediaTypes } : {}),
+    ...(definition.custom === true ? { mediaTypes: customMediaTypes } : { routed: request.info.verb === 'list' || request.info.verb === 'watch' ? streamed : builtinTypes }),
     table: stored, partial: stored, stream: request.info.verb === 'watch',
   }
 }
@@ -54,6 +56,6 @@ async function bodyOf(exchange: HttpExchange, request: ApiRequest, definition: R
   const bytes = await readBody(exchange.request, maxBodyBytes, exchange.headers['content-length'])
   const validation = request.query.get('fieldValidation')
   return decodeBody(request.info, exchange.headers['content-type'], bytes, {
-    builtIn: definition.custom !== true, strict: validation !== 'Ignore', kind: definition.kind,
+    builtIn: definition.custom !== true, strict: validation !== 'Ignore', kind: request.info.subresource === 'scale' ? 'Scale' : definition.kind,
   })
 }

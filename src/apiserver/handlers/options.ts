@@ -215,9 +215,9 @@ function fromQuery(query: URLSearchParams): RawDeleteOptions {
 }
 
 function fromBody(value: unknown): RawDeleteOptions {
-  const kind = (value as { kind?: unknown }).kind
+  const { kind, apiVersion: version } = value as { kind?: unknown; apiVersion?: unknown }
   if (kind !== undefined && kind !== '' && kind !== 'DeleteOptions') {
-    throw badRequest(`no kind ${goQuote(String(kind as string))} is registered for version "meta.k8s.io/v1" in scheme ${goQuote(scheme)}`)
+    throw badRequest(`no kind ${goQuote(String(kind as string))} is registered for version ${goQuote(version === undefined || version === '' ? 'meta.k8s.io/v1' : String(version as string))} in scheme ${goQuote(scheme)}`)
   }
   const { value: read, error } = decodeValue(value, schemaOf('io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions'))
   if (error !== undefined) throw badRequest(error)

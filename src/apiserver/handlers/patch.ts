@@ -13,6 +13,7 @@ import { strictDecodingText, unknownFieldTexts } from '../../api/schema/go-decod
 import { notePatch } from '../audit/event.ts'
 import type { ApiResponse, RequestBody } from '../handler.ts'
 import { deepCopy } from '../registry/cached.ts'
+import { patchNotRouted } from '../http/body.ts'
 import { storeOf, warn } from './context.ts'
 import type { RequestContext } from './context.ts'
 import { objectResponse } from './create.ts'
@@ -66,11 +67,7 @@ export function checkedPatch(context: RequestContext, kind: BodyKind): RequestBo
     return body
   }
   if (kind.schema.name === undefined) throw unsupportedMediaType(types)
-  // Built-in kinds are refused by upstream's router before its handler sees the type.
-  throw new StatusError({
-    kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message: '415: Unsupported Media Type',
-    reason: 'UnsupportedMediaType', details: {}, code: 415,
-  })
+  throw patchNotRouted()
 }
 
 /** A patched object must still be the one in the URL. */
@@ -86,7 +83,7 @@ export function patchedObject(context: RequestContext, kind: BodyKind, body: Req
   const patched = applyPatchTo(current, body, kind)
   const bad = () => body.mediaType === strategicMergePatch ? goValue(body.value) : patchedText(patched, body)
   if (body.mediaType !== strategicMergePatch) checkPatchedKind(context, patched, kind, bad)
-  const { object, unknown } = read(patched, kind, bad)
+  const { object, unknown } = read(patched, kind, bad, body.mediaType === strategicMergePatch)
   const errors = [...strict, ...unknownFieldTexts(unknown)]
   if (errors.length > 0 && options.fieldValidation === 'Strict') {
     throw invalid({ kind: '' }, '', [fieldInvalid('patch', bad(), strictDecodingText(errors))])
@@ -99,6 +96,8 @@ function checkPatchedKind(context: RequestContext, patched: KubeObject, kind: Bo
   const apiVersion = apiVersionOf(kind)
   const { kind: newKind = '', apiVersion: newVersion = '' } = patched
   if (newKind === kind.kind && newVersion === apiVersion) return
+  // Nothing at all is an object of the kind that has no name, as upstream's reader has it.
+  if (kind.schema.name !== undefined && newKind === '' && newVersion === '') return
   const error = newKind === '' || newVersion === ''
     ? `Object '${newKind === '' ? 'Kind' : 'apiVersion'}' is missing in '${bad()}'`
     : wrongKind(newKind, newVersion, kind, context.deps.registry).message.replace(decodeHead, '')
@@ -139,7 +138,10 @@ function applyPatchTo(current: KubeObject, body: RequestBody, kind: BodyKind): K
 /** What a decoding error of a whole body begins with. */
 const decodeHead = /^.*? cannot be handled as a [^:]*: /
 
-function read(patched: KubeObject, kind: BodyKind, bad: () => string): ReturnType<typeof shape> {
+/** A strategic patch is read by another of upstream's readers, whose words for what is no struct are others. */
+const restoreText = (text: string): string => text.replace(/^json: cannot unmarshal (\w+) into Go struct field \S+ of type (?:v\w+|\w+)\.[A-Z]\w+$/, (whole, from: string) => (from === 'object' ? whole : `cannot restore struct from: ${from === 'array' ? 'slice' : from}`))
+
+function read(patched: KubeObject, kind: BodyKind, bad: () => string, strategic: boolean): ReturnType<typeof shape> {
   const { metadata } = patched as Partial<KubeObject>
   try {
     return shape(metadata === undefined || metadata === null ? { ...patched, metadata: {} } : patched, kind)
@@ -147,7 +149,7 @@ function read(patched: KubeObject, kind: BodyKind, bad: () => string): ReturnTyp
     if (!(error instanceof StatusError) || error.code !== 400) throw error
     // Upstream tells of the patch what it would have told of a body.
     const text = error.message.replace(decodeHead, '')
-    throw invalid({ kind: '' }, '', [fieldInvalid('patch', bad(), text)])
+    throw invalid({ kind: '' }, '', [fieldInvalid('patch', bad(), strategic ? restoreText(text) : text)])
   }
 }
 

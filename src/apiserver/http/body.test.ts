@@ -41,7 +41,7 @@ describe('decoding', () => {
       code: 415, message: 'the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, application/vnd.kubernetes.protobuf',
     })
     expect(refusal(() => decodeBody(info('PATCH'), 'application/json', Buffer.from('{}'), builtIn)).message).toBe(
-      'the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json, application/apply-patch+yaml')
+      '415: Unsupported Media Type')
     expect(refusal(() => decodeBody(info('PATCH'), 'application/strategic-merge-patch+json', Buffer.from('{}'), { ...builtIn, builtIn: false })).code).toBe(415)
   })
 

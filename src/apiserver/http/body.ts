@@ -1,7 +1,7 @@
 /** Request bodies: reading within the limit, and decoding by content type. */
 import type { Readable } from 'node:stream'
 import {
-  type StatusError, badRequest, requestEntityTooLarge, unsupportedMediaType,
+  StatusError, badRequest, requestEntityTooLarge, unsupportedMediaType,
 } from '../../api/meta/errors.ts'
 import type { RequestBody, RequestInfo } from '../handler.ts'
 import { decodeProtobuf } from '../../api/codec/protobuf.ts'
@@ -79,6 +79,7 @@ export function decodeBody(info: RequestInfo, contentType: string | undefined, b
     if (bytes.length === 0 && (info.verb === 'delete' || info.verb === 'deletecollection')) return undefined
     throw unsupportedMediaType(accepted)
   }
+  const ofDelete = info.verb === 'delete' || info.verb === 'deletecollection'
   if (bytes.length === 0 && info.verb !== 'create' && info.verb !== 'update') return undefined
   if (declared === 'application/vnd.kubernetes.protobuf') {
     const value = orBadRequest(() => decodeProtobuf(bytes), (why) => unrecognized(options.kind, why, bytes))
@@ -87,7 +88,10 @@ export function decodeBody(info: RequestInfo, contentType: string | undefined, b
   const format = declared === 'application/yaml' ? 'yaml' : 'json'
   const decoded = orBadRequest(
     () => decodeText(declared, bytes, options.strict),
-    (why) => unrecognized(options.kind, `couldn't get version/kind; ${format} parse error: ${why}`, bytes),
+    (why) => {
+      const text = `couldn't get version/kind; ${format} parse error: ${why}`
+      return ofDelete ? text : unrecognized(options.kind, text, bytes)
+    },
   )
   return { mediaType: declared, ...decoded }
 }
@@ -106,10 +110,16 @@ function summarize(bytes: Buffer): string {
   return bytes.length > summaryLength ? `${shown} ...` : shown
 }
 
+/** Built-in kinds are refused by upstream's router before its handler sees the type. */
+export const patchNotRouted = (): StatusError => new StatusError({
+  kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message: '415: Unsupported Media Type',
+  reason: 'UnsupportedMediaType', details: {}, code: 415,
+})
+
 function decodePatch(contentType: string | undefined, bytes: Buffer, options: DecodeOptions): RequestBody {
   const accepted = options.builtIn ? patchTypes : customPatchTypes
   const declared = contentType === undefined ? '' : (contentType.split(';', 1)[0]!.trim())
-  if (!accepted.includes(declared)) throw unsupportedMediaType(accepted)
+  if (!accepted.includes(declared)) throw options.builtIn ? patchNotRouted() : unsupportedMediaType(accepted)
   const yaml = declared === 'application/apply-patch+yaml'
   const decoded = orBadRequest(
     () => decodeText(yaml ? 'application/yaml' : 'application/json', bytes, options.strict),

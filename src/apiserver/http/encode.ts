@@ -36,10 +36,14 @@ export function encodeObject(object: object, mediaType: MediaType, pretty: boole
 }
 
 /** The list as one value, for formats without a shortcut. */
-export function listObject(list: ListResponse): { kind: string; apiVersion: string; metadata: ListMeta; items: KubeObject[] } {
+export function listObject(list: ListResponse, typed = false): { kind: string; apiVersion: string; metadata: ListMeta; items: KubeObject[] } {
   return {
-    kind: list.kind, apiVersion: list.apiVersion, metadata: list.metadata, items: list.items.map((entry) => entry.object),
+    kind: list.kind, apiVersion: list.apiVersion, metadata: list.metadata, items: list.items.map(({ object }) => (typed ? withoutKind(object) : object)),
   }
+}
+
+function withoutKind({ apiVersion: _, kind: __, ...rest }: KubeObject): KubeObject {
+  return rest as KubeObject
 }
 
 /** The cached bare message, as lists hold it. */

@@ -27,12 +27,33 @@ const comma = Buffer.from(',')
 const nothing = Buffer.alloc(0)
 const jsonTail = Buffer.from(']}\n')
 
-export function jsonListBody(list: ListResponse): ListBody {
+/** `typed`: upstream's items are Go's types, which say no kind of their own; those of custom kinds do. */
+export function jsonListBody(list: ListResponse, typed = false): ListBody {
   const { items } = list
+  if (typed && items.length > 0) return typedListBody(list, items)
   const head = Buffer.from(`{"kind":${JSON.stringify(list.kind)},"apiVersion":${JSON.stringify(list.apiVersion)},"metadata":${JSON.stringify(list.metadata)},"items":[`)
   let length = head.length + jsonTail.length + Math.max(0, items.length - 1)
   for (const entry of items) length += entryJson(entry).length
   return { kind: 'json', head, items, between: comma, tail: jsonTail, length, bytes: (i) => [entryJson(items[i]!)] }
+}
+
+const open = Buffer.from(',{')
+
+function typedListBody(list: ListResponse, items: readonly Entry[]): ListBody {
+  const cuts = items.map(entryCut)
+  const head = Buffer.from(`{"kind":${JSON.stringify(list.kind)},"apiVersion":${JSON.stringify(list.apiVersion)},"metadata":${JSON.stringify(list.metadata)},"items":[{`)
+  let length = head.length + jsonTail.length + open.length * (items.length - 1)
+  for (const [i, entry] of items.entries()) length += entryJson(entry).length - cuts[i]!
+  return { kind: 'json', head, items, between: open, tail: jsonTail, length, bytes: (i) => [entryJson(items[i]!).subarray(cuts[i]!)] }
+}
+
+/** How many bytes stand before what is the object's own: the brace, apiVersion and kind, in whichever order. */
+function entryCut(entry: Entry): number {
+  const { apiVersion, kind } = entry.object
+  const [version, name] = [`"apiVersion":${JSON.stringify(apiVersion)},`, `"kind":${JSON.stringify(kind)},`]
+  const json = entryJson(entry)
+  const head = json.toString('latin1', 0, 1 + version.length + name.length)
+  return head === `{${version}${name}` || head === `{${name}${version}` ? head.length : 1
 }
 
 export function protobufListBody(list: ListResponse): ListBody {

@@ -10,7 +10,7 @@ import type { HttpExchange } from './exchange.ts'
 import { type ListBody, gzipChunks, jsonListBody, plainChunks, protobufListBody, wholeBody } from './list-body.ts'
 import { type MediaType, type Negotiated, jsonType, negotiate, protobufType } from './negotiate.ts'
 import {
-  type TableOptions, assertTransformFits, defaultColumns, parseIncludeObject, toPartial, toPartialList, toTable,
+  type TableOptions, assertTransformFits, defaultColumns, goPackage, parseIncludeObject, toPartial, toPartialList, toTable,
 } from './transform.ts'
 import { writeWatch } from './watch.ts'
 import { isWebSocket, sendBody } from './websocket.ts'
@@ -20,6 +20,8 @@ export interface RespondContext {
   now(): Date
   /** The columns that a request's resource shows as a table. */
   columnsFor(request: ApiRequest): readonly Column<KubeObject>[] | undefined
+  /** Whether the kind is one of upstream's Go types, which lists show without their names. */
+  isTyped(request: ApiRequest): boolean
 }
 
 /** Upstream's threshold and level: smaller bodies cost more to compress than to send. */
@@ -51,7 +53,7 @@ async function writeObject(
   if (transform === undefined || isStatus(object)) {
     return sendBytes(exchange, request, response.code, mediaType, encodeObject(object, mediaType, pretty, entry))
   }
-  assertTransformFits(transform, false, String(object.kind))
+  assertTransformFits(transform, false, String(object.kind), goPackage(request.info.apiGroup))
   const options = tableOptions(request, negotiated, context)
   const { resourceVersion } = object.metadata
   const body = options === undefined
@@ -65,11 +67,12 @@ async function writeList(
 ): Promise<void> {
   const { transform, mediaType, pretty } = negotiated
   let bytes: Buffer
+  const typed = context.isTyped(request)
   const row = mediaType === jsonType ? !pretty : mediaType === protobufType
-  if (transform === undefined && row) return sendList(exchange, request, mediaType, mediaType === jsonType ? jsonListBody(response) : protobufListBody(response))
-  if (transform === undefined) bytes = encodeObject(listObject(response), mediaType, pretty)
+  if (transform === undefined && row) return sendList(exchange, request, mediaType, mediaType === jsonType ? jsonListBody(response, typed) : protobufListBody(response))
+  if (transform === undefined) bytes = encodeObject(listObject(response, typed), mediaType, pretty)
   else {
-    assertTransformFits(transform, true, response.kind)
+    assertTransformFits(transform, true, response.kind, goPackage(request.info.apiGroup))
     const objects = response.items.map((entry) => entry.object)
     const options = tableOptions(request, negotiated, context)
     const body = options === undefined
@@ -186,7 +189,8 @@ export async function writeFailure(exchange: HttpExchange, failure: StatusError,
   try {
     negotiated = negotiate(exchange.headers.accept, query, exchange.headers['user-agent'] ?? '')
   } catch (error) {
-    if (error instanceof StatusError) status = error.status
+    // What is told already is that nothing acceptable can be told.
+    if (error instanceof StatusError && failure.code !== 406) status = error.status
   }
   const code = status.code ?? 500
   const headers = commonHeaders(exchange, warnings)

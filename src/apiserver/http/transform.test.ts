@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { StatusError } from '../../api/meta/errors.ts'
-import { assertTransformFits, defaultColumns, parseIncludeObject, toTable } from './transform.ts'
+import { assertTransformFits, defaultColumns, goPackage, parseIncludeObject, toTable } from './transform.ts'
 
 const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'web', creationTimestamp: '2026-01-01T00:00:00Z' }, spec: {} }
 const options = { columns: defaultColumns, includeObject: 'Metadata' as const, version: 'v1' as const, now: new Date(0) }
@@ -42,7 +42,7 @@ test('one object is no list and a list no object', () => {
   for (const [kind, isList] of [['PartialObjectMetadata', true], ['PartialObjectMetadataList', false]] as const) {
     const refused = (() => {
       try {
-        assertTransformFits({ kind, version: 'v1' }, isList, 'PodList')
+        assertTransformFits({ kind, version: 'v1' }, isList, 'PodList', goPackage(''))
       } catch (error) {
         return error
       }

@@ -75,13 +75,19 @@ export function toPartialList(objects: readonly KubeObject[], metadata: ListMeta
   }
 }
 
+/** The package of upstream's internal types of a group, as messages name it. */
+export function goPackage(group: string): string {
+  if (group === '' || group === 'events.k8s.io') return 'core'
+  return group === 'internal.apiserver.k8s.io' ? 'apiserverinternal' : group.split('.', 1)[0]!
+}
+
 /** Refuses a list form for one object and the reverse, as upstream does after the fact. */
-export function assertTransformFits(transform: Transform, isList: boolean, kind: string): void {
+export function assertTransformFits(transform: Transform, isList: boolean, kind: string, goName: string): void {
   if (transform.kind === 'PartialObjectMetadata' && isList) {
-    throw transformRefused(`you requested PartialObjectMetadata, but the requested object is a list (*v1.${kind})`)
+    throw transformRefused(`you requested PartialObjectMetadata, but the requested object is a list (*${goName}.${kind})`)
   }
   if (transform.kind === 'PartialObjectMetadataList' && !isList) {
-    throw transformRefused(`you requested PartialObjectMetadataList, but the requested object is not a list (*v1.${kind})`)
+    throw transformRefused(`you requested PartialObjectMetadataList, but the requested object is not a list (*${goName}.${kind})`)
   }
 }
 

@@ -29,12 +29,14 @@ const foreground = 'foregroundDeletion'
 export function checkPreconditions(definition: ResourceDefinition, object: KubeObject, o: DeleteOptions): void {
   const { uid, resourceVersion } = o.preconditions ?? {}
   const { metadata } = object
-  const kind = { group: definition.group, resource: definition.kind }
+  // Namespaces are deleted by a road of their own, which words it in its own way.
+  const own = definition.deletionFinalizers !== undefined
+  const kind = { group: definition.group, resource: own ? definition.resource : definition.kind }
   if (uid !== undefined && uid !== metadata.uid) {
-    throw conflict(kind, metadata.name ?? '', `the UID in the precondition (${uid}) does not match the UID in record (${metadata.uid}). The object might have been deleted and then recreated`)
+    throw conflict(kind, metadata.name ?? '', own ? `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${metadata.uid}` : `the UID in the precondition (${uid}) does not match the UID in record (${metadata.uid}). The object might have been deleted and then recreated`)
   }
   if (resourceVersion !== undefined && resourceVersion !== metadata.resourceVersion) {
-    throw conflict(kind, metadata.name ?? '', `the ResourceVersion in the precondition (${resourceVersion}) does not match the ResourceVersion in record (${metadata.resourceVersion}). The object might have been modified`)
+    throw conflict(kind, metadata.name ?? '', own ? `Precondition failed: ResourceVersion in precondition: ${resourceVersion}, ResourceVersion in object meta: ${metadata.resourceVersion}` : `the ResourceVersion in the precondition (${resourceVersion}) does not match the ResourceVersion in record (${metadata.resourceVersion}). The object might have been modified`)
   }
 }
 

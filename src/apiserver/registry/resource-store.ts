@@ -125,7 +125,7 @@ export class ResourceStore {
     const { metadata } = object
     for (let attempt = 1; ; attempt++) {
       const key = this.#keyOfObject(object)
-      if (metadata.resourceVersion) throw plainError('resourceVersion should not be set on objects to be created')
+      if (metadata.resourceVersion && !context.dryRun) throw plainError('resourceVersion should not be set on objects to be created')
       if (this.storage.get(key) === undefined) {
         if (context.dryRun) return this.#unstored(object, key)
         const result = await this.storage.create(key, object, this.definition.ttlSeconds?.(object, this.#o.services))
@@ -182,7 +182,7 @@ export class ResourceStore {
     const old = current.object
     const name = old.metadata.name ?? ''
     const object = await request.transform(old)
-    if (request.uidIsPrecondition === true) this.#checkUid(key, object, old)
+    if (request.uidIsPrecondition === true) this.#checkUid(key, object, old, context.dryRun)
     this.#checkVersion(object, old, name)
     const hooks = this.#hookContext(context)
     const rollback = await this.definition.hooks?.beforeUpdate?.(object, old, hooks)
@@ -207,12 +207,13 @@ export class ResourceStore {
     }
   }
 
-  #checkUid(key: string, object: KubeObject, old: KubeObject): void {
+  #checkUid(key: string, object: KubeObject, old: KubeObject, dryRun: boolean): void {
     const { uid } = object.metadata
     if (!uid || uid === old.metadata.uid) return
-    const prefix = this.definition.storagePrefix ?? this.definition.resource
+    // Dry runs end above the layer that knows where the store begins.
+    const prefix = `${dryRun ? '' : '/registry'}/${this.definition.storagePrefix ?? this.definition.resource}`
     throw conflict(this.definition, old.metadata.name ?? '',
-      `StorageError: invalid object, Code: 4, Key: /registry/${prefix}/${key}, ResourceVersion: 0, AdditionalErrorMsg: `
+      `StorageError: invalid object, Code: 4, Key: ${prefix}/${key}, ResourceVersion: 0, AdditionalErrorMsg: `
       + `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${old.metadata.uid}`)
   }
 

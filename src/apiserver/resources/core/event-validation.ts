@@ -2,9 +2,10 @@
 import type { Event } from '../../../api/generated/types/core-v1.ts'
 import type { FieldError } from '../../../api/meta/errors.ts'
 import { fieldInvalid, fieldRequired } from '../../../api/meta/field-errors.ts'
+import { nameIsDNSSubdomain } from '../../../api/meta/names.ts'
 import { byteLength } from '../../../api/meta/go-text.ts'
 import type { StrategyContext } from '../define.ts'
-import { dnsSubdomain, immutable, qualifiedName, semanticEqual } from '../validation/common.ts'
+import { dnsSubdomain, immutable, invalidAll, qualifiedName, semanticEqual } from '../validation/common.ts'
 
 function* shortText(path: string, text: string | undefined, most: number, needed = true): Generator<FieldError> {
   if (needed && !text) yield fieldRequired(path)
@@ -19,6 +20,7 @@ const isStrict = ({ group }: Context): boolean => group === 'events.k8s.io'
 export function* validateEvent(event: Event, context: Context): Generator<FieldError> {
   yield* legacyErrors(event, context)
   if (!isStrict(context)) return
+  yield* invalidAll('metadata.name', event.metadata.name ?? '', nameIsDNSSubdomain(event.metadata.name ?? '', false))
   yield* seriesErrors(event)
   if (!event.eventTime) yield fieldRequired('eventTime')
   if (event.type !== 'Normal' && event.type !== 'Warning') yield fieldInvalid('type', '', `has invalid value: ${event.type ?? ''}`)

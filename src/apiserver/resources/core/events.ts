@@ -50,6 +50,7 @@ export const events = builtin<Event>({
   group: '', version: 'v1', resource: 'events',
   unconditionalUpdate: true,
   createOnUpdate: true,
+  nameFormat: 'path-segment',
   generationFields: [],
   ttlSeconds: (_event, services) => (services['eventTtlSeconds'] as number | undefined) ?? 3600,
   validate: validateEvent,
