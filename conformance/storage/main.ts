@@ -22,13 +22,28 @@ const namespace = 'differential'
 
 interface Resource { readonly name: string; readonly namespaced: boolean; readonly kind: string; readonly verbs: readonly string[] }
 
+/** What the server answers with 200; one that is busy is asked again. */
+async function read(server: Server, path: string): Promise<Fields> {
+  for (let again = 0; ; again++) {
+    const { code, body } = await request(server.url, token, 'GET', path)
+    if (code === 200) return body as Fields
+    if (again === 20) throw new Error(`${server.name}: GET ${path}: ${code} ${JSON.stringify(body)}`)
+    await new Promise((done) => { setTimeout(done, 500) })
+  }
+}
+
 /** Every list of the server, by its path. */
-async function allResources({ url }: Server): Promise<Map<string, Resource>> {
-  const get = async (path: string) => (await request(url, token, 'GET', path)).body as Fields
+async function allResources(server: Server): Promise<Map<string, Resource>> {
+  const get = (path: string) => read(server, path)
+  // kube-apiserver lists the group of a kind whose names were not accepted, and has no such path.
+  const resourcesOf = async (path: string): Promise<Resource[]> => {
+    const { code } = await request(server.url, token, 'GET', path)
+    return code === 404 ? [] : (await get(path))['resources'] as Resource[]
+  }
   const groups = ((await get('/apis'))['groups'] as { versions: { groupVersion: string }[] }[]).flatMap(({ versions }) => versions.map(({ groupVersion }) => `/apis/${groupVersion}`))
   const out = new Map<string, Resource>()
   for (const path of ['/api/v1', ...groups]) {
-    for (const resource of (await get(path))['resources'] as Resource[]) {
+    for (const resource of await resourcesOf(path)) {
       if (resource.verbs.includes('list') && resource.verbs.includes('get') && resource.name !== 'componentstatuses') out.set(`${path}/${resource.name}`, resource)
     }
   }
@@ -39,14 +54,9 @@ async function allResources({ url }: Server): Promise<Map<string, Resource>> {
 async function allObjects(server: Server): Promise<Map<string, ApiObject>> {
   const out = new Map<string, ApiObject>()
   for (const path of (await allResources(server)).keys()) {
-    let { code, body } = await request(server.url, token, 'GET', path)
-    for (let again = 0; code === 429 && again < 20; again++) {
-      await new Promise((done) => { setTimeout(done, 500) });
-      ({ code, body } = await request(server.url, token, 'GET', path))
-    }
-    if (code !== 200) throw new Error(`${server.name}: GET ${path}: ${code} ${JSON.stringify(body)}`)
+    const body = await read(server, path)
     // Items of a list name their kind in our answers, and need not.
-    for (const { apiVersion: _, kind: __, ...object } of (body as { items: ApiObject[] }).items) out.set(`${path} ${object.metadata.namespace ?? ''}/${object.metadata.name}`, object)
+    for (const { apiVersion: _, kind: __, ...object } of body['items'] as ApiObject[]) out.set(`${path} ${object.metadata.namespace ?? ''}/${object.metadata.name}`, object)
   }
   return out
 }

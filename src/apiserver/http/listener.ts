@@ -33,8 +33,10 @@ export function createListener(env: Env, handler: ApiHandler, context: RespondCo
     const exchange = exchangeFor(env, request, response, upgrade)
     const query = new URLSearchParams(exchange.rawQuery)
     const controller = new AbortController()
+    // A stream is closed before node says that it has written everything: what is answered is no longer given up.
+    let answered = false
     response.once('close', () => {
-      if (!response.writableFinished) controller.abort(new ClientGoneError())
+      if (!answered && !response.writableFinished) controller.abort(new ClientGoneError())
     })
     upgrade?.socket.once('close', () => controller.abort(new ClientGoneError()))
     const warnings: string[] = []
@@ -67,6 +69,7 @@ export function createListener(env: Env, handler: ApiHandler, context: RespondCo
         await writeFailure(exchange, failure, query, warnings)
       }
     }
+    answered = true
     measure(apiRequest, exchange, code, env.clock.monotonic() - started)
   }
 

@@ -5,6 +5,7 @@ import { computeQOS, podQOS } from '../../../api/helpers/qos.ts'
 import type { FieldError } from '../../../api/meta/errors.ts'
 import { fieldForbidden, fieldInvalid, fieldRequired, indexPath } from '../../../api/meta/field-errors.ts'
 import { inclusiveRangeError } from '../../../api/meta/names.ts'
+import { AlikeSpecs } from '../validation/alike.ts'
 import { dnsSubdomain, immutable, qualifiedName, semanticEqual } from '../validation/common.ts'
 import { validateLegacyIP } from '../validation/ip.ts'
 import { appArmorAnnotationErrors, mirrorKey, podAnnotationErrors, podAnnotationUpdateErrors, seccompAnnotationErrors } from '../validation/pod-annotations.ts'
@@ -15,10 +16,19 @@ import { unifiedDiff } from '../validation/text-diff.ts'
 
 const maxInt32 = 2147483647
 
+/** By the features of a server. */
+const alike = new WeakMap<Gated['feature'], AlikeSpecs<FieldError>>()
+
 function* metadataAndSpec(pod: Pod, { feature }: Gated): Generator<FieldError> {
   const spec = pod.spec!
   yield* podAnnotationErrors('metadata.annotations', pod.metadata.annotations, spec)
-  yield* podSpecErrors('spec', spec, { isPod: true, podName: pod.metadata.name ?? '', feature })
+  let known = alike.get(feature)
+  if (known === undefined) alike.set(feature, (known = new AlikeSpecs()))
+  yield* known.of(spec, '', () => specErrors(spec, pod.metadata.name ?? '', feature))
+}
+
+function* specErrors(spec: PodSpec, podName: string, feature: Gated['feature']): Generator<FieldError> {
+  yield* podSpecErrors('spec', spec, { isPod: true, podName, feature })
   for (const [i, { projected }] of (spec.serviceAccountName ? [] : spec.volumes ?? []).entries()) {
     for (const [j, source] of (projected?.sources ?? []).entries()) {
       if (source.serviceAccountToken === undefined) continue

@@ -1,6 +1,7 @@
 import type { Pod } from '../../../api/generated/types/core-v1.ts'
 import { formatTime } from '../../../api/meta/time.ts'
 import { builtin, statusSubresource } from '../builtin.ts'
+import { AlikeSpecs } from '../validation/alike.ts'
 import { hostnameWarnings, podWarnings } from '../validation/pod-warnings.ts'
 import { podColumns } from './pod-columns.ts'
 import { defaultPod } from './pod-defaults.ts'
@@ -12,11 +13,13 @@ import {
   podDeletionGrace, prepareEphemeralContainers, preparePod, preparePodStatus, prepareResize,
 } from './pod-strategy.ts'
 
+const alike = new AlikeSpecs<string>()
+
 /** Of new pods alone: updates come often, and seldom from people. */
 function* newPodWarnings({ metadata, spec }: Pod, old: Pod | undefined): Generator<string> {
   if (old !== undefined) return
   yield* hostnameWarnings(metadata.name ?? '', "used in the Pod's hostname")
-  yield* podWarnings('', spec, metadata)
+  if (spec !== undefined) yield* alike.of(spec, JSON.stringify(metadata.annotations ?? {}), () => podWarnings('', spec, metadata))
 }
 
 export const pods = builtin<Pod>({
