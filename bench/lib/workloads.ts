@@ -102,7 +102,7 @@ export function workloadsOf(scale: number): readonly Workload[] {
         return { requests: i, seconds: (performance.now() - at) / 1000, latencies: latencies.sort((a, b) => a - b) }
       },
     },
-    { name: 'watch', what: '200 watchers x 200 events', bar: { cpu: 1 / 2, rate: 1.5, p99: 1 }, warm: (c) => watchLoad(c, 50, 200, 'warmed'), run: (c) => watchLoad(c, 200, times(200)) },
+    { name: 'watch', what: '200 watchers x 200 events', bar: { cpu: 1 / 2, rate: 1.5, p99: 1 }, warm: (c) => watchLoad(c, 200, 200, 'warmed'), run: (c) => watchLoad(c, 200, times(200)) },
     { name: 'flood', what: '1,000 watchers, 10,000 deliveries/s for 10 s', bar: { growthMiB: 64 }, floor: false, run: (c, pids) => watchFlood(c, pids, 1000, 10_000, 10) },
     { name: 'biglists', what: '100 clients list 1 GB of 1 MB objects for 15 s', bar: { growthMiB: 128 }, floor: false, run: (c, pids) => bigLists(c, pids, 100, times(1000), 15) },
   ]

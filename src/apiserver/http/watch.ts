@@ -33,14 +33,30 @@ export async function writeWatch(
   try {
     for await (const events of watch.events) {
       if (events.length === 0) continue
-      const frames = events.map(frame)
-      await writeChunk(response, frames.length === 1 ? frames[0]! : Buffer.concat(frames), request.signal)
+      const waiting = writeChunk(response, joined(events.map(frame)), request.signal)
+      if (waiting !== undefined) await waiting
     }
   } catch (error) {
     if (error instanceof ClientGoneError || request.signal.aborted) return
-    await writeChunk(response, frame(errorEvent(error)), request.signal).catch(() => undefined)
+    try {
+      await writeChunk(response, frame(errorEvent(error)), request.signal)
+    } catch {
+      // There is nobody to tell.
+    }
   }
   response.end()
+}
+
+let last: { readonly frames: readonly Buffer[]; readonly joined: Buffer } | undefined
+
+/** Frames as one buffer. Watchers of the same objects get the same frames one after another: they share it. */
+function joined(frames: readonly Buffer[]): Buffer {
+  if (frames.length === 1) return frames[0]!
+  if (last?.frames.length === frames.length && last.frames.every((frame, i) => frame === frames[i])) return last.joined
+  const bytes = Buffer.concat(frames)
+  // A long one would be held for nothing.
+  last = bytes.length > 1 << 20 ? undefined : { frames, joined: bytes }
+  return bytes
 }
 
 /** A failure in mid-stream is an ERROR event: the headers have long been sent. */

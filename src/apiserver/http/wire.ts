@@ -43,11 +43,14 @@ export function startResponse(response: AnyResponse, code: number, headers: Reco
   stream.respond(headers)
 }
 
-/** Waits while the client does not read; rejects when it is gone. */
-export async function writeChunk(response: AnyResponse, chunk: Uint8Array, signal: AbortSignal): Promise<void> {
+/** Waits while the client does not read: undefined when more may be written at once. Rejects, or throws, when it is gone. */
+export function writeChunk(response: AnyResponse, chunk: Uint8Array, signal: AbortSignal): Promise<void> | undefined {
   if (signal.aborted || response.destroyed) throw new ClientGoneError()
-  if (writeTo(response, chunk)) return
-  await new Promise<void>((resolve, reject) => {
+  return writeTo(response, chunk) ? undefined : drained(response, signal)
+}
+
+function drained(response: AnyResponse, signal: AbortSignal): Promise<void> {
+  return new Promise<void>((resolve, reject) => {
     const done = (error?: Error) => {
       response.off('drain', onDrain)
       response.off('close', onClose)
@@ -63,8 +66,12 @@ export async function writeChunk(response: AnyResponse, chunk: Uint8Array, signa
   })
 }
 
+/** On HTTP/2 without the layer that makes it look like HTTP/1.1, as startResponse. */
 function writeTo(response: AnyResponse, chunk: Uint8Array): boolean {
-  return 'stream' in response ? response.write(chunk) : response.write(chunk)
+  if (!('stream' in response)) return response.write(chunk)
+  const { stream } = response
+  if (stream.destroyed || stream.writableEnded) throw new ClientGoneError()
+  return stream.write(chunk)
 }
 
 /** The other side hung up: nothing to answer, nothing to log. */

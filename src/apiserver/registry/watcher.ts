@@ -66,21 +66,25 @@ export class Watcher implements AsyncIterable<readonly WatchResponseEvent[]> {
     wake?.()
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<readonly WatchResponseEvent[], void> {
-    try {
-      for (;;) {
-        if (this.#queue.length > 0) {
-          const batch = this.#queue
-          this.#queue = []
-          yield batch
-        } else if (this.#closed) {
-          return
-        } else {
-          await new Promise<void>((resolve) => { this.#wake = resolve })
-        }
+  /** Not a generator, which takes several turns of promises for a batch. One reader, one call at a time. */
+  [Symbol.asyncIterator](): AsyncIterator<readonly WatchResponseEvent[], void> {
+    type Result = IteratorResult<readonly WatchResponseEvent[], void>
+    const next = (): Result | Promise<Result> => {
+      if (this.#queue.length > 0) {
+        const value = this.#queue
+        this.#queue = []
+        return { done: false, value }
       }
-    } finally {
-      this.close()
+      if (this.#closed) return { done: true, value: undefined }
+      // What comes in the same turn is one batch.
+      return new Promise<void>((resolve) => { this.#wake = resolve }).then(next)
+    }
+    return {
+      next: () => Promise.resolve(next()),
+      return: () => {
+        this.close()
+        return Promise.resolve({ done: true, value: undefined })
+      },
     }
   }
 }
