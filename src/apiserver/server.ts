@@ -24,7 +24,7 @@ import { createServiceAllocators } from './allocators/service-allocators.ts'
 import { type Access, createAccess } from './access.ts'
 import { objectsOf } from './auth/objects.ts'
 import { createStreamHandlers } from './streams/index.ts'
-import { defaultAddressTypes } from './streams/locate.ts'
+import { type KubeletSettings, defaultAddressTypes } from './streams/locate.ts'
 import type { Aggregation } from './extend/aggregation/controller.ts'
 import { createAggregator } from './extend/aggregation/index.ts'
 import { aggregated } from './extend/aggregation/proxy.ts'
@@ -33,6 +33,7 @@ import { createEndpoints } from './extend/endpoints.ts'
 import { type Discovery, createDiscovery } from './extend/discovery.ts'
 import { enabledVersions, servedVersionsOf } from './extend/discovery-model.ts'
 import { createOpenApi } from './extend/openapi.ts'
+import { createNodeMetrics, ensureMetricsReader, metricsColumns, metricsVersion } from './extend/node-metrics/index.ts'
 import type { HealthCheck } from './extend/health.ts'
 import { postStartHooks, splitAddress } from './extend/hooks/index.ts'
 import { leaveEndpoints } from './extend/hooks/kubernetes-service.ts'
@@ -131,7 +132,10 @@ function assemble({ env, options, store, registry, services }: Parts): ApiServer
     client, informers, registry, resolveService, changed: () => published.changed(),
     ...(options.proxyClient === undefined ? {} : { proxyClient: options.proxyClient }),
   })
-  const discovery = createDiscovery({ definitions: () => registry.definitions(), remotes: remoteVersions, serverAddress: address })
+  const taken = (group: string, version: string) => aggregation.remote(group, version) !== undefined
+  const nodeMetrics = wantsNodeMetrics(options)
+  const others = () => (nodeMetrics && !taken(metricsVersion.group, metricsVersion.version) ? [...remoteVersions(), metricsVersion] : remoteVersions())
+  const discovery = createDiscovery({ definitions: () => registry.definitions(), remotes: others, serverAddress: address })
   const openapi = createOpenApi({ definitions: () => registry.definitions(), groups: () => discovery.groups(), remotes: remoteDocuments })
   published.changed = () => {
     discovery.changed()
@@ -148,11 +152,12 @@ function assemble({ env, options, store, registry, services }: Parts): ApiServer
   })
   const followFlows: PostStartHook[] = flowControl === undefined ? []
     : [{ name: 'priority-and-fairness-config-consumer', run: () => flowControl.start(client, informers) }]
-  const state: HookState = { hooks: [...hooksOf(options, address, onceDone(() => allocators.start()), masters), ...extensionHooks(customResources, aggregation), ...followFlows], done: new Set(), synced: false, stopping: stopping.signal }
+  const state: HookState = { hooks: [...hooksOf(options, address, onceDone(() => allocators.start()), masters), ...extensionHooks(customResources, aggregation), ...followFlows, ...(nodeMetrics && options.inherit === undefined ? [metricsHook] : [])], done: new Set(), synced: false, stopping: stopping.signal }
   const endpoints = createEndpoints({
     metrics: env.metrics, checks: () => healthChecks(store, state, options.encryption), openapi, ...(access.openid === undefined ? {} : { openid: access.openid }),
   })
-  const dispatch = aggregated(aggregation, dispatcher(resources, discovery, endpoints, options.extension))
+  const own = dispatcher(resources, discovery, endpoints, options.extension)
+  const dispatch = aggregated(aggregation, nodeMetrics ? createNodeMetrics(env, { client, kubelet: kubeletSettings(options), taken }, own) : own)
   const chain = {
     authenticator: access.authenticator, authorizer: access.authorizer, kinds: registry, limits: options.limits ?? defaultLimits,
     requestTimeoutMs: options.requestTimeoutMs ?? 60_000, front: options.front ?? {}, constrainedImpersonation: (options.feature ?? featureDefault)('ConstrainedImpersonation'), inner: options.filters ?? [], ...(flowControl === undefined ? {} : { flowControl }),
@@ -190,8 +195,9 @@ function assemble({ env, options, store, registry, services }: Parts): ApiServer
           isTyped: ({ info }: ApiRequest) => registry.get(info.apiGroup, info.apiVersion, info.resource)?.definition.custom !== true,
           columnsFor: ({ info }: ApiRequest) => {
             const definition = registry.get(info.apiGroup, info.apiVersion, info.resource)?.definition
+            if (definition === undefined) return metricsColumns(info)
             if (info.subresource !== '' && info.subresource !== 'status') return undefined
-            return definition?.versions?.[info.apiVersion]?.columns ?? definition?.columns
+            return definition.versions?.[info.apiVersion]?.columns ?? definition.columns
           },
         })
         const release = env.clock.hold?.()
@@ -235,9 +241,18 @@ function assemble({ env, options, store, registry, services }: Parts): ApiServer
 function streamHandlers(env: Env, options: ApiServerOptions, client: Client, access: Access): ReadonlyMap<string, SpecialHandler> {
   return createStreamHandlers({
     objects: objectsOf(client), client, random: env.random, authorizeCreate: (request) => access.authorizeCreate(request),
-    kubelet: { tls: options.kubelet?.tls ?? {}, addressTypes: options.kubelet?.addressTypes ?? defaultAddressTypes },
+    kubelet: kubeletSettings(options),
   })
 }
+
+const kubeletSettings = ({ kubelet }: ApiServerOptions): KubeletSettings => ({ tls: kubelet?.tls ?? {}, addressTypes: kubelet?.addressTypes ?? defaultAddressTypes })
+
+/** Served unless --runtime-config says otherwise. */
+const wantsNodeMetrics = ({ runtimeConfig: config = {} }: ApiServerOptions): boolean =>
+  config[`${metricsVersion.group}/${metricsVersion.version}`] ?? config['api/beta'] ?? config['api/all'] ?? true
+
+/** Nobody waits for it. */
+const metricsHook: PostStartHook = { name: 'node-metrics', late: true, run: ({ client }) => ensureMetricsReader(client) }
 
 /** State that is inherited holds already what some hooks make. */
 function hooksOf(options: ApiServerOptions, address: () => string, startAllocators: () => Promise<void>, masters: MasterLeases): PostStartHook[] {
