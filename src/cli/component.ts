@@ -97,6 +97,11 @@ function configFrom({ kubeconfig, server }: ClientSource): ClientConfig {
   return { server: `https://${host.includes(':') ? `[${host}]` : host}:${port}`, tokenFile: `${folder}/token`, ca: { file: `${folder}/ca.crt` } }
 }
 
+/** The client that the source describes. */
+export async function clientFrom(source: ClientSource, env: Env, userAgent: string): Promise<Client & { close(): Promise<void> }> {
+  return createHttpClient(configFrom(source), { clock: env.clock, userAgent })
+}
+
 export interface RunOptions {
   readonly source?: ClientSource
   /** Health and metrics, served from the start, whoever leads. */

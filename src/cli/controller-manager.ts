@@ -2,12 +2,15 @@ import { readFileSync } from 'node:fs'
 import type { Pod } from '../api/generated/types/core-v1.ts'
 import { parseYaml } from '../api/codec/yaml.ts'
 import { versionInfo } from '../apiserver/extend/version.ts'
+import { createLogger, createSystemEnv } from '../base/real/env.ts'
 import type { Tuning } from '../client/controller.ts'
+import { explainControllers } from '../controllers/explain.ts'
 import { createControllerManager, selectControllers } from '../controllers/manager.ts'
 import type { ControllerManagerOptions } from '../controllers/options.ts'
 import { accountClients } from './account-clients.ts'
-import { type Command, type Flag, type FlagValues, UsageError } from './command.ts'
-import { clientFlags, leaderElectionFlags, runWithClient } from './component.ts'
+import { type Command, type Flag, type FlagValues, type Invocation, UsageError } from './command.ts'
+import { clientFlags, clientFrom, leaderElectionFlags, runWithClient } from './component.ts'
+import { explanationsText } from './controller-explain.ts'
 import { batching, concurrency, controllerManagerFlags, signers } from './flags/controller-manager.ts'
 import { commonFlags, servingFlags } from './flags/serving.ts'
 import { legacyTokens } from './legacy-tokens.ts'
@@ -18,10 +21,11 @@ const name = 'kube-controller-manager'
 export const command: Command = {
   name: 'controller-manager',
   summary: 'All controllers (kube-controller-manager)',
-  description: 'Runs controllers against the API server that the kubeconfig names.\n\nExample:\n  coxswain controller-manager --kubeconfig controllers.conf --controllers "*,-node-ipam-controller"',
+  description: 'Runs controllers against the API server that the kubeconfig names.\n\nExample:\n  coxswain controller-manager --kubeconfig controllers.conf --controllers "*,-node-ipam-controller"\n\nWhat the controllers see of a key, what they would do and why, without doing it:\n  coxswain controller-manager --kubeconfig admin.conf --controllers deployment-controller --explain default/web',
   flags: [
     ...clientFlags.map((flag): Flag => (flag.name === 'kubeconfig' ? { ...flag, required: false, default: '' } : flag)),
     { name: 'version', type: 'bool', help: 'Prints the version and ends' }, { name: 'master', type: 'string', default: '', help: 'URL of the API server, in the place of the kubeconfig\'s' },
+    { name: 'explain', type: 'string', default: '', help: 'Prints what controllers see, plan and why for a key ("namespace/name"), does nothing of it and ends' },
     ...leaderElectionFlags(name), ...servingFlags(10257), ...commonFlags, ...controllerManagerFlags,
   ],
   run(invocation) {
@@ -31,6 +35,8 @@ export const command: Command = {
       return Promise.resolve(0)
     }
     const options = controllerManagerOptions(flags)
+    const explained = flags.string('explain')!
+    if (explained !== '') return explain(invocation, options, explained)
     return runWithClient(invocation, name, (env, client, config) => createControllerManager(env, client, {
       ...options, ...(flags.bool('use-service-account-credentials') ? { clientFor: accountClients(env, client, config, name) } : {}),
     }), {
@@ -39,6 +45,20 @@ export const command: Command = {
       serve: (env) => serveComponent(env, flags, name, { checks: { leaderElection: () => undefined } }),
     })
   },
+}
+
+/** Prints what the controllers would do for the key; nothing is changed and nobody else's lead matters. */
+async function explain({ flags, stdout }: Invocation, options: ControllerManagerOptions, key: string): Promise<number> {
+  const env = createSystemEnv({ log: createLogger({ level: (flags.number('v') ?? 0) >= 4 ? 'debug' : 'error', name }) })
+  const client = await clientFrom({ kubeconfig: flags.string('kubeconfig')!, server: flags.string('master')! }, env, name)
+  try {
+    const explanations = await explainControllers(env, client, options, key)
+    stdout(explanationsText(key, explanations))
+    return explanations.length > 0 ? 0 : 1
+  } finally {
+    await env.tasks.stop()
+    await client.close()
+  }
 }
 
 /** What the flags say; UsageError for what cannot be. */

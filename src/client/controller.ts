@@ -8,6 +8,7 @@ import type { KubeObject, Resource } from '../api/meta/object.ts'
 import type { Client } from './client.ts'
 import type { EventRecorder } from './events.ts'
 import type { Informer, Informers } from './informer.ts'
+import type { Plan, World } from './plan.ts'
 import { QueuedCauses } from './queued-causes.ts'
 import { WorkQueue } from './work-queue.ts'
 
@@ -74,6 +75,8 @@ export interface KeyedController {
   readonly initialKeys?: readonly string[]
   /** Brings the key's world one step nearer to what it should be. A failure makes the key come back after a delay. */
   sync(key: string, context: KeyedContext): Promise<SyncResult | void>
+  /** Of planned controllers: what `sync` would look at and do, without doing it. undefined: nothing to do for the key. */
+  decide?(key: string, informers: Informers, world: World): { readonly snapshot: unknown; readonly plan: Plan } | undefined
 }
 
 export interface KeyedContext extends ControllerContext {

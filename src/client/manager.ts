@@ -1,7 +1,7 @@
 /** What kube-controller-manager and cloud-controller-manager share: which controllers are wanted, and their start over shared informers. */
 import type { Component, Env } from '../base/env.ts'
 import type { Client } from './client.ts'
-import type { ControllerContext, Tuning } from './controller.ts'
+import type { ControllerContext, KeyedController, Tuning } from './controller.ts'
 import { createEventRecorder, type EventRecorder } from './events.ts'
 import { InformerFactory, type Informers, trimmed } from './informer.ts'
 import type { Running } from './running.ts'
@@ -17,6 +17,8 @@ export interface ManagedController<O> {
   readonly offByDefault?: boolean
   /** undefined: the options give it nothing to do. */
   start(context: ControllerContext, options: O): Running | undefined
+  /** What `start` runs, of controllers that work by key; undefined as for `start`. */
+  keyed?(options: O, client: Client): KeyedController | undefined
 }
 
 /** What every manager is told; upstream's flag of the same meaning is named beside each. */

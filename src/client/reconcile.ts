@@ -3,31 +3,17 @@
  * A key is planned again only when the caches have seen what the last plan wrote (read your writes), which is what
  * upstream's expectations are for.
  */
-import type { Random } from '../base/env.ts'
 import { isStatus } from '../api/meta/errors.ts'
 import type { KubeObject, Resource } from '../api/meta/object.ts'
 import type { KeyedContext, KeyedController, SyncResult, Watch } from './controller.ts'
 import type { ObjectKey } from './client.ts'
 import type { Informer, Informers } from './informer.ts'
-import { execute, isNamespaceTerminating, type Outcome, type Step } from './steps.ts'
+import type { Plan, World } from './plan.ts'
+import { execute, isNamespaceTerminating } from './steps.ts'
 import { compareVersions } from './versions.ts'
 
-export interface World {
-  /** Wall time in ms. */
-  readonly now: number
-  readonly random: Random
-}
 
-export interface Plan {
-  readonly steps: readonly Step[]
-  /** The status write, which may depend on how the steps went. Done even when they failed. */
-  readonly status?: (outcome: Outcome) => readonly Step[]
-  readonly requeueAfterMs?: number
-  /** Something was amiss that another look may mend: the steps are done, then the key comes back as after a failure. */
-  readonly error?: Error
-  /** Called when everything has been written: for what a controller remembers between two looks. */
-  readonly committed?: () => void
-}
+export type { Plan, World } from './plan.ts'
 
 export interface ControllerDefinition<S> {
   /** Upstream's name, "replicaset-controller". */
@@ -53,6 +39,10 @@ export function reconciler<S>(definition: ControllerDefinition<S>): KeyedControl
     watches: definition.watches,
     reads: definition.reads,
     sync: (key, context) => reconcile(definition, unseen, pace, key, context),
+    decide(key, informers, world) {
+      const snapshot = definition.snapshot(key, informers)
+      return snapshot === undefined ? undefined : { snapshot, plan: definition.plan(snapshot, world) }
+    },
   }
 }
 

@@ -1,4 +1,5 @@
 /** What differs between two states of clusters, above all between two forks. */
+import { type FieldDifference, differences } from '../api/meta/differences.ts'
 import type { ServerSnapshot } from '../apiserver/server.ts'
 import type { KeyValue } from '../apiserver/storage/store.ts'
 
@@ -7,7 +8,7 @@ export interface Difference {
   readonly object: string
   readonly change: 'added' | 'removed' | 'changed'
   /** For changes: the fields that differ, by path. Bookkeeping (versions, field managers) is left out. */
-  readonly fields?: readonly { readonly path: string; readonly before: unknown; readonly after: unknown }[]
+  readonly fields?: readonly FieldDifference[]
 }
 
 const prefix = '/registry/'
@@ -27,7 +28,7 @@ export function diffSnapshots(before: ServerSnapshot, after: ServerSnapshot): Di
       j++
     } else {
       if (left !== right) {
-        const fields = fieldsOf(decode(left!), decode(right!))
+        const fields = differences(decode(left!), decode(right!))
         if (fields.length > 0) out.push({ object: nameOf(left!), change: 'changed', fields })
       }
       i++
@@ -43,22 +44,4 @@ function nameOf({ key }: KeyValue): string {
 
 function decode({ value }: KeyValue): unknown {
   return JSON.parse(Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString()) as unknown
-}
-
-const bookkeeping: ReadonlySet<string> = new Set(['metadata.resourceVersion', 'metadata.managedFields'])
-
-function fieldsOf(before: unknown, after: unknown): NonNullable<Difference['fields']>[number][] {
-  const out: NonNullable<Difference['fields']>[number][] = []
-  const walk = (path: string, left: unknown, right: unknown): void => {
-    if (left === right || bookkeeping.has(path)) return
-    if (isRecord(left) && isRecord(right)) {
-      for (const name of new Set([...Object.keys(left), ...Object.keys(right)])) walk(path === '' ? name : `${path}.${name}`, left[name], right[name])
-    } else if (JSON.stringify(left) !== JSON.stringify(right)) out.push({ path, before: left, after: right })
-  }
-  walk('', before, after)
-  return out
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -60,11 +60,11 @@ type More = Pick<ControllerEntry, 'gates' | 'offByDefault'>
 
 const planned = <S>(account: string, definition: ControllerDefinition<S>, more?: More): ControllerEntry => keyed(account, reconciler(definition), more)
 const keyed = (account: string, controller: KeyedController, more?: More): ControllerEntry =>
-  ({ name: controller.name, account, ...more, start: (context) => runController(controller, context) })
+  ({ name: controller.name, account, ...more, start: (context) => runController(controller, context), keyed: () => controller })
 const configured = (
   name: string, account: string | undefined, make: (options: ControllerManagerOptions, client: Client) => KeyedController | undefined, more?: More,
 ): ControllerEntry => ({
-  name, account, ...more,
+  name, account, ...more, keyed: make,
   start(context, options) {
     const controller = make(options, context.client)
     return controller === undefined ? undefined : runController(controller, context)

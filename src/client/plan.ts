@@ -1,0 +1,20 @@
+/** What a planned controller answers. */
+import type { Random } from '../base/env.ts'
+import type { Outcome, Step } from './steps.ts'
+
+export interface World {
+  /** Wall time in ms. */
+  readonly now: number
+  readonly random: Random
+}
+
+export interface Plan {
+  readonly steps: readonly Step[]
+  /** The status write, which may depend on how the steps went. Done even when they failed. */
+  readonly status?: (outcome: Outcome) => readonly Step[]
+  readonly requeueAfterMs?: number
+  /** Something was amiss that another look may mend: the steps are done, then the key comes back as after a failure. */
+  readonly error?: Error
+  /** Called when everything has been written: for what a controller remembers between two looks. */
+  readonly committed?: () => void
+}
