@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util'
 import { debianRoot } from '../conformance/images/debian.ts'
 import { type TarEntry, imageArchitecture, makeImage, writeTar } from '../src/cluster/images/index.ts'
 import { buildPackage } from './build-package.ts'
-import { smallProgram } from '../src/cluster/hosts/small.ts'
+import { servingProgram, smallProgram } from '../src/cluster/hosts/small.ts'
 
 const root = resolve(import.meta.dirname, '..')
 
@@ -22,7 +22,7 @@ const upstreamNames: Readonly<Record<string, string>> = {
 }
 
 /** What runs on every node is held small. */
-const onNodes = new Set(['kubelet', 'proxy'])
+const flagsOf = (command: string): readonly string[] => (command === 'apiserver' ? servingProgram.flags : command === 'kubelet' || command === 'proxy' ? smallProgram.flags : [])
 
 /** Where the package lies in the image. */
 const home = 'usr/local/lib/coxswain'
@@ -61,7 +61,7 @@ export async function coxswainFiles(): Promise<{ node: TarEntry[]; program: TarE
         // Where an image or a unit names upstream's program, ours is found.
         ...Object.entries(upstreamNames).map(([name, command]) => ({
           name: `usr/local/bin/${name}`, mode: 0o755,
-          content: Buffer.from(`#!/bin/sh\nexec env ${smallProgram.environment.join(' ')} /usr/local/bin/node ${onNodes.has(command) ? `${smallProgram.flags.join(' ')} ` : ''}/${home}/lib/main.js ${command} "$@"\n`),
+          content: Buffer.from(`#!/bin/sh\nexec env ${smallProgram.environment.join(' ')} /usr/local/bin/node ${flagsOf(command).map((flag) => `${flag} `).join('')}/${home}/lib/main.js ${command} "$@"\n`),
         })),
       ],
     }

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import type { NodeFiles } from './node-files.ts'
 import type { HostsPlan, NodePlan } from './plan-hosts.ts'
 import type { ProgramSpec } from './processes.ts'
-import { smallProgram } from './small.ts'
+import { servingProgram, smallProgram } from './small.ts'
 
 /** What can be upstream's. Its kube-apiserver needs an etcd of its own: upstream's, or ours behind etcd's API. */
 export const swappable = ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'kubelet', 'kube-proxy'] as const
@@ -81,7 +81,7 @@ const cloudFlags = (plan: HostsPlan): string[] => ['--cloud-provider', 'local', 
 
 function cloudCommand(plan: HostsPlan, coxswain: readonly string[]): string[] {
   return [
-    ...withSmallHeap(coxswain), 'cloud-controller-manager', '--kubeconfig', adminKubeconfig(plan), ...cloudFlags(plan), '--controllers', 'service-lb-controller', '--leader-elect=false',
+    ...started(coxswain, smallProgram), 'cloud-controller-manager', '--kubeconfig', adminKubeconfig(plan), ...cloudFlags(plan), '--controllers', 'service-lb-controller', '--leader-elect=false',
     '--bind-address', loopbackAddress(plan), '--cert-dir', join(plan.dataDir, 'upstream'),
   ]
 }
@@ -155,7 +155,7 @@ function etcdFlags(plan: HostsPlan): string[] {
 export function controlPlaneCommand(plan: HostsPlan, choice: ProgramChoice): string[] {
   const without = (['kube-controller-manager', 'kube-scheduler'] as const).filter((name) => isUpstream(choice, name))
   return [
-    ...choice.coxswain, 'control-plane', '--data', plan.dataDir, '--port', String(plan.apiPort), '--service-cidr', plan.serviceRange, '--cluster-cidr', plan.podRange,
+    ...started(choice.coxswain, servingProgram), 'control-plane', '--data', plan.dataDir, '--port', String(plan.apiPort), '--service-cidr', plan.serviceRange, '--cluster-cidr', plan.podRange,
     '--context', plan.name, ...(choice.simulate ? ['--simulate', String(choice.nodes)] : []),
     ...(choice.addresses ?? []).flatMap((address) => ['--address', address]), ...(without.length > 0 ? ['--without', without.join(',')] : []),
     ...(choice.cloud === true && plan.control.length === 0 ? [...cloudFlags(plan), '--cloud-controllers', 'service-lb-controller'] : []),
@@ -221,13 +221,13 @@ const ourController: Readonly<Record<'kube-controller-manager' | 'kube-scheduler
 }
 
 /** The command is a node with flags, or one word. */
-function withSmallHeap([node, ...rest]: readonly string[]): string[] {
-  return rest.length === 0 ? [node!] : ['/usr/bin/env', ...smallProgram.environment, node!, ...smallProgram.flags, ...rest]
+function started([node, ...rest]: readonly string[], { environment, flags }: typeof smallProgram | typeof servingProgram): string[] {
+  return rest.length === 0 ? [node!] : ['/usr/bin/env', ...environment, node!, ...flags, ...rest]
 }
 
 function nodeCommand(coxswain: readonly string[], plan: HostsPlan, node: NodePlan, files: NodeFiles, without: readonly string[]): string[] {
   return [
-    ...withSmallHeap(coxswain), 'node', '--node-name', node.name, '--node-ip', node.address, '--kubeconfig', node.kubeconfigs.kubelet, '--proxy-kubeconfig', node.kubeconfigs.proxy,
+    ...started(coxswain, smallProgram), 'node', '--node-name', node.name, '--node-ip', node.address, '--kubeconfig', node.kubeconfigs.kubelet, '--proxy-kubeconfig', node.kubeconfigs.proxy,
     '--root-dir', node.kubelet.root, '--pod-logs-dir', node.kubelet.podLogs, '--container-runtime-endpoint', `unix://${node.containerd.socket}`,
     '--cgroup-root', `/${node.cgroup}`, '--tls-cert-file', files.serverCert, '--tls-private-key-file', files.serverKey, '--client-ca-file', files.clientCA,
     '--cluster-dns', plan.dns.address, '--cluster-domain', plan.dns.domain, '--dns-port', String(plan.dns.port), '--cluster-cidr', plan.podRange,
