@@ -1,8 +1,8 @@
 /**
  * Three API servers over three members of etcd, each pair in a network namespace (hack/up --ha): whichever is killed,
- * frozen or cut off, and while all are replaced, writes go on, nothing acknowledged is lost and somebody leads.
+ * frozen or cut off, whose disk is slow or fails, and while all are replaced, writes go on, nothing acknowledged is lost and somebody leads.
  */
-import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -20,6 +20,7 @@ import { type ClientConfig, parseKubeconfig } from '../../src/client/kubeconfig.
 import { places, readRecord } from '../../src/cluster/hosts/locate.ts'
 import { type HostsPlan, planHosts } from '../../src/cluster/hosts/plan-hosts.ts'
 import { programPid } from '../../src/cluster/hosts/processes.ts'
+import { straceMissing } from '../../src/apiserver/storage/testing/crashes.ts'
 import { root } from './kubectl.ts'
 
 const name = `ha-${process.pid}`
@@ -202,6 +203,60 @@ test.each(['leads', 'follows'])('a member of etcd that %s is cut off from the ot
       nft('delete', 'table', 'inet', 'cut')
     }
     await sleep(2000)
+  })
+  expect(longest).toBeLessThan(8000)
+  await expectAllThere()
+})
+
+/** While `work` lasts, syncs of a member's disk are as strace is told: its words are for one call. */
+async function withDisk(index: number, inject: string, work: (tracer: ChildProcess) => Promise<void>): Promise<void> {
+  const tracer = spawn('strace', ['-f', '-qq', '-o', '/dev/null', '-e', 'trace=fdatasync', '-e', `inject=fdatasync:${inject}`, '-p', String(programPid(plan, `etcd-${index}`))], { stdio: ['ignore', 'ignore', 'inherit'] })
+  const ended = once(tracer, 'close')
+  try {
+    await work(tracer)
+  } finally {
+    tracer.kill('SIGINT')
+    await ended
+  }
+}
+
+test.skipIf(straceMissing() !== undefined).each(['leads', 'follows'])('a member of etcd that %s has a slow disk: each sync takes 0.4 s', async (role) => {
+  const leads = memberThatLeads()
+  const longest = await writing(() => withDisk(role === 'leads' ? leads : (leads % 3) + 1, 'delay_exit=400000', async (tracer) => {
+    await expectWorkDone()
+    await sleep(2000)
+    expect(tracer.exitCode, 'strace slows no more').toBeNull()
+  }))
+  expect(longest).toBeLessThan(8000)
+  await expectAllThere()
+})
+
+test.skipIf(straceMissing() !== undefined).each(['leads', 'follows'])('the disk of a member of etcd that %s fails to sync: it ends itself, and comes back', async (role) => {
+  const leads = memberThatLeads()
+  const index = role === 'leads' ? leads : (leads % 3) + 1
+  const before = programPid(plan, `etcd-${index}`)
+  const longest = await writing(async () => {
+    await withDisk(index, 'error=EIO', () => eventually(() => Promise.resolve(programPid(plan, `etcd-${index}`)), (pid) => pid !== before).then(() => undefined))
+    await eventually(() => Promise.resolve(programPid(plan, `etcd-${index}`)), (pid) => pid !== undefined && pid !== before)
+    await expectWorkDone()
+    await sleep(2000)
+  })
+  expect(longest).toBeLessThan(8000)
+  await expectAllThere()
+})
+
+test('an API server that does not lead is frozen, and wakes up: its clients go on with another', async () => {
+  const leads = await leader()
+  const frozen = plan.control.find(({ address }) => address !== leads)!
+  const longest = await writing(async () => {
+    kill(`control-plane-${frozen.index}`, 'SIGSTOP')
+    try {
+      await expectWorkDone()
+      await sleep(5000)
+    } finally {
+      kill(`control-plane-${frozen.index}`, 'SIGCONT')
+    }
+    await ready(frozen.address)
   })
   expect(longest).toBeLessThan(8000)
   await expectAllThere()
