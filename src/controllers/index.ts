@@ -58,7 +58,8 @@ export type ControllerEntry = ManagedController<ControllerManagerOptions>
 
 type More = Pick<ControllerEntry, 'gates' | 'offByDefault'>
 
-const planned = <S>(account: string, definition: ControllerDefinition<S>, more?: More): ControllerEntry => keyed(account, reconciler(definition), more)
+/** A reconciler remembers what it wrote, which is of no use to the next one in the same process: each start has its own. */
+const planned = <S>(account: string, definition: ControllerDefinition<S>, more?: More): ControllerEntry => configured(definition.name, account, () => reconciler(definition), more)
 const keyed = (account: string, controller: KeyedController, more?: More): ControllerEntry =>
   ({ name: controller.name, account, ...more, start: (context) => runController(controller, context), keyed: () => controller })
 const configured = (

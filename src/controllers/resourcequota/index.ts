@@ -9,6 +9,7 @@ import { equalJson } from '../../client/copy.ts'
 import { discoverResources, type DiscoveredResource } from '../../client/discovery.ts'
 import type { Informer, Informers } from '../../client/informer.ts'
 import { keyOf } from '../../client/lister.ts'
+import { compareVersions } from '../../client/versions.ts'
 import { ownKey } from '../shared/owners.ts'
 
 /** Everything is counted again after this long, whatever was missed. */
@@ -21,6 +22,7 @@ const ofNamespace = ({ metadata }: KubeObject, informers: Informers): string[] =
 
 export function resourceQuotaController(resyncMs = defaultResyncMs): KeyedController {
   const kinds = new Kinds()
+  const written: Written = new Map()
   return {
     name: 'resourcequota-controller',
     workers: 5,
@@ -34,7 +36,7 @@ export function resourceQuotaController(resyncMs = defaultResyncMs): KeyedContro
       watch(services, ofNamespace, { changed: (service, old) => !equalJson(service.spec, old.spec) }),
       watch(persistentVolumeClaims, ofNamespace, { changed: (claim, old) => !equalJson(claim.spec, old.spec) || !equalJson(claim.status, old.status) }),
     ],
-    sync: (key, context) => syncQuota(key, context, kinds, resyncMs),
+    sync: (key, context) => syncQuota(key, context, { kinds, written, resyncMs }),
   }
 }
 
@@ -76,7 +78,25 @@ export function kindsOf(names: readonly string[]): Set<string> {
   return kinds
 }
 
-async function syncQuota(key: string, context: KeyedContext, kinds: Kinds, resyncMs: number): Promise<SyncResult | void> {
+/** What we wrote last of each quota: a cache that is behind would make a count look right that is not written any more. */
+type Written = Map<string, ResourceQuota>
+
+function newest(key: string, informers: Informers, written: Written): ResourceQuota | undefined {
+  const cached = informers.of(resourceQuotas).get(key)
+  const own = written.get(key)
+  if (own === undefined) return cached
+  if (cached?.metadata.uid === own.metadata.uid && compareVersions(own.metadata.resourceVersion ?? '', cached?.metadata.resourceVersion ?? '') > 0) return own
+  written.delete(key)
+  return cached
+}
+
+interface Memory {
+  readonly kinds: Kinds
+  readonly written: Written
+  readonly resyncMs: number
+}
+
+async function syncQuota(key: string, context: KeyedContext, { kinds, written, resyncMs }: Memory): Promise<SyncResult | void> {
   const { informers, client, env, signal } = context
   const before = informers.of(resourceQuotas).get(key)
   if (before === undefined) return
@@ -90,11 +110,11 @@ async function syncQuota(key: string, context: KeyedContext, kinds: Kinds, resyn
     else usage = addUsage(usage, usageOf(before, group, resource, informer.list(before.metadata.namespace ?? ''), new Date(env.clock.now())))
   }
   // Waiting for a new kind's watch may have taken a while.
-  const quota = informers.of(resourceQuotas).get(key)
+  const quota = newest(key, informers, written)
   if (quota === undefined || quota.metadata.uid !== before.metadata.uid) return
   const used = usageText({ ...Object.fromEntries(names.map((name) => [name, '0'])), ...maskUsage(usage, names) })
   if (!sameAmounts(quota.status?.hard, quota.spec?.hard) || !sameAmounts(quota.status?.used, used)) {
-    await client.update(resourceQuotas, { ...quota, status: { hard: quota.spec?.hard, used } }, { subresource: 'status', signal })
+    written.set(key, await client.update(resourceQuotas, { ...quota, status: { hard: quota.spec?.hard, used } }, { subresource: 'status', signal }))
   }
   if (problems.length > 0) env.log.debug('quota names kinds that are not served', { quota: key, problems })
   return { requeueAfterMs: resyncMs }

@@ -141,7 +141,8 @@ async function runPod(env: ManualEnv, client: Client, pod: Pod, options: TestClu
   }
   if (pod.status?.phase !== 'Pending') return
   const ready = options.readiness?.(pod) === false ? 'False' : 'True'
-  const podIP = `10.244.0.${++addresses}`
+  addresses++
+  const podIP = `10.244.${(addresses >> 8) & 255}.${addresses & 255}`
   await client.update(pods, {
     ...pod,
     status: {

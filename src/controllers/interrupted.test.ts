@@ -1,0 +1,135 @@
+/**
+ * The controllers' process is killed, restarted or cut off at a write: the world comes to the end that it has without.
+ * EVERY_WRITE=1 takes each write in turn; else a few of each kind of failure, others each day.
+ */
+import { expect, test } from 'vitest'
+import {
+  configMaps, controllerRevisions, cronJobs, daemonSets, deployments, endpoints, endpointSlices, jobs, namespaces, persistentVolumeClaims, persistentVolumes,
+  podDisruptionBudgets, pods, replicaSets, resourceQuotas, serviceAccounts, services, statefulSets,
+} from '../api/generated/resources.ts'
+import type { KubeObject, Resource } from '../api/meta/object.ts'
+import { createInProcessClient } from '../client/in-process.ts'
+import { createControllerManager } from './manager.ts'
+import { createTestCluster, type TestCluster } from './testing/cluster.ts'
+import { type Failure, flakyRoad } from './testing/flaky.ts'
+
+const controllers = [
+  'deployment-controller', 'replicaset-controller', 'statefulset-controller', 'daemonset-controller', 'job-controller', 'cronjob-controller', 'disruption-controller',
+  'endpoints-controller', 'endpointslice-controller', 'namespace-controller', 'garbage-collector-controller', 'serviceaccount-controller', 'resourcequota-controller',
+  'persistentvolume-binder-controller', 'persistentvolume-protection-controller', 'persistentvolumeclaim-protection-controller', 'root-ca-certificate-publisher-controller',
+]
+const kinds = [
+  configMaps, controllerRevisions, cronJobs, daemonSets, deployments, endpoints, endpointSlices, jobs, namespaces, persistentVolumeClaims, persistentVolumes, podDisruptionBudgets,
+  pods, replicaSets, resourceQuotas, serviceAccounts, services, statefulSets,
+] as unknown as readonly Resource<KubeObject>[]
+
+const named = (name: string, namespace = 'default') => ({ name, namespace })
+const templateOf = (app: string, image = 'v1') => ({ metadata: { labels: { app } }, spec: { containers: [{ name: 'c', image }] } })
+const volume = (name: string) => ({
+  apiVersion: 'v1', kind: 'PersistentVolume', metadata: { name },
+  spec: { capacity: { storage: '1Gi' }, accessModes: ['ReadWriteOnce'], hostPath: { path: '/data' }, persistentVolumeReclaimPolicy: 'Retain', storageClassName: '' },
+})
+
+/** First things are made, then they are changed and deleted. */
+async function first({ client }: TestCluster): Promise<void> {
+  await client.create(services, { apiVersion: 'v1', kind: 'Service', metadata: named('web'), spec: { selector: { app: 'web' }, ports: [{ port: 80 }] } })
+  await client.create(podDisruptionBudgets, { apiVersion: 'policy/v1', kind: 'PodDisruptionBudget', metadata: named('web'), spec: { minAvailable: 1, selector: { matchLabels: { app: 'web' } } } })
+  await client.create(resourceQuotas, { apiVersion: 'v1', kind: 'ResourceQuota', metadata: named('all'), spec: { hard: { pods: '50', 'count/deployments.apps': '5' } } })
+  await client.create(deployments, { apiVersion: 'apps/v1', kind: 'Deployment', metadata: named('web'), spec: { replicas: 2, selector: { matchLabels: { app: 'web' } }, template: templateOf('web') } })
+  await client.create(statefulSets, { apiVersion: 'apps/v1', kind: 'StatefulSet', metadata: named('db'), spec: { replicas: 2, serviceName: 'db', selector: { matchLabels: { app: 'db' } }, template: templateOf('db') } })
+  await client.create(daemonSets, { apiVersion: 'apps/v1', kind: 'DaemonSet', metadata: named('agent'), spec: { selector: { matchLabels: { app: 'agent' } }, template: templateOf('agent') } })
+  await client.create(persistentVolumes, volume('disk'))
+  await client.create(persistentVolumeClaims, { apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: named('data'), spec: { accessModes: ['ReadWriteOnce'], storageClassName: '', resources: { requests: { storage: '1Gi' } } } })
+  await client.create(namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'old' } })
+  await client.create(replicaSets, { apiVersion: 'apps/v1', kind: 'ReplicaSet', metadata: named('gone', 'old'), spec: { replicas: 1, selector: { matchLabels: { app: 'gone' } }, template: templateOf('gone') } })
+}
+
+async function then({ client }: TestCluster): Promise<void> {
+  await client.patch(deployments, named('web'), 'merge', { spec: { template: templateOf('web', 'v2') } })
+  await client.patch(statefulSets, named('db'), 'merge', { spec: { replicas: 1, template: templateOf('db', 'v2') } })
+  await client.delete(daemonSets, named('agent'), { propagationPolicy: 'Foreground' })
+  const job = templateOf('once')
+  await client.create(jobs, { apiVersion: 'batch/v1', kind: 'Job', metadata: named('once'), spec: { completions: 2, parallelism: 1, template: { ...job, spec: { ...job.spec, restartPolicy: 'Never' } } } })
+  await client.delete(persistentVolumeClaims, named('data'))
+  await client.delete(namespaces, { name: 'old' })
+}
+
+async function endOf(at: number, failure: Failure): Promise<{ end: string; writes: number }> {
+  const cluster = await createTestCluster({ controllers: [], finish: ({ metadata }) => (metadata.labels?.['app'] === 'once' ? 0 : undefined) })
+  const user = { name: 'system:kube-controller-manager', groups: ['system:masters', 'system:authenticated'] }
+  const start = async (breaksAt: number) => {
+    const road = flakyRoad(cluster.handler, cluster.env.clock, breaksAt, failure)
+    const manager = createControllerManager(cluster.env, createInProcessClient(road.handler, user, { userAgent: 'test' }), { controllers, rootCA: 'pem' })
+    await manager.start()
+    return { road, manager }
+  }
+  let running = await start(at)
+  let writes = 0
+  async function rest(ms: number): Promise<void> {
+    for (let passed = 0; passed < ms; passed += 1000) {
+      await cluster.advance(1000)
+      if (!running.road.dead) continue
+      writes += running.road.writes
+      await running.manager.stop()
+      running = await start(0)
+    }
+  }
+  try {
+    await first(cluster)
+    await rest(100_000)
+    await then(cluster)
+    await rest(160_000)
+    await running.manager.stop()
+    return { end: await worldOf(cluster), writes: writes + running.road.writes }
+  } finally {
+    await cluster.stop()
+  }
+}
+
+/** What tells of the way and not of the end. */
+const ofTheWay = /^(uid|resourceVersion|creationTimestamp|managedFields|generation|observedGeneration|message|podIPs?|ip|addresses|.*Time|.*At|collisionCount|observedRevision)$/
+const timeAnnotation = 'endpoints.kubernetes.io/last-change-trigger-time'
+
+async function worldOf({ client }: TestCluster): Promise<string> {
+  const lists = await Promise.all(kinds.map(async (kind) => (await client.list(kind)).items.map((object) => ({ kind, object }))))
+  const all = lists.flat()
+  // Labels and references tell uids and generated names of others.
+  const uids = all.map(({ kind, object: { metadata } }) => [metadata.uid, `uid of ${kind.resource} ${metadata.generateName ?? metadata.name}`] as const)
+  const names = all.flatMap(({ object: { metadata } }) => (metadata.generateName === undefined ? [] : [[metadata.name, `${metadata.generateName}*`] as const]))
+  const made = new Map<string | undefined, string>([...uids, ...names])
+  const plain = (value: unknown): unknown => {
+    if (typeof value === 'string') return made.get(value) ?? value
+    if (Array.isArray(value)) return value.map(plain).toSorted((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1))
+    if (typeof value !== 'object' || value === null) return value
+    return Object.fromEntries(Object.entries(value).filter(([name]) => !ofTheWay.test(name) && name !== timeAnnotation).toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([name, one]) => [name, plain(one)]))
+  }
+  // The time of a trigger may have been all there was.
+  return all.map(({ kind, object }) => `${kind.resource} ${JSON.stringify(plain(object)).replace('"annotations":{},', '')}`).toSorted().join('\n')
+}
+
+const failures: readonly Failure[] = ['killed before', 'killed behind', 'answer lost', 'cut off']
+const calm = endOf(0, 'cut off')
+const perFailure = 3
+
+test('without a failure things come to where they are wanted', async () => {
+  const { end, writes } = await calm
+  const count = (what: string) => end.split('\n').filter((line) => line.startsWith(`${what} `)).length
+  expect([count('pods'), count('replicasets'), count('daemonsets'), count('persistentvolumeclaims'), count('jobs')]).toEqual([5, 2, 0, 0, 1])
+  expect(end).not.toContain('"name":"old"')
+  expect(end).toContain('"succeeded":2')
+  expect(writes).toBeGreaterThan(50)
+}, 60_000)
+
+test.each(failures)('%s at any write: the same end', async (failure) => {
+  const { end, writes } = await calm
+  const day = Math.floor(Date.now() / 86_400_000)
+  const all = Array.from({ length: writes }, (_, at) => at + 1)
+  const chosen = process.env['EVERY_WRITE'] === '1' ? all : all.filter((at) => (at * 7919 + day * 104_729 + failures.indexOf(failure) * 31) % writes < perFailure)
+  const wanted = end.split('\n')
+  for (const at of chosen) {
+    const found = (await endOf(at, failure)).end.split('\n')
+    const differs = { missing: wanted.filter((line) => !found.includes(line)), more: found.filter((line) => !wanted.includes(line)) }
+    expect(differs, `${failure} write ${at}`).toEqual({ missing: [], more: [] })
+    expect(found).toHaveLength(wanted.length)
+  }
+}, 3_600_000)
