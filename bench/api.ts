@@ -1,11 +1,6 @@
 /**
  * The API under load: kube-apiserver with etcd beside ours, both durable, each number as a ratio with its bar; and the floor,
  * which is what node:http2 and the disk cost by themselves.
- * Usage: hack/bench api [--only NAME,...] [--rounds N] [--ours] [--prof DIR] [--scale F]
- *   --rounds N median of so many runs of each side, in turn (default 1)
- *   --ours     ours and the floor alone (no ratios to upstream)
- *   --prof DIR node's CPU profile of our server goes to DIR
- *   --scale F  so many times the usual number of requests
  */
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -18,11 +13,23 @@ import { type Figures, medianOf, printRatios } from './lib/ratios.ts'
 import { startUpstream } from './lib/upstream.ts'
 import { type Workload, prepare, workloadsOf } from './lib/workloads.ts'
 
+const usage = `hack/bench api [--only NAME,...] [--rounds N] [--ours] [--prof DIR] [--scale F]
+  --only     some of: boot, ${workloadsOf(1).map(({ name }) => name).join(', ')}
+  --rounds N median of so many runs of each side, in turn (default 1)
+  --ours     ours and the floor alone (no ratios to upstream)
+  --prof DIR node's CPU profile of our server goes to DIR
+  --scale F  so many times the usual number of requests
+`
+
 const { values: args } = parseArgs({
   options: {
-    only: { type: 'string' }, ours: { type: 'boolean' }, prof: { type: 'string' }, scale: { type: 'string' }, rounds: { type: 'string' },
+    help: { type: 'boolean', short: 'h' }, only: { type: 'string' }, ours: { type: 'boolean' }, prof: { type: 'string' }, scale: { type: 'string' }, rounds: { type: 'string' },
   },
 })
+if (args.help === true) {
+  process.stdout.write(usage)
+  process.exit(0)
+}
 
 interface Server {
   readonly url: string
