@@ -64,6 +64,8 @@ export interface SyncResult {
 export interface KeyedController {
   /** Upstream's name, "deployment-controller". */
   readonly name: string
+  /** What metrics call its queue; default the name. */
+  readonly queue?: string
   /** Keys worked on at the same time; one key never by two. Default 5. */
   readonly workers?: number
   readonly watches: readonly Watch[]
@@ -97,7 +99,7 @@ export interface RunningController {
 export function runController(controller: KeyedController, context: ControllerContext): RunningController {
   const { env, informers } = context
   const log = env.log.child(controller.name)
-  const queue = new WorkQueue({ name: controller.name.replaceAll('-', '_'), clock: env.clock, metrics: env.metrics, ...controller.retry })
+  const queue = new WorkQueue({ name: controller.queue ?? controller.name.replaceAll('-', '_'), clock: env.clock, metrics: env.metrics, ...controller.retry })
   const used: Informer<never>[] = (controller.reads ?? []).map((resource) => informers.of(resource))
   const stops: (() => void)[] = []
   const causes = env.trace === undefined ? undefined : new QueuedCauses(env.trace)

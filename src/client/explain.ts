@@ -7,7 +7,7 @@ import type { KeyedContext, KeyedController } from './controller.ts'
 import type { Informer, Informers } from './informer.ts'
 import { type Index, keyOf } from './lister.ts'
 import { rehearsal } from './rehearsal.ts'
-import type { Outcome, Step } from './steps.ts'
+import { flatSteps, type Outcome, type Step } from './steps.ts'
 import { WorkQueue } from './work-queue.ts'
 
 /** A write that would be done. */
@@ -52,7 +52,7 @@ export async function explainKey(controller: KeyedController, key: string, env: 
     if (decided === undefined) return undefined
     const { plan, snapshot } = decided
     const steps = [...plan.steps, ...plan.status?.(allWell(plan.steps)) ?? []]
-    const flat = flatten(steps)
+    const flat = flatSteps(steps)
     return {
       ...about, snapshot,
       writes: flat.flatMap((step) => writeOf(step, informers)), events: flat.flatMap((step) => (step.do === 'event' ? [`${step.type} ${step.reason}: ${step.message}`] : [])),
@@ -133,11 +133,9 @@ function recorded(informers: Informers): { informers: Informers; lookups: string
   }
 }
 
-const flatten = (steps: readonly Step[]): Step[] => steps.flatMap((step) => (step.do === 'batch' ? flatten(step.steps) : [step]))
-
 /** As if every step succeeded. */
 function allWell(steps: readonly Step[]): Outcome {
-  return { errors: [], failed: [], skipped: 0, done: flatten(steps).filter(({ do: what }) => what !== 'event').length, made: [] }
+  return { errors: [], failed: [], skipped: 0, done: flatSteps(steps).filter(({ do: what }) => what !== 'event').length, made: [] }
 }
 
 function writeOf(step: Step, informers: Informers): PlannedWrite[] {

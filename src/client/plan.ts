@@ -18,3 +18,17 @@ export interface Plan {
   /** Called when everything has been written: for what a controller remembers between two looks. */
   readonly committed?: () => void
 }
+
+/** A look that is over, for whoever counts. */
+export interface Measured<S> {
+  readonly snapshot: S
+  /** All that was asked for, batches taken apart, the status write last. */
+  readonly steps: readonly Step[]
+  readonly outcome: Outcome
+  readonly failed: boolean
+  /** HTTP code of the failure; 500 when it is no answer of the server. */
+  readonly code: number
+  readonly seconds: number
+  /** Wall time at its end, ms. */
+  readonly now: number
+}

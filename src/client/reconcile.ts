@@ -3,17 +3,18 @@
  * A key is planned again only when the caches have seen what the last plan wrote (read your writes), which is what
  * upstream's expectations are for.
  */
-import { isStatus } from '../api/meta/errors.ts'
+import { isStatus, StatusError } from '../api/meta/errors.ts'
 import type { KubeObject, Resource } from '../api/meta/object.ts'
 import type { KeyedContext, KeyedController, SyncResult, Watch } from './controller.ts'
 import type { ObjectKey } from './client.ts'
 import type { Informer, Informers } from './informer.ts'
-import type { Plan, World } from './plan.ts'
-import { execute, isNamespaceTerminating } from './steps.ts'
+import type { Metrics } from '../base/env.ts'
+import type { Measured, Plan, World } from './plan.ts'
+import { execute, flatSteps, isNamespaceTerminating } from './steps.ts'
 import { compareVersions } from './versions.ts'
 
 
-export type { Plan, World } from './plan.ts'
+export type { Measured, Plan, World } from './plan.ts'
 
 export interface ControllerDefinition<S> {
   /** Upstream's name, "replicaset-controller". */
@@ -27,6 +28,10 @@ export interface ControllerDefinition<S> {
   snapshot(key: string, informers: Informers): S | undefined
   /** Pure. */
   plan(snapshot: S, world: World): Plan
+  /** Counts a look under upstream's names. */
+  measure?(look: Measured<S>, metrics: Metrics): void
+  /** Upstream's name of the controller in metrics, of those that count looks put off because a cache was behind. */
+  readonly subsystem?: string
 }
 
 /** The engine's controller for a definition. */
@@ -50,7 +55,8 @@ async function reconcile<S>(
   definition: ControllerDefinition<S>, unseen: UnseenWrites, pace: Pace, key: string, context: KeyedContext,
 ): Promise<SyncResult | void> {
   const { informers, env, client, signal, queue } = context
-  if (!unseen.caughtUp(key, env.clock.monotonic(), () => queue.add(key))) return
+  const behind = unseen.behind(key, env.clock.monotonic(), () => queue.add(key))
+  if (behind !== undefined) return skipped(definition, env.metrics, behind)
   const began = env.clock.monotonic()
   const tooSoon = pace.restOf(key, began)
   if (tooSoon > 0) return queue.addAfter(key, tooSoon)
@@ -65,15 +71,31 @@ async function reconcile<S>(
     deleted: (resource: Resource<KubeObject>, target: ObjectKey) => unseen.deleted(key, informers.existing(resource), target, at),
   }
   const outcome = await execute(plan.steps, steps)
-  const status = plan.status === undefined ? undefined : await execute(plan.status(outcome), steps)
+  const statusSteps = plan.status?.(outcome)
+  const status = statusSteps === undefined ? undefined : await execute(statusSteps, steps)
   // An object that is gone needs no status.
   const statusErrors = (status?.errors ?? []).filter((error) => !isStatus(error, 'NotFound'))
   const errors = [...outcome.errors, ...statusErrors].filter((error) => !isNamespaceTerminating(error))
   if (plan.error !== undefined) errors.push(plan.error)
-  if (errors.length === 1) throw errors[0]
+  const [first] = errors
+  definition.measure?.({
+    snapshot, steps: flatSteps([...plan.steps, ...statusSteps ?? []]), outcome, failed: first !== undefined, now: env.clock.now(),
+    code: first === undefined ? 200 : first instanceof StatusError ? first.status.code ?? 500 : 500, seconds: (env.clock.monotonic() - began) / 1000,
+  }, env.metrics)
+  if (errors.length === 1) throw first
   if (errors.length > 1) throw new AggregateError(errors, errors.map((error) => error.message).join('; '))
   plan.committed?.()
   return { requeueAfterMs: plan.requeueAfterMs }
+}
+
+function skipped<S>({ subsystem }: ControllerDefinition<S>, metrics: Metrics, { group, resource }: Resource<KubeObject>): void {
+  if (subsystem === undefined) return
+  const kind = subsystemKinds[subsystem] ?? subsystem
+  metrics.counter(`${subsystem}_stale_sync_skips_total`, `Total number of ${kind} syncs skipped due to a stale watch cache.`, ['group', 'resource']).inc({ group, resource })
+}
+
+const subsystemKinds: Readonly<Record<string, string>> = {
+  replicaset_controller: 'ReplicaSet', daemonset_controller: 'DaemonSet', statefulset_controller: 'StatefulSet', job_controller: 'Job',
 }
 
 /**
@@ -127,19 +149,19 @@ class UnseenWrites {
     this.#push(key, { informer, at, seen })
   }
 
-  /** True when every write is seen; else `callback` is called when the next one is. */
-  caughtUp(key: string, now: number, callback: () => void): boolean {
+  /** undefined when every write is seen; else whose cache is behind, and `callback` is called when the next one is seen. */
+  behind(key: string, now: number, callback: () => void): Resource<KubeObject> | undefined {
     const writes = this.#byKey.get(key)
-    if (writes === undefined) return true
+    if (writes === undefined) return undefined
     const rest = writes.filter(({ seen, at }) => !seen() && now - at < giveUpAfterMs)
     if (rest.length === 0) {
       this.#byKey.delete(key)
-      return true
+      return undefined
     }
     this.#byKey.set(key, rest)
     const [first] = rest as [Unseen]
     first.informer.when(first.seen, callback)
-    return false
+    return first.informer.resource
   }
 
   #push(key: string, unseen: Unseen): void {

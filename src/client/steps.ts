@@ -150,6 +150,9 @@ export async function execute(steps: readonly Step[], context: StepContext): Pro
   return { errors, failed, made, done, skipped: 0 }
 }
 
+/** The steps with batches taken apart. */
+export const flatSteps = (steps: readonly Step[]): Step[] => steps.flatMap((step) => (step.do === 'batch' ? flatSteps(step.steps) : [step]))
+
 function count(steps: readonly Step[]): number {
   return steps.reduce((sum, step) => sum + (step.do === 'batch' ? count(step.steps) : step.do === 'event' ? 0 : 1), 0)
 }

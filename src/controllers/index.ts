@@ -41,6 +41,7 @@ import { statefulSetController } from './statefulset/index.ts'
 import { type Periodic, startPeriodic } from '../client/periodic.ts'
 import { taintEvictionController } from './taint-eviction/index.ts'
 import { tokenCleanerController } from './token-cleaner/index.ts'
+import { queueNames } from './queue-names.ts'
 import { policyStatusController } from './validatingadmissionpolicy-status/index.ts'
 import { legacyTokenCleaner } from './legacy-serviceaccount-token-cleaner/index.ts'
 import { podGroupProtectionController } from './podgroup-protection/index.ts'
@@ -54,6 +55,8 @@ import { vacProtectionController } from './volumeattributesclass-protection/inde
 import { ttlController } from './ttl/index.ts'
 import { ttlAfterFinishedController } from './ttl-after-finished/index.ts'
 
+const withQueue = (controller: KeyedController): KeyedController => ({ ...controller, queue: queueNames[controller.name] })
+
 export type ControllerEntry = ManagedController<ControllerManagerOptions>
 
 type More = Pick<ControllerEntry, 'gates' | 'offByDefault'>
@@ -61,14 +64,14 @@ type More = Pick<ControllerEntry, 'gates' | 'offByDefault'>
 /** A reconciler remembers what it wrote, which is of no use to the next one in the same process: each start has its own. */
 const planned = <S>(account: string, definition: ControllerDefinition<S>, more?: More): ControllerEntry => configured(definition.name, account, () => reconciler(definition), more)
 const keyed = (account: string, controller: KeyedController, more?: More): ControllerEntry =>
-  ({ name: controller.name, account, ...more, start: (context) => runController(controller, context), keyed: () => controller })
+  ({ name: controller.name, account, ...more, start: (context) => runController(withQueue(controller), context), keyed: () => controller })
 const configured = (
   name: string, account: string | undefined, make: (options: ControllerManagerOptions, client: Client) => KeyedController | undefined, more?: More,
 ): ControllerEntry => ({
   name, account, ...more, keyed: make,
   start(context, options) {
     const controller = make(options, context.client)
-    return controller === undefined ? undefined : runController(controller, context)
+    return controller === undefined ? undefined : runController(withQueue(controller), context)
   },
 })
 const periodic = (account: string, definition: Periodic, more?: More): ControllerEntry =>

@@ -45,6 +45,7 @@ export function daemonSetController(): ControllerDefinition<DaemonSetSnapshot> {
   const failures = new FailureBackoff()
   return {
     name: 'daemonset-controller',
+    subsystem: 'daemonset_controller',
     workers: 2,
     watches: [
       watch(daemonSets, ownKey),

@@ -51,6 +51,13 @@ export const ephemeralVolumeController: ControllerDefinition<Snapshot> = {
     }
     return { steps }
   },
+  measure({ steps, outcome }, metrics) {
+    const help = 'Number of PersistentVolumeClaim creation requests'
+    const tried = steps.filter((step) => step.do === 'create').length - outcome.skipped
+    if (tried <= 0) return
+    metrics.counter('ephemeral_volume_controller_create_total', help).inc(undefined, tried)
+    metrics.counter('ephemeral_volume_controller_create_failures_total', help).inc(undefined, outcome.errors.length)
+  },
 }
 
 function claimFor(pod: Pod, volume: Volume): PersistentVolumeClaim {

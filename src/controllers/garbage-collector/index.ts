@@ -71,6 +71,7 @@ export function startGarbageCollector(context: ControllerContext): Running {
         markReady()
       } catch (error) {
         if (signal.aborted) return
+        env.metrics.counter('garbagecollector_controller_resources_sync_error_total', 'Number of garbage collector resources sync errors').inc()
         env.log.warn('discovery failed', { error: error instanceof Error ? error.message : String(error) })
       }
       const changed = new Promise<void>((resolve) => (wake.now = resolve))

@@ -11,6 +11,7 @@ import { candidatePods } from '../replicaset/index.ts'
 import { ownerKeys, ownKey } from '../shared/owners.ts'
 import { compileSelector } from '../shared/selectors.ts'
 import { type BackoffRecord, noFailures } from './backoff.ts'
+import { measureJob } from './metrics.ts'
 import { isFinished, type JobSnapshot, planJob } from './plan.ts'
 import { isTracked, releaseFinalizer } from './pods.ts'
 
@@ -35,6 +36,7 @@ export function jobController(): ControllerDefinition<Snapshot> {
   const records = new Map<string, BackoffRecord>()
   return {
     name: 'job-controller',
+    subsystem: 'job_controller',
     workers: 5,
     watches: [watch(jobs, ownKey), watch(pods, podKeys)],
     snapshot(key, informers) {
@@ -63,6 +65,9 @@ export function jobController(): ControllerDefinition<Snapshot> {
       if ('job' in snapshot) return planJob(snapshot, world)
       if ('left' in snapshot) return { steps: snapshot.left.length === 0 ? [] : [batch(snapshot.left.map(releaseFinalizer))] }
       return { steps: [event(snapshot.unknownMode, 'Warning', 'UnknownCompletionMode', 'Skipped Job sync because completion mode is unknown')] }
+    },
+    measure(look, metrics) {
+      if ('job' in look.snapshot) measureJob({ ...look, snapshot: look.snapshot }, metrics)
     },
   }
 }

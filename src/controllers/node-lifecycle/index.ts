@@ -15,6 +15,7 @@ import type { Running } from '../../client/running.ts'
 import { ownKey } from '../shared/owners.ts'
 import { type Assessment, assessNode, type Grace, type NodeHealth, readyCondition } from './health.ts'
 import { conditionTaints, hasTaint, notReadyTaint, swapTaints, unreachableTaint } from './taints.ts'
+import { zoneMetrics } from './metrics.ts'
 import { zoneOf, Zones } from './zones.ts'
 
 export const nodeLifecycleName = 'node-lifecycle-controller'
@@ -85,12 +86,14 @@ class Monitor {
   readonly #context: ControllerContext
   readonly #grace: Grace
   readonly #zones: Zones
+  readonly #metrics: ReturnType<typeof zoneMetrics>
   readonly #health = new Map<string, NodeHealth>()
   /** Nodes whose pods are still to be taken out of service. */
   readonly #unmarked = new Set<string>()
 
   constructor(context: ControllerContext, options: ControllerManagerOptions) {
     this.#context = context
+    this.#metrics = zoneMetrics(context.env.metrics)
     this.#grace = { monitorMs: options.nodeMonitorGracePeriodMs ?? 50_000, startupMs: options.nodeStartupGracePeriodMs ?? 60_000 }
     this.#zones = new Zones({
       rate: options.nodeEvictionRate ?? 0.1, secondaryRate: options.secondaryNodeEvictionRate ?? 0.01,
@@ -191,7 +194,9 @@ class Monitor {
       const [add, remove] = status === 'False' ? [notReadyTaint, unreachableTaint] : [unreachableTaint, notReadyTaint]
       const taints = swapTaints(node, [add], [remove], now)
       try {
-        if (taints !== undefined) await writeTaints(client, node, taints, signal)
+        if (taints === undefined) continue
+        await writeTaints(client, node, taints, signal)
+        this.#metrics.evicted(zoneOf(node))
       } catch (error) {
         signal.throwIfAborted()
         env.log.debug('taint could not be written, the next pass will', { node: name, error: String(error) })
@@ -202,6 +207,7 @@ class Monitor {
   async #disruption(zones: ReadonlyMap<string, readonly ReturnType<typeof readyCondition>[]>, all: readonly Node[], signal: AbortSignal): Promise<void> {
     const now = this.#context.env.clock.now()
     const change = this.#zones.update(zones, now)
+    this.#metrics.zones(zones)
     if (change === 'all-ended') {
       // Nobody was heard while the way was lost: all get their time again.
       for (const [name, health] of this.#health) this.#health.set(name, { ...health, probeAt: now })

@@ -88,6 +88,11 @@ describe('nodes over the real API', () => {
       'RegisteredNode: Registered Node silent in Controller', 'NodeNotReady: Node silent status is now: NodeNotReady',
       'NodeNotReady: Node is not ready', 'TaintManagerEviction: Marking for deletion Pod default/goes',
     ]))
+    const counted = cluster.env.metrics.render()
+    for (const line of [
+      'node_collector_zone_size{zone=""} 2', 'node_collector_zone_health{zone=""} 50', 'node_collector_unhealthy_nodes_in_zone{zone=""} 1', 'node_collector_evictions_total{zone=""} 1',
+      'taint_eviction_controller_pod_deletions_total 2', 'taint_eviction_controller_pod_deletion_duration_seconds_count 2',
+    ]) expect(counted).toContain(`${line}\n`)
   })
 
   test('a node that is heard of again loses its taints, and pods that waited stay', async () => {

@@ -36,6 +36,7 @@ function toReplicator(set: ReplicaSet): Replicator {
 
 export const replicaSetController: ControllerDefinition<ReplicaSetSnapshot> = {
   name: 'replicaset-controller',
+  subsystem: 'replicaset_controller',
   workers: 5,
   watches: [
     watch(replicaSets, ownKey),

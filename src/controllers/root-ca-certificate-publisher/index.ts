@@ -42,5 +42,11 @@ export function rootCaPublisher(rootCA: string): ControllerDefinition<Snapshot> 
       const annotations = { ...published.metadata.annotations, [descriptionKey]: description }
       return { steps: [update(configMaps, { ...published, metadata: { ...published.metadata, annotations }, data })] }
     },
+    measure({ code, seconds }, metrics) {
+      const labels = { code: String(code) }
+      const help = 'Number of namespace syncs happened in root ca cert publisher.'
+      metrics.counter('root_ca_cert_publisher_sync_total', help, ['code']).inc(labels)
+      metrics.histogram('root_ca_cert_publisher_sync_duration_seconds', help, Array.from({ length: 15 }, (_, at) => 0.001 * 2 ** at), ['code']).observe(seconds, labels)
+    },
   }
 }

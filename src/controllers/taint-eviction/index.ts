@@ -57,7 +57,7 @@ async function syncPod(key: string, context: KeyedContext, scheduled: Map<string
   scheduled.set(key, { uid: pod.metadata.uid, since })
   const left = allowed === 0 ? 0 : since + allowed - now
   if (left > 0) return { requeueAfterMs: left }
-  await evict(pod, context)
+  if (await evict(pod, context)) deleted(env, (env.clock.now() - since - allowed) / 1000)
   scheduled.delete(key)
 }
 
@@ -68,18 +68,29 @@ function cancel(pod: Pod, context: KeyedContext): void {
 
 const reference = ({ metadata }: Pod) => ({ apiVersion: 'v1', kind: 'Pod', name: metadata.name, namespace: metadata.namespace, uid: metadata.uid })
 
-async function evict(pod: Pod, { client, env, recorder, signal }: KeyedContext): Promise<void> {
+const latencies = [0.005, 0.025, 0.1, 0.5, 1, 2.5, 10, 30, 60, 120, 180, 240]
+
+function deleted({ metrics }: KeyedContext['env'], seconds: number): void {
+  metrics.counter('taint_eviction_controller_pod_deletions_total', 'Total number of Pods deleted by TaintEvictionController since its start.').inc()
+  metrics.histogram('taint_eviction_controller_pod_deletion_duration_seconds',
+    'Latency, in seconds, between the time when a taint effect has been activated for the Pod and its deletion via TaintEvictionController.', latencies).observe(Math.max(0, seconds))
+}
+
+/** Whether it deleted the pod. */
+async function evict(pod: Pod, { client, env, recorder, signal }: KeyedContext): Promise<boolean> {
   const { namespace, name: podName = '', uid } = pod.metadata
-  if (pod.metadata.deletionTimestamp !== undefined) return
+  if (pod.metadata.deletionTimestamp !== undefined) return false
   recorder(name).event(reference(pod), 'Normal', 'TaintManagerEviction', `Marking for deletion Pod ${keyOf(pod)}`)
   const conditions = disruptedConditions(pod, 'DeletionByTaintManager', 'Taint manager: deleting due to NoExecute taint', formatTime(env.clock.now()))
   const condition = conditions.at(-1)
   try {
     await client.patch(pods, { namespace, name: podName }, 'strategic', { metadata: { uid }, status: { conditions: [condition] } }, { subresource: 'status', signal })
     await client.delete(pods, { namespace, name: podName }, { preconditions: { uid }, signal })
+    return true
   } catch (error) {
     // Another pod of that name, or none: nothing of ours is left there.
     if (!isStatus(error, 'NotFound') && !isStatus(error, 'Conflict')) throw error
     if (isStatus(error, 'Conflict')) throw error
+    return false
   }
 }

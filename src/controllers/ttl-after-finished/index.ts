@@ -34,4 +34,10 @@ export const ttlAfterFinishedController: ControllerDefinition<Job> = {
       ],
     }
   },
+  measure({ snapshot, steps, failed, now }, metrics) {
+    if (failed || steps.length === 0) return
+    const buckets = Array.from({ length: 14 }, (_, at) => 0.1 * 2 ** at)
+    metrics.histogram('ttl_after_finished_controller_job_deletion_duration_seconds', 'The time it took to delete the job since it became eligible for deletion', buckets)
+      .observe((now - (expiresAt(snapshot) ?? now)) / 1000)
+  },
 }

@@ -1,0 +1,30 @@
+/** Metrics under upstream's names (pkg/controller/nodelifecycle/metrics.go). */
+import type { NodeCondition } from '../../api/generated/types/core-v1.ts'
+import type { Metrics } from '../../base/env.ts'
+
+const prefix = 'node_collector_'
+
+export function zoneMetrics(metrics: Metrics) {
+  const health = metrics.gauge(`${prefix}zone_health`, 'Gauge measuring percentage of healthy nodes per zone.', ['zone'])
+  const size = metrics.gauge(`${prefix}zone_size`, 'Gauge measuring number of registered Nodes per zones.', ['zone'])
+  const unhealthy = metrics.gauge(`${prefix}unhealthy_nodes_in_zone`, 'Gauge measuring number of not Ready Nodes per zones.', ['zone'])
+  const evictions = metrics.counter(`${prefix}evictions_total`, 'Number of Node evictions that happened since current instance of NodeController started.', ['zone'])
+  const known = new Set<string>()
+  return {
+    /** The Ready conditions of the nodes of each zone. */
+    zones(conditions: ReadonlyMap<string, readonly (NodeCondition | undefined)[]>): void {
+      for (const zone of conditions.keys()) {
+        if (!known.has(zone)) evictions.inc({ zone }, 0)
+        known.add(zone)
+      }
+      for (const zone of known) {
+        const all = conditions.get(zone) ?? []
+        const bad = all.filter((condition) => condition?.status !== 'True').length
+        size.set(all.length, { zone })
+        health.set(all.length === 0 ? 100 : 100 * (all.length - bad) / all.length, { zone })
+        unhealthy.set(bad, { zone })
+      }
+    },
+    evicted: (zone: string) => evictions.inc({ zone }),
+  }
+}
