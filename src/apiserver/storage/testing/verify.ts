@@ -168,8 +168,13 @@ function watched(history: History, model: Model, watch: Watch, out: string[]): v
   // What was before an event may be compacted when a watch of the past comes to it.
   const forgotten = (event: SeenEvent) => event.previous === undefined && compactions(history, ({ begin }) => begin < watch.end).some((at) => at >= event.revision)
   const ours = events.map((event, i) => (forgotten(event) && wanted[i]?.version.revision === event.revision ? seenText({ ...event, createRevision: wanted[i].version.createRevision, previous: wanted[i].previous }) : seenText(event)))
-  if (theirs.join('\n') !== ours.join('\n')) out.push(`${name} up to ${end} was told\n  ${ours.join('\n  ')}\nwanted\n  ${theirs.join('\n  ')}`)
+  if (theirs.join('\n') !== ours.join('\n')) out.push(`${name} up to ${end} was told\n  ${ours.join('\n  ')}\nwanted\n  ${theirs.join('\n  ')}\ncompactions: ${compactionsText(history, watch)}`)
   if (!watch.stopped && end < history.endRevision) out.push(`${name} did not get behind ${end} (the end is ${history.endRevision})`)
+}
+
+function compactionsText({ compactions: calls }: History, { begin, end }: Watch): string {
+  const shown = calls.map(({ operation, outcome, begin, end }) => `${operation.type === 'compact' ? operation.revision : ''} ${outcome.type} from ${begin} to ${end}`)
+  return `${shown.join(', ')} (the watch was from ${begin} to ${end})`
 }
 
 function eventText({ key, version, previous }: Written): string {
