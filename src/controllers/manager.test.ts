@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest'
+import { rbacBootstrap } from '../api/generated/rbac-bootstrap.ts'
+import { featureGates } from '../api/generated/feature-gates.ts'
 import { controllers } from './index.ts'
 import { selectControllers } from './manager.ts'
 import { aliases, cloudControllers } from './names.ts'
@@ -20,6 +22,17 @@ test('there is every controller that upstream has, by its name', () => {
   const known = new Set([...names, ...cloudControllers])
   expect(Object.values(aliases).filter((name) => !known.has(name))).toEqual([])
   expect(Object.keys(aliases).filter((name) => known.has(name))).toEqual([])
+})
+
+test('every controller has an account of its own, with the rights that upstream gives it and no more', () => {
+  const bound = new Set(Object.values(rbacBootstrap).flat().flatMap((one) => ('subjects' in one ? one.subjects ?? [] : []))
+    .filter(({ kind, namespace }) => kind === 'ServiceAccount' && namespace === 'kube-system').map(({ name }) => name))
+  const without = controllers.filter(({ account }) => account === undefined || !bound.has(account)).map(({ name }) => name)
+  // The first makes the tokens of the others, and so works under the manager's own name, as upstream's does; the rest are
+  // behind gates, and get their roles with them (apiserver/extend/hooks/gated-controllers.ts).
+  expect(without).toEqual([
+    'serviceaccount-token-controller', ...controllers.filter(({ name, gates = [] }) => name !== 'serviceaccount-token-controller' && gates.some((gate) => featureGates[gate]?.default !== true)).map(({ name }) => name),
+  ])
 })
 
 describe('--controllers', () => {

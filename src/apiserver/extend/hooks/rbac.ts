@@ -5,6 +5,7 @@ import type { KubeObject, Resource } from '../../../api/meta/object.ts'
 import type { Client } from '../../../client/client.ts'
 import type { PolicyRule } from '../../auth/contract.ts'
 import { uncovered } from '../../auth/escalation.ts'
+import { gatedControllerRules, gatedControllers } from './gated-controllers.ts'
 import { type PostStartHook, reconcileObject } from './hooks.ts'
 
 const autoupdate = 'rbac.authorization.kubernetes.io/autoupdate'
@@ -16,6 +17,7 @@ const scheduling = ['scheduling.k8s.io']
 
 /** Rules that roles have only while a gate is on that is off by default. */
 const gatedRules: Readonly<Record<string, Readonly<Record<string, readonly PolicyRule[]>>>> = {
+  ...gatedControllerRules,
   GenericWorkload: {
     'system:aggregate-to-view': [{ verbs: read, apiGroups: scheduling, resources: ['workloads', 'podgroups', 'podgroups/status'] }],
     'system:aggregate-to-edit': [{ verbs: ['create', 'update', 'patch', 'delete', 'deletecollection'], apiGroups: scheduling, resources: ['workloads', 'podgroups'] }],
@@ -37,12 +39,13 @@ export const rbacHook = (feature: (name: string) => boolean): PostStartHook => (
   async run({ client }) {
     // 80 KB of facts that only this hook reads.
     const { rbacBootstrap: policy } = await import('../../../api/generated/rbac-bootstrap.ts')
+    const more = gatedControllers(feature, new Set(policy.controllerRoles.map(({ metadata }) => metadata.name ?? '')))
     await Promise.all([
-      ...[...policy.clusterRoles, ...policy.controllerRoles].map((role) => ensureRole(client, clusterRoles, withGated(role, feature))),
+      ...[...policy.clusterRoles, ...policy.controllerRoles, ...more.roles].map((role) => ensureRole(client, clusterRoles, withGated(role, feature))),
       ...policy.namespaceRoles.map((role) => ensureRole(client, roles, role)),
     ])
     await Promise.all([
-      ...[...policy.clusterRoleBindings, ...policy.controllerRoleBindings].map((binding) => ensureBinding(client, clusterRoleBindings, binding)),
+      ...[...policy.clusterRoleBindings, ...policy.controllerRoleBindings, ...more.bindings].map((binding) => ensureBinding(client, clusterRoleBindings, binding)),
       ...policy.namespaceRoleBindings.map((binding) => ensureBinding(client, roleBindings, binding)),
     ])
   },
