@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { createMetrics } from '../base/metrics.ts'
 import { ManualClock, settle } from './testing/manual-env.ts'
 import { WorkQueue } from './work-queue.ts'
 
@@ -74,5 +75,23 @@ describe('work queue', () => {
     queue.add('late')
     await settle(2)
     expect(await queue.get()).toBeUndefined()
+  })
+
+  test('work under way is told while it lasts, of all queues of a name together', async () => {
+    const clock = new ManualClock()
+    const metrics = createMetrics()
+    const queues = [1, 2].map(() => new WorkQueue({ name: 'certificate', clock, metrics }))
+    const value = (name: string) => Number(new RegExp(`^workqueue_${name}{name="certificate"} (.*)$`, 'm').exec(metrics.render())?.[1])
+    queues[0]!.add('a')
+    const key = await queues[0]!.get()
+    await clock.advance(3000)
+    queues[1]!.add('b')
+    await queues[1]!.get()
+    await clock.advance(1000)
+    expect([value('unfinished_work_seconds'), value('longest_running_processor_seconds')]).toEqual([5, 4])
+    queues[0]!.done(key!)
+    expect([value('unfinished_work_seconds'), value('longest_running_processor_seconds')]).toEqual([1, 1])
+    for (const queue of queues) queue.close()
+    expect(value('unfinished_work_seconds')).toBeNaN()
   })
 })

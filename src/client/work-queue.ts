@@ -42,6 +42,7 @@ export class WorkQueue {
   #order = 0
   #tokens: number
   #tokensAt: number
+  #leave: (() => void) | undefined
   #closed = false
   #handing = false
 
@@ -51,6 +52,7 @@ export class WorkQueue {
     this.#tokens = this.#options.burst
     this.#tokensAt = options.clock.monotonic()
     this.#metrics = options.metrics === undefined ? undefined : queueMetrics(options.metrics, options.name)
+    if (options.metrics !== undefined) this.#leave = watchWorkers(options.metrics, { name: options.name, seconds: () => this.#underWay() })
   }
 
   /** Keys that wait, not counting those added for later. */
@@ -122,6 +124,7 @@ export class WorkQueue {
   /** Nothing more is handed out; those who wait get undefined. */
   close(): void {
     this.#closed = true
+    this.#leave?.()
     this.#timer?.timer.cancel()
     this.#timer = undefined
     this.#waiting.clear()
@@ -139,6 +142,12 @@ export class WorkQueue {
       this.#handing = false
       this.#hand()
     })
+  }
+
+  /** How long each worker has been at its key. */
+  #underWay(): number[] {
+    const now = this.#clock.monotonic()
+    return [...this.#working.values()].map((since) => (now - since) / 1000)
   }
 
   #hand(): void {
@@ -189,6 +198,29 @@ export class WorkQueue {
     const bucket = this.#tokens >= 0 ? 0 : (-this.#tokens / qps) * 1000
     return Math.max(own, bucket)
   }
+}
+
+interface Workers {
+  readonly name: string
+  readonly seconds: () => readonly number[]
+}
+
+const queuesOf = new WeakMap<Metrics, Set<Workers>>()
+
+/** Work that is under way is looked at when somebody asks. Queues of one name count as one. Answers how to be left out again. */
+function watchWorkers(metrics: Metrics, workers: Workers): () => void {
+  let all = queuesOf.get(metrics)
+  if (all === undefined) {
+    const known = new Set<Workers>()
+    queuesOf.set(metrics, (all = known))
+    const read = (of: (seconds: readonly number[]) => number) => () => [...Map.groupBy(known, ({ name }) => name)]
+      .map(([name, queues]) => [{ name }, of(queues.flatMap(({ seconds }) => seconds()))] as const)
+    metrics.collect('workqueue_unfinished_work_seconds', 'How many seconds of work has been done that is in progress and hasn\'t been observed by work_duration. Large values indicate stuck threads. One can deduce the number of stuck threads by observing the rate at which this increases.',
+      'gauge', ['name'], read((seconds) => seconds.reduce((sum, one) => sum + one, 0)))
+    metrics.collect('workqueue_longest_running_processor_seconds', 'How many seconds has the longest running processor for workqueue been running.', 'gauge', ['name'], read((seconds) => Math.max(0, ...seconds)))
+  }
+  all.add(workers)
+  return () => void all.delete(workers)
 }
 
 interface QueueMetrics {
