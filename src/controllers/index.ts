@@ -1,6 +1,8 @@
 /** Every controller by upstream's name (cmd/kube-controller-manager/names/controller_names.go), in the order they start. */
 import type { Client } from '../client/client.ts'
 import { type KeyedController, runController } from '../client/controller.ts'
+import type { Metrics } from '../base/env.ts'
+import type { Informers } from '../client/informer.ts'
 import type { ManagedController } from '../client/manager.ts'
 import { type ControllerDefinition, reconciler } from '../client/reconcile.ts'
 import { bootstrapSignerController } from './bootstrap-signer/index.ts'
@@ -27,6 +29,7 @@ import { type ControllerManagerOptions, isEnabled } from './options.ts'
 import { ephemeralVolumeController } from './ephemeral-volume/index.ts'
 import { attachDetachController } from './persistentvolume-attach-detach/index.ts'
 import { pvBinderController } from './persistentvolume-binder/index.ts'
+import { countVolumes } from './persistentvolume-binder/metrics.ts'
 import { pvExpanderController } from './persistentvolume-expander/index.ts'
 import { pvProtectionController } from './persistentvolume-protection/index.ts'
 import { pvcProtectionController } from './persistentvolumeclaim-protection/index.ts'
@@ -74,6 +77,14 @@ const configured = (
     return controller === undefined ? undefined : runController(withQueue(controller), context)
   },
 })
+/** With metrics that tell of what is in the caches. */
+const counting = (entry: ControllerEntry, count: (metrics: Metrics, informers: Informers) => void): ControllerEntry => ({
+  ...entry,
+  start(context, options) {
+    count(context.env.metrics, context.informers)
+    return entry.start(context, options)
+  },
+})
 const periodic = (account: string, definition: Periodic, more?: More): ControllerEntry =>
   ({ name: definition.name, account, ...more, start: (context) => startPeriodic(definition, context) })
 
@@ -102,7 +113,7 @@ export const controllers: readonly ControllerEntry[] = [
   periodic('podcertificaterequestcleaner', podCertificateRequestCleaner, { gates: ['PodCertificateRequest'] }),
   planned('bootstrap-signer', bootstrapSignerController, { offByDefault: true }),
   planned('token-cleaner', tokenCleanerController, { offByDefault: true }),
-  configured('persistentvolume-binder-controller', 'persistent-volume-binder', (options) => reconciler(pvBinderController(options))),
+  counting(configured('persistentvolume-binder-controller', 'persistent-volume-binder', (options) => reconciler(pvBinderController(options))), countVolumes),
   configured('persistentvolume-attach-detach-controller', 'attachdetach-controller', ({ neverForceDetach }) => reconciler(attachDetachController(neverForceDetach))),
   planned('expand-controller', pvExpanderController),
   planned('ephemeral-volume-controller', ephemeralVolumeController),

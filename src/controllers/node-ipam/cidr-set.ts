@@ -27,6 +27,9 @@ export class CidrSet {
   readonly #nodePrefix: number
   readonly #count: number
   readonly #used = new Set<number>()
+  /** Parts taken and given back since the start. */
+  allocations = 0
+  releases = 0
   #next = 0
 
   /** Parts of `cluster` with `nodePrefix` bits. Throws when the parts are larger than the whole, or too many. */
@@ -43,6 +46,15 @@ export class CidrSet {
     return this.#range.bits === 128
   }
 
+  get used(): number {
+    return this.#used.size
+  }
+
+  /** How many parts there are. */
+  get size(): number {
+    return this.#count
+  }
+
   get full(): boolean {
     return this.#used.size >= this.#count
   }
@@ -52,7 +64,7 @@ export class CidrSet {
     for (let tried = 0; tried < this.#count; tried++) {
       const index = (this.#next + tried) % this.#count
       if (this.#used.has(index)) continue
-      this.#used.add(index)
+      this.#take(index)
       this.#next = (index + 1) % this.#count
       return this.#partAt(index)
     }
@@ -61,11 +73,17 @@ export class CidrSet {
 
   /** Marks what the range takes of this set; ranges outside are no concern of it. */
   occupy(cidr: string): void {
-    for (const index of this.#indexesOf(cidr)) this.#used.add(index)
+    for (const index of this.#indexesOf(cidr)) this.#take(index)
   }
 
   release(cidr: string): void {
-    for (const index of this.#indexesOf(cidr)) this.#used.delete(index)
+    for (const index of this.#indexesOf(cidr)) if (this.#used.delete(index)) this.releases++
+  }
+
+  #take(index: number): void {
+    if (this.#used.has(index)) return
+    this.#used.add(index)
+    this.allocations++
   }
 
   #partAt(index: number): string {

@@ -1,4 +1,5 @@
 /** Gives every node its range of pod addresses (upstream: pkg/controller/nodeipam/ipam range_allocator.go). */
+import type { Metrics } from '../../base/env.ts'
 import type { Node } from '../../api/generated/types/core-v1.ts'
 import { nodes } from '../../api/generated/resources.ts'
 import type { ControllerContext } from '../../client/controller.ts'
@@ -18,6 +19,7 @@ export function startNodeIpam(context: ControllerContext, options: ControllerMan
   const sets = clusterCIDRs.map((cidr) =>
     new CidrSet(cidr, cidr.includes(':') ? (options.nodeCIDRMaskSizeIPv6 ?? 64) : (options.nodeCIDRMaskSizeIPv4 ?? 24)))
   for (const set of sets) for (const cidr of serviceCIDRs) set.occupy(cidr)
+  tellRanges(context.env.metrics, new Map(clusterCIDRs.map((cidr, at) => [cidr, sets[at]!])))
 
   // What nodes have is taken before anything is given out: initial adds run before the workers do.
   const stop = context.informers.of(nodes).addHandler({
@@ -48,6 +50,16 @@ function podCIDRs({ spec }: Node): readonly string[] {
 
 function occupy(sets: readonly CidrSet[], node: Node): void {
   podCIDRs(node).forEach((cidr, at) => sets[at]?.occupy(cidr))
+}
+
+/** Metrics under upstream's names, its slip of the pen in one of them included (nodeipam/ipam/cidrset/metrics.go). */
+function tellRanges(metrics: Metrics, sets: ReadonlyMap<string, CidrSet>): void {
+  const tell = (name: string, help: string, type: 'counter' | 'gauge', value: (set: CidrSet) => number): void =>
+    metrics.collect(`node_ipam_controller_${name}`, help, type, ['clusterCIDR'], () => [...sets].map(([clusterCIDR, set]) => [{ clusterCIDR }, value(set)] as const))
+  tell('cidrset_cidrs_allocations_total', 'Counter measuring total number of CIDR allocations.', 'counter', (set) => set.allocations)
+  tell('cidrset_cidrs_releases_total', 'Counter measuring total number of CIDR releases.', 'counter', (set) => set.releases)
+  tell('cirdset_max_cidrs', 'Maximum number of CIDRs that can be allocated.', 'gauge', (set) => set.size)
+  tell('cidrset_usage_cidrs', 'Gauge measuring percentage of allocated CIDRs.', 'gauge', (set) => set.used / set.size)
 }
 
 async function syncNode(key: string, { client, informers, recorder, signal }: KeyedContext, sets: readonly CidrSet[]): Promise<void> {

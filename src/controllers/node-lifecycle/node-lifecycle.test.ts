@@ -143,6 +143,11 @@ describe('nodes over the real API', () => {
     expect(await ranges()).toEqual([
       ['a', '10.244.0.0/24', ['10.244.0.0/24', 'fd00::/64']], ['b', '10.244.1.0/24', ['10.244.1.0/24', 'fd00:0:0:1::/64']],
     ])
+    const counted = cluster.env.metrics.render()
+    for (const line of [
+      'cidrset_cidrs_allocations_total{clusterCIDR="10.244.0.0/23"} 2', 'cidrset_cidrs_releases_total{clusterCIDR="10.244.0.0/23"} 0', 'cirdset_max_cidrs{clusterCIDR="fd00::/63"} 2',
+      'cidrset_usage_cidrs{clusterCIDR="fd00::/63"} 1',
+    ]) expect(counted).toContain(`node_ipam_controller_${line}\n`)
     await addNode('c')
     await cluster.advance(1000)
     expect((await cluster.get(nodes, 'c'))!.spec?.podCIDR).toBeUndefined()

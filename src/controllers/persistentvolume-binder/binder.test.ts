@@ -48,6 +48,11 @@ describe('over the real API', () => {
     const made = (await cluster!.get(persistentVolumes, 'small'))!
     expect(made.spec?.claimRef).toMatchObject({ apiVersion: 'v1', kind: 'PersistentVolumeClaim', namespace: 'default', name: 'data', uid: bound.metadata.uid })
     expect(made.status?.phase).toBe('Bound')
+    const counted = cluster!.env.metrics.render()
+    for (const line of [
+      'pv_collector_total_pv_count{plugin_name="kubernetes.io/host-path",volume_mode="Filesystem"} 3', 'pv_collector_bound_pv_count{storage_class=""} 1',
+      'pv_collector_unbound_pv_count{storage_class=""} 2', 'pv_collector_bound_pvc_count{namespace="default",storage_class="",volume_attributes_class=""} 1',
+    ]) expect(counted).toContain(`${line}\n`)
     await cluster!.client.delete(persistentVolumeClaims, { namespace: 'default', name: 'data' })
     await cluster!.until('released', async () => (await phase('small')) === 'Released')
     await cluster!.advance(60_000)
