@@ -74,4 +74,17 @@ describe('the judge of histories', () => {
     }
     expect.unreachable('thirty histories looked right')
   })
+
+  it('lets etcd leave out what was before the first events of a watch, and nothing of the others', async () => {
+    const without = async (left: (events: number) => boolean) => {
+      const store = createMemoryStore({ clock })
+      const watch: KVStore['watch'] = (...args) => {
+        let events = 0
+        return batches(store, args, (batch) => ({ ...batch, events: batch.events.map((event) => (left(events++) ? { ...event, previous: undefined, createRevision: event.type === 'put' ? event.createRevision : 0 } : event)) }))
+      }
+      return violations(await memoryHistory({ ...store, watch }, 'judge-first'), { exclusive: true, lateStart: true })
+    }
+    expect(await without((events) => events < 2)).toEqual([])
+    expect(await without((events) => events > 8)).not.toEqual([])
+  })
 })

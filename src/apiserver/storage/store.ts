@@ -17,7 +17,7 @@ export interface StoreEvent {
   readonly key: string
   /** The new value; for a delete, undefined. */
   readonly value?: Uint8Array
-  /** The value before this write; undefined for a create, and where a watch of the past finds it compacted (etcd). */
+  /** The value before this write; undefined for a create, and from etcd also where a watch of the past finds it compacted, and for the first events of a watch. */
   readonly previous?: KeyValue
   readonly createRevision: number
 }

@@ -8,16 +8,18 @@ import { type Held, Model, type Written } from './model.ts'
 
 /**
  * What is wrong with the history, in sentences; empty when nothing is. `exclusive`: nobody else wrote, so revisions have no
- * gaps; `mayFail`: the store was disturbed, so calls may fail.
+ * gaps; `mayFail`: the store was disturbed, so calls may fail; `lateStart`: what is before the first events of a watch may lack,
+ * as with etcd, which may read them before it has noted that the watch wants it (server/etcdserver/api/v3rpc/watch.go: a
+ * watch is begun before prevKV is set).
  */
-export function violations(history: History, o: { readonly exclusive?: boolean; readonly mayFail?: boolean } = {}): string[] {
+export function violations(history: History, o: { readonly exclusive?: boolean; readonly mayFail?: boolean; readonly lateStart?: boolean } = {}): string[] {
   const out: string[] = []
   if (history.log.error !== undefined) return [`the watch of everything broke off: ${history.log.error}`]
   const model = replay(history, o.exclusive === true, out)
   if (out.length > 0) return out
   realTime(history, out)
   for (const call of history.calls) if (o.mayFail !== true || call.outcome.type !== 'failed') answer(history, model, call, out)
-  for (const watch of [history.log, ...history.watches]) watched(history, model, watch, out)
+  for (const watch of [history.log, ...history.watches]) watched(history, model, watch, o.lateStart === true, out)
   return out
 }
 
@@ -147,7 +149,7 @@ function compactions({ compactions: calls }: History, when: (call: Call) => bool
 }
 
 /** Ordered, complete, nothing twice; progress marks do not promise too much. */
-function watched(history: History, model: Model, watch: Watch, out: string[]): void {
+function watched(history: History, model: Model, watch: Watch, lateStart: boolean, out: string[]): void {
   const name = `the watch of ${watch.prefix} from ${watch.from}`
   if (watch.error !== undefined) out.push(`${name} broke off: ${watch.error}`)
   if (watch.compacted) {
@@ -166,8 +168,10 @@ function watched(history: History, model: Model, watch: Watch, out: string[]): v
   const wanted = model.between(watch.prefix, watch.from, end)
   const theirs = wanted.map(eventText)
   // What was before an event may be compacted when a watch of the past comes to it.
-  const forgotten = (event: SeenEvent) => event.previous === undefined && compactions(history, ({ begin }) => begin < watch.end).some((at) => at >= event.revision)
-  const ours = events.map((event, i) => (forgotten(event) && wanted[i]?.version.revision === event.revision ? seenText({ ...event, createRevision: wanted[i].version.createRevision, previous: wanted[i].previous }) : seenText(event)))
+  const compacted = (event: SeenEvent) => compactions(history, ({ begin }) => begin < watch.end).some((at) => at >= event.revision)
+  const noted = events.findIndex(({ previous }) => previous !== undefined)
+  const forgotten = (event: SeenEvent, i: number) => event.previous === undefined && ((lateStart && (noted < 0 || i < noted)) || compacted(event))
+  const ours = events.map((event, i) => (forgotten(event, i) && wanted[i]?.version.revision === event.revision ? seenText({ ...event, createRevision: wanted[i].version.createRevision, previous: wanted[i].previous }) : seenText(event)))
   if (theirs.join('\n') !== ours.join('\n')) out.push(`${name} up to ${end} was told\n  ${ours.join('\n  ')}\nwanted\n  ${theirs.join('\n  ')}\ncompactions: ${compactionsText(history, watch)}`)
   if (!watch.stopped && end < history.endRevision) out.push(`${name} did not get behind ${end} (the end is ${history.endRevision})`)
 }
