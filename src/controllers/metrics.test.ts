@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { cronJobs, jobs, namespaces, persistentVolumeClaims, pods, statefulSets } from '../api/generated/resources.ts'
+import { cronJobs, jobs, namespaces, persistentVolumeClaims, pods, replicaSets, statefulSets } from '../api/generated/resources.ts'
 import { controllers } from './index.ts'
 import { queueNames } from './queue-names.ts'
 import { createTestCluster } from './testing/cluster.ts'
@@ -11,7 +11,7 @@ test('queues are called as upstream calls them, each of a controller that there 
 
 test('controllers count what they do under upstream\'s names', async () => {
   const cluster = await createTestCluster({
-    controllers: ['job-controller', 'cronjob-controller', 'statefulset-controller', 'ttl-after-finished-controller', 'ephemeral-volume-controller', 'root-ca-certificate-publisher-controller', 'garbage-collector-controller'],
+    controllers: ['job-controller', 'cronjob-controller', 'statefulset-controller', 'ttl-after-finished-controller', 'ephemeral-volume-controller', 'root-ca-certificate-publisher-controller', 'garbage-collector-controller', 'replicaset-controller'],
     rootCA: 'pem', finish: ({ metadata }) => (metadata.labels?.['app'] === 'once' ? 0 : undefined),
   })
   const named = (name: string) => ({ name, namespace: 'default' })
@@ -25,6 +25,10 @@ test('controllers count what they do under upstream\'s names', async () => {
     apiVersion: 'v1', kind: 'Pod', metadata: named('own'),
     spec: { containers: [{ name: 'c', image: 'i' }], volumes: [{ name: 'v', ephemeral: { volumeClaimTemplate: { spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } } } } }] },
   })
+  await cluster.client.create(replicaSets, { apiVersion: 'apps/v1', kind: 'ReplicaSet', metadata: named('set'), spec: { replicas: 3, selector: { matchLabels: { app: 'set' } }, template: { ...template('set'), spec: { containers: [{ name: 'c', image: 'i' }] } } } })
+  await cluster.until('the set is ready', async () => (await cluster.get(replicaSets, 'set'))?.status?.readyReplicas === 3)
+  await cluster.advance(2000)
+  await cluster.client.patch(replicaSets, named('set'), 'merge', { spec: { replicas: 1 } })
   await cluster.until('the job is gone', async () => (await cluster.get(jobs, 'once')) === undefined)
   await cluster.advance(61_000)
   expect(await cluster.list(persistentVolumeClaims)).toHaveLength(1)
@@ -40,6 +44,7 @@ test('controllers count what they do under upstream\'s names', async () => {
   expect(value('ephemeral_volume_controller_create_failures_total')).toBe(0)
   expect(value('root_ca_cert_publisher_sync_total{code="200"}')).toBeGreaterThanOrEqual((await cluster.list(namespaces)).length)
   expect(value('statefulset_controller_statefulset_unavailable_replicas{statefulset_namespace="default",statefulset_name="db",pod_management_policy="OrderedReady"}')).toBe(0)
+  expect(value('replicaset_controller_sorting_deletion_age_ratio_bucket{le="1"}')).toBe(2)
   for (const queue of ['job', 'cronjob', 'statefulset', 'ttl_jobs_to_delete', 'ephemeral_volume', 'root_ca_cert_publisher']) expect(value(`workqueue_adds_total{name="${queue}"}`), queue).toBeGreaterThan(0)
   await cluster.stop()
 })

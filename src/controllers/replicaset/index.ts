@@ -9,6 +9,7 @@ import { byController, defineIndex, type Index } from '../../client/lister.ts'
 import type { ControllerDefinition } from '../../client/reconcile.ts'
 import { ownerKeys, ownKey } from '../shared/owners.ts'
 import { compileSelector } from '../shared/selectors.ts'
+import { measureDeletions } from './metrics.ts'
 import { planReplicas, type Replicator, type ReplicaSetSnapshot } from './plan.ts'
 
 /** Pods without a controller, by namespace: those that a selector may adopt. */
@@ -48,6 +49,7 @@ export const replicaSetController: ControllerDefinition<ReplicaSetSnapshot> = {
     return { owner: toReplicator(set), pods: candidatePods(set, informers), related: () => relatedPods(set, informers) }
   },
   plan: planReplicas,
+  measure: measureDeletions,
 }
 
 /** Pods of every replica set that has the same controller, this one's among them. */

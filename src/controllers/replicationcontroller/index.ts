@@ -4,6 +4,7 @@ import type { KubeObject, Resource } from '../../api/meta/object.ts'
 import { watch } from '../../client/controller.ts'
 import type { ControllerDefinition } from '../../client/reconcile.ts'
 import { candidatePods } from '../replicaset/index.ts'
+import { measureDeletions } from '../replicaset/metrics.ts'
 import { planReplicas, type Replicator, type ReplicaSetSnapshot } from '../replicaset/plan.ts'
 import { ownerKeys, ownKey } from '../shared/owners.ts'
 import { compileSet } from '../shared/selectors.ts'
@@ -36,4 +37,5 @@ export const replicationControllerController: ControllerDefinition<ReplicaSetSna
     return { owner: toReplicator(controller), pods: candidates, related: () => candidates }
   },
   plan: planReplicas,
+  measure: measureDeletions,
 }
