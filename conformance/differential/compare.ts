@@ -15,9 +15,8 @@ const madeUp: readonly (readonly [RegExp, string])[] = [
   [/"resourceVersion": "\d+"/g, '"resourceVersion": "<rv>"'],
   [/(resourceVersion\W+)\d+/g, '$1<rv>'],
   [/(ResourceVersion in object meta: )\d+/g, '$1<rv>'],
-  [/"kubernetes.io\/metadata.name": "x-[a-z0-9]{5}"/g, '"kubernetes.io/metadata.name": "x-<x>"'],
   [/ResourceVersion in record \(\d+\)/g, 'ResourceVersion in record (<rv>)'],
-  [/"name": "x-[a-z0-9]{5}"/g, '"name": "x-<x>"'],
+  [/x-[bcdfghjklmnpqrstvwxz2456789]{5}\b/g, 'x-<x>'],
   [/0xc[0-9a-f]+/g, '<pointer>'],
 ]
 

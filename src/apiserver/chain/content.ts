@@ -7,6 +7,7 @@ import type { ApiRequest, Filter, RequestBody, RequestInfo } from '../handler.ts
 import { decodeBody, maxBodyBytes, readBody } from '../http/body.ts'
 import { type HttpExchange, exchangeOf } from '../http/exchange.ts'
 import { type MediaType, type Offer, jsonType, negotiate, protobufType, yamlType } from '../http/negotiate.ts'
+import { deprecationWarning } from '../handlers/deprecation.ts'
 import type { ResourceDefinition } from '../resources/define.ts'
 import { isStreamSubresource } from '../streams/kinds.ts'
 
@@ -30,12 +31,21 @@ export function contentFilter(kinds: Kinds): Filter {
       const definition = kinds.get(info.apiGroup, info.apiVersion, info.resource)?.definition
       if (definition === undefined) return next(request)
       if (!fitsPath(info)) throw methodNotAllowed()
+      warnOfAge(request, definition)
       exchange.negotiated = negotiate(exchange.headers.accept, request.query, request.userAgent, offerFor(definition, request))
       if (!bodyVerbs.has(info.verb)) return next(request)
       const body = await bodyOf(exchange, request, definition)
       return next(body === undefined ? request : { ...request, body })
     },
   }
+}
+
+/** Told with whatever the answer is, where upstream has a road for the request. */
+function warnOfAge({ info, warnings }: ApiRequest, { kind, subresources }: ResourceDefinition): void {
+  const { apiGroup, apiVersion, subresource, verb } = info
+  if (subresource !== '' && (subresources?.[subresource] === undefined || !['get', 'update', 'patch'].includes(verb))) return
+  const text = deprecationWarning(apiGroup === '' ? apiVersion : `${apiGroup}/${apiVersion}`, kind)
+  if (text !== undefined) warnings.push(text)
 }
 
 /** Collections are not replaced or patched, and objects are not created under a name that is in the path. */

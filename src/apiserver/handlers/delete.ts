@@ -3,7 +3,7 @@ import { isStatus } from '../../api/meta/errors.ts'
 import type { ApiResponse, Entry } from '../handler.ts'
 import type { Cached } from '../registry/cached.ts'
 import type { Deleted } from '../registry/resource-store.ts'
-import { attributesOf, storeOf, writeContext } from './context.ts'
+import { attributesOf, storeOf, warn, writeContext } from './context.ts'
 import type { RequestContext } from './context.ts'
 import type { ParsedDeleteOptions } from './options.ts'
 import { deleteOptions } from './options.ts'
@@ -12,6 +12,7 @@ import { handleList } from './read.ts'
 export async function handleDelete(context: RequestContext): Promise<ApiResponse> {
   const { info } = context.request
   const options = deleteOptions(context.request)
+  warnOfOrphans(context, options)
   const { result, removed } = await deleteObject(context, info.namespace, info.name, options)
   const code = !removed && options.orphanDependents === false ? 202 : 200
   if ('key' in result) {
@@ -20,6 +21,12 @@ export async function handleDelete(context: RequestContext): Promise<ApiResponse
     return { type: 'object', code, object: entry.object, entry }
   }
   return { type: 'object', code, object: result }
+}
+
+/** Kinds that leave what they own behind when nobody says otherwise; upstream tells it of jobs, the one that is left. */
+function warnOfOrphans({ request, served }: RequestContext, { propagationPolicy, orphanDependents }: ParsedDeleteOptions): void {
+  if (served.definition.defaultDeletionPropagation !== 'Orphan' || propagationPolicy !== undefined || orphanDependents !== undefined) return
+  if (served.resource === 'jobs') warn(request, 'child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning')
 }
 
 /** Deletes one object with admission. Throws 404 and 409. */
@@ -41,6 +48,7 @@ const parallel = 16
 
 export async function handleDeleteCollection(context: RequestContext): Promise<ApiResponse> {
   const options = deleteOptions(context.request)
+  warnOfOrphans(context, options)
   const list = await handleList(context)
   const entries = [...list.items]
   const next = entries.values()

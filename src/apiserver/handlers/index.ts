@@ -3,14 +3,12 @@
  * What is not a matter of objects alone (exec, token requests, reviews) is registered by name.
  */
 import { handleBinding } from './binding.ts'
-import { methodNotAllowed, pathNotFound } from '../../api/meta/errors.ts'
-import { apiVersionOf } from '../../api/meta/object.ts'
+import { StatusError, methodNotAllowed, pathNotFound } from '../../api/meta/errors.ts'
 import type { ApiHandler, ApiRequest, ApiResponse, RequestInfo } from '../handler.ts'
 import type { Served } from '../registry/resource-registry.ts'
 import type { ResourceDefinition } from '../resources/define.ts'
 import type { HandlerDeps, RequestContext } from './context.ts'
-import { resourceKey, warn } from './context.ts'
-import { deprecationWarning } from './deprecation.ts'
+import { resourceKey } from './context.ts'
 import { handleCreate } from './create.ts'
 import { handleDelete, handleDeleteCollection } from './delete.ts'
 import { handleEviction } from './eviction.ts'
@@ -36,8 +34,6 @@ export function createResourceHandler(deps: HandlerDeps): ApiHandler {
     const served = deps.registry.get(info.apiGroup, info.apiVersion, info.resource)
     if (!info.isResourceRequest || served === undefined) return unserved(deps, request)
     checkRoute(served, info)
-    const deprecation = deprecationWarning(apiVersionOf(served), served.kind)
-    if (deprecation !== undefined) warn(request, deprecation)
     const filling = deps.registry.filled(served.store, isWrite(info.verb), request.signal)
     if (filling !== undefined) await filling
     const context: RequestContext = { deps, request, served }
@@ -52,8 +48,17 @@ export function createResourceHandler(deps: HandlerDeps): ApiHandler {
     }
     const handle = verbs[info.verb]
     if (handle === undefined || !serves(definition, info.verb)) throw methodNotAllowed()
-    return handle(context)
+    return definition.viewOf === undefined ? handle(context) : handle(context).catch((error: unknown) => { throw inOwnGroup(error, definition) })
   }
+}
+
+/** What the stored kind's road refuses, as the group that was asked calls it. */
+function inOwnGroup(error: unknown, { group, resource, viewOf }: ResourceDefinition): unknown {
+  if (!(error instanceof StatusError)) return error
+  const { details, message } = error.status
+  if (details?.kind !== viewOf?.resource || details?.group !== undefined) return error
+  const own = { ...error.status, details: { ...details, group }, message: message?.replace(`${resource} "`, `${resource}.${group} "`) }
+  return new StatusError(own)
 }
 
 /** A group and version that nobody serves is a path that upstream's router does not know. */

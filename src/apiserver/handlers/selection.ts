@@ -1,7 +1,7 @@
 /** Label and field selectors of a request as a Selection over stored objects. */
 import { badRequest } from '../../api/meta/errors.ts'
 import { goQuote } from '../../api/meta/go-text.ts'
-import type { KubeObject } from '../../api/meta/object.ts'
+import { type KubeObject, apiVersionOf } from '../../api/meta/object.ts'
 import {
   FieldSelectorError, LabelSelectorError, parseFieldSelector, parseLabelSelector, requiresExactField,
 } from '../../api/meta/selectors.ts'
@@ -76,7 +76,7 @@ function checkField(served: Served, field: string): void {
   if (Object.keys(selectable).length === 0) {
     throw badRequest(`${goQuote(field)} is not a known field selector: only "metadata.name", "metadata.namespace"`)
   }
-  throw badRequest(`field label not supported: ${field}`)
+  throw badRequest(served.definition.unselectable?.(field, apiVersionOf(served)) ?? `field label not supported: ${field}`)
 }
 
 function matcher(served: Served, labels: LabelSelector, fields: FieldSelector): Selection['matches'] {

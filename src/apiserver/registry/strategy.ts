@@ -5,7 +5,7 @@ import { fieldInvalid } from '../../api/meta/field-errors.ts'
 import { validateObjectMeta, validateObjectMetaUpdate } from '../../api/meta/metadata-validation.ts'
 import { nameIsDNS1035Label, nameIsDNSLabel, nameIsDNSSubdomain, nameIsPathSegment } from '../../api/meta/names.ts'
 import type { NameCheck } from '../../api/meta/names.ts'
-import type { KubeObject } from '../../api/meta/object.ts'
+import type { KubeObject, ObjectMeta } from '../../api/meta/object.ts'
 import { applyDefaults } from '../../api/schema/default.ts'
 import type { ResourceDefinition, StrategyContext } from '../resources/define.ts'
 import { atPath, jsonEqual } from './equal.ts'
@@ -46,7 +46,7 @@ export function beforeCreate(definition: ResourceDefinition, object: KubeObject,
   definition.prepareForCreate?.(object, context)
   const errors: FieldError[] = [
     ...validateObjectMeta(object.metadata, definition.scope === 'Namespaced', nameCheckOf(definition)),
-    ...(definition.schema.name === undefined ? [] : validateFinalizerNames(object.metadata.finalizers ?? [])),
+    ...(definition.schema.name === undefined || definition.anyFinalizers === true ? [] : validateFinalizerNames(object.metadata.finalizers ?? [])),
     ...(definition.validate?.(object, context) ?? []),
   ]
   if (errors.length > 0) throw invalid(definition, object.metadata.name ?? '', errors)
@@ -70,6 +70,7 @@ export function beforeUpdate(definition: ResourceDefinition, object: KubeObject,
   metadata.generation = before.generation
   keepForeignFields(definition, object, old, context.subresource)
   const subresource = context.subresource === '' ? undefined : definition.subresources?.[context.subresource]
+  if (subresource?.keepsMetadata === true) keepMetadata(metadata, before)
   if (subresource?.prepareForUpdate !== undefined) subresource.prepareForUpdate(object, old, context)
   else if (context.subresource === '') definition.prepareForUpdate?.(object, old, context)
   if (!object.metadata.uid) object.metadata.uid = before.uid
@@ -107,6 +108,13 @@ function keepForeignFields(definition: ResourceDefinition, object: KubeObject, o
   for (const field of new Set([...Object.keys(object), ...Object.keys(old)])) {
     if (field === 'metadata' || field === 'kind' || field === 'apiVersion' || writes.includes(field)) continue
     restore(object, old, field)
+  }
+}
+
+function keepMetadata(metadata: ObjectMeta, before: ObjectMeta): void {
+  for (const field of ['labels', 'annotations', 'finalizers', 'ownerReferences'] as const) {
+    if (before[field] === undefined) delete metadata[field]
+    else Object.assign(metadata, { [field]: before[field] })
   }
 }
 

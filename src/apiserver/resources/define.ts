@@ -73,6 +73,8 @@ export interface SubresourceDefinition<T> {
   readonly verbs?: readonly string[]
   /** Which top-level fields a write to it may change (metadata is always merged as upstream does). Status: ['status']. */
   readonly writes?: readonly string[]
+  /** Labels, annotations, finalizers and owners are not this subresource's to change (upstream: ResetObjectMetaForStatus). */
+  readonly keepsMetadata?: boolean
   /** Paths of metadata that a write to it leaves as they are, and so does not come to own ("metadata.labels"). */
   readonly resetFields?: readonly string[]
   prepareForUpdate?(object: T, old: T, context: StrategyContext): void
@@ -118,6 +120,8 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   validateUpdate?(object: T, old: T, context: StrategyContext): Iterable<FieldError>
   /** How metadata.name is checked; default 'dns-subdomain'. */
   readonly nameFormat?: 'dns-subdomain' | 'dns-label' | 'dns1035-label' | 'path-segment' | ((name: string, generated: boolean) => string[])
+  /** Finalizers of any name are taken: upstream's validation of the kind does not look at them. */
+  readonly anyFinalizers?: boolean
   /** Paths whose change counts as a new generation; default ['spec'] ; [] : generation is not kept. */
   readonly generationFields?: readonly string[]
   /** Top-level fields that a write to the main resource leaves as they are; default: ['status'] when it has that subresource. */
@@ -128,6 +132,8 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   readonly scale?: ScaleDefinition
   /** Field selectors besides metadata.name and metadata.namespace: path -> value as text. */
   readonly selectableFields?: Readonly<Record<string, (object: T) => string>>
+  /** What is said of a field that cannot be selected by, for kinds that have own words; `apiVersion` is the one asked. */
+  unselectable?(field: string, apiVersion: string): string
   readonly columns?: readonly Column<T>[]
   /** Whether a PUT may create the object (leases, events, …). */
   readonly createOnUpdate?: boolean

@@ -6,6 +6,7 @@ import { validateMutatingPolicy } from './policy-validation.ts'
 
 export const mutatingAdmissionPolicies = builtin<MutatingAdmissionPolicy>({
   group: 'admissionregistration.k8s.io', version: 'v1', resource: 'mutatingadmissionpolicies',
+  anyFinalizers: true,
   default({ spec }) {
     if (spec === undefined) return
     spec.failurePolicy ??= 'Fail'

@@ -6,6 +6,7 @@ import { validateMutatingBinding } from './binding-validation.ts'
 
 export const mutatingAdmissionPolicyBindings = builtin<MutatingAdmissionPolicyBinding>({
   group: 'admissionregistration.k8s.io', version: 'v1', resource: 'mutatingadmissionpolicybindings',
+  anyFinalizers: true,
   default: ({ spec }) => defaultMatchResources(spec?.matchResources),
   validate: validateMutatingBinding,
   validateUpdate: validateMutatingBinding,

@@ -6,6 +6,7 @@ import { validateWebhooks } from './webhook-validation.ts'
 
 export const mutatingWebhookConfigurations = builtin<MutatingWebhookConfiguration>({
   group: 'admissionregistration.k8s.io', version: 'v1', resource: 'mutatingwebhookconfigurations',
+  anyFinalizers: true,
   generationFields: ['webhooks'],
   default({ webhooks }) {
     for (const webhook of webhooks ?? []) {

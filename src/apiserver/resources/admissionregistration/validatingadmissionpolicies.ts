@@ -7,13 +7,14 @@ import { validateValidatingPolicy, validatePolicyStatus } from './policy-validat
 
 export const validatingAdmissionPolicies = builtin<ValidatingAdmissionPolicy>({
   group: 'admissionregistration.k8s.io', version: 'v1', resource: 'validatingadmissionpolicies',
+  anyFinalizers: true,
   default({ spec }) {
     if (spec === undefined) return
     spec.failurePolicy ??= 'Fail'
     defaultMatchResources(spec.matchConstraints)
   },
   prepareForCreate: emptyStatus(),
-  subresources: { status: statusSubresource({ validateUpdate: validatePolicyStatus }) },
+  subresources: { status: statusSubresource({ keepsMetadata: true, validateUpdate: validatePolicyStatus }) },
   validate: (policy) => validateValidatingPolicy(policy),
   validateUpdate: (policy, old) => validateValidatingPolicy(policy, old),
   columns: [

@@ -6,6 +6,7 @@ import { validateValidatingBinding } from './binding-validation.ts'
 
 export const validatingAdmissionPolicyBindings = builtin<ValidatingAdmissionPolicyBinding>({
   group: 'admissionregistration.k8s.io', version: 'v1', resource: 'validatingadmissionpolicybindings',
+  anyFinalizers: true,
   default: ({ spec }) => defaultMatchResources(spec?.matchResources),
   validate: validateValidatingBinding,
   validateUpdate: validateValidatingBinding,

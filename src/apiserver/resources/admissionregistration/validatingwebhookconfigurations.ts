@@ -6,6 +6,7 @@ import { validateWebhooks } from './webhook-validation.ts'
 
 export const validatingWebhookConfigurations = builtin<ValidatingWebhookConfiguration>({
   group: 'admissionregistration.k8s.io', version: 'v1', resource: 'validatingwebhookconfigurations',
+  anyFinalizers: true,
   generationFields: ['webhooks'],
   default({ webhooks }) {
     for (const webhook of webhooks ?? []) defaultWebhook(webhook)

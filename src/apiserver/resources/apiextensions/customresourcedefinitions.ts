@@ -32,6 +32,7 @@ function addStoredVersion(definition: Definition): void {
 
 export const customResourceDefinitions = builtin<Definition>({
   group: 'apiextensions.k8s.io', version: 'v1', resource: 'customresourcedefinitions',
+  anyFinalizers: true,
   storagePrefix: 'apiextensions.k8s.io/customresourcedefinitions', storedAs: 'json',
   reads: { v1beta1: fromV1beta1 },
   default(definition) {

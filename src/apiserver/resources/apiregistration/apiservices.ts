@@ -13,6 +13,7 @@ function availableText({ status }: APIService): string {
 
 export const apiServices = builtin<APIService>({
   group: 'apiregistration.k8s.io', version: 'v1', resource: 'apiservices',
+  anyFinalizers: true,
   storagePrefix: 'apiregistration.k8s.io/apiservices', storedAs: 'json',
   nameFormat: 'path-segment',
   generationFields: [],
@@ -31,7 +32,7 @@ export const apiServices = builtin<APIService>({
   },
   validate: validateAPIService,
   validateUpdate: validateAPIService,
-  subresources: { status: statusSubresource({ validateUpdate: validateAPIServiceStatus }) },
+  subresources: { status: statusSubresource({ keepsMetadata: true, validateUpdate: validateAPIServiceStatus }) },
   columns: [
     nameColumn(),
     text('Service', ({ spec }) => (spec?.service ? `${spec.service.namespace}/${spec.service.name}` : 'Local')),

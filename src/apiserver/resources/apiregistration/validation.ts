@@ -10,7 +10,7 @@ const bytesOf = (base64: string): number => Buffer.from(base64, 'base64').length
 export function* validateAPIService({ metadata, spec }: APIService): Generator<FieldError> {
   const { group = '', version = '', groupPriorityMinimum: minimum = 0, versionPriority: priority = 0, service, caBundle = '', insecureSkipTLSVerify = false } = spec ?? {}
   const { name = '' } = metadata
-  if (isPathSegmentName(name).length === 0 && name !== `${version}.${group}`) {
+  if (name !== '' && isPathSegmentName(name).length === 0 && name !== `${version}.${group}`) {
     yield fieldInvalid('metadata.name', name, `must be \`spec.version+"."+spec.group\`: ${JSON.stringify(`${version}.${group}`)}`)
   }
   if (group === '' && version !== 'v1') yield fieldRequired('spec.group', 'only v1 may have an empty group and it better be legacy kube')

@@ -89,6 +89,7 @@ export const jobs = builtin<Job>({
   validate: validateJob,
   validateUpdate: validateJobUpdate,
   subresources: { status: statusSubresource({ validateUpdate: validateJobStatus }) },
+  unselectable: (field) => `field label ${JSON.stringify(field)} not supported for Job`,
   selectableFields: { 'status.successful': (o) => String(o.status?.succeeded ?? 0) },
   warnings: jobWarnings,
   columns: [

@@ -27,6 +27,7 @@ export function* validateBundleUpdate(bundle: ClusterTrustBundle, old: ClusterTr
 }
 
 function* nameErrors(name: string, signer: string): Generator<FieldError> {
+  if (name === '') return
   const prefix = `${signer.replaceAll('/', ':')}:`
   if (signer === '') {
     if (name.includes(':')) yield fieldInvalid('metadata.name', name, 'ClusterTrustBundle without signer name must not have ":" in its name')

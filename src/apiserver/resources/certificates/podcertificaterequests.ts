@@ -16,7 +16,7 @@ export const podCertificateRequests = builtin<PodCertificateRequest>({
   prepareForCreate: emptyStatus(),
   validate: validatePodRequest,
   validateUpdate: validatePodRequestUpdate,
-  subresources: { status: statusSubresource<PodCertificateRequest>({ validateUpdate: (request, old, { now }) => validatePodRequestStatus(request, old, now.getTime()) }) },
+  subresources: { status: statusSubresource<PodCertificateRequest>({ keepsMetadata: true, validateUpdate: (request, old, { now }) => validatePodRequestStatus(request, old, now.getTime()) }) },
   selectableFields: {
     'spec.signerName': (o) => o.spec.signerName,
     'spec.podName': (o) => o.spec.podName,

@@ -11,6 +11,7 @@ function dropStrategy({ spec }: Lease, old: Lease | undefined, feature: (name: s
 
 export const leases = builtin<Lease>({
   group: 'coordination.k8s.io', version: 'v1', resource: 'leases',
+  anyFinalizers: true,
   createOnUpdate: true,
   generationFields: [],
   prepareForCreate: (lease, { feature }) => dropStrategy(lease, undefined, feature),

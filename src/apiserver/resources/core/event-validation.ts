@@ -20,7 +20,8 @@ const isStrict = ({ group }: Context): boolean => group === 'events.k8s.io'
 export function* validateEvent(event: Event, context: Context): Generator<FieldError> {
   yield* legacyErrors(event, context)
   if (!isStrict(context)) return
-  yield* invalidAll('metadata.name', event.metadata.name ?? '', nameIsDNSSubdomain(event.metadata.name ?? '', false))
+  const { name = '' } = event.metadata
+  if (name !== '') yield* invalidAll('metadata.name', name, nameIsDNSSubdomain(name, false))
   yield* seriesErrors(event)
   if (!event.eventTime) yield fieldRequired('eventTime')
   if (event.type !== 'Normal' && event.type !== 'Warning') yield fieldInvalid('type', '', `has invalid value: ${event.type ?? ''}`)

@@ -48,6 +48,7 @@ export const eventFields: Readonly<Record<string, (event: Event) => string>> = {
 
 export const events = builtin<Event>({
   group: '', version: 'v1', resource: 'events',
+  anyFinalizers: true,
   unconditionalUpdate: true,
   createOnUpdate: true,
   nameFormat: 'path-segment',

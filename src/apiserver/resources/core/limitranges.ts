@@ -16,6 +16,9 @@ export const limitRanges = builtin<LimitRange>({
   unconditionalUpdate: true,
   createOnUpdate: true,
   generationFields: [],
+  prepareForCreate(range, { user: _ }) {
+    if (!range.metadata.name) range.metadata.name = range.metadata.uid
+  },
   default: ({ spec }) => spec?.limits?.forEach(defaultItem),
   validate: validateLimitRange,
   validateUpdate: validateLimitRange,

@@ -70,7 +70,6 @@ export function preparePodStatus(pod: Pod, old: Pod): void {
 
 /** A write to /ephemeralcontainers changes these alone. */
 export function prepareEphemeralContainers(pod: Pod, old: Pod): void {
-  keepMetadata(pod, old)
   const ephemeralContainers = pod.spec?.ephemeralContainers
   pod.spec = { ...old.spec!, ...(ephemeralContainers === undefined ? {} : { ephemeralContainers }) }
   if (ephemeralContainers === undefined) delete pod.spec.ephemeralContainers
@@ -85,18 +84,8 @@ function onlyResources(containers: Container[] | undefined, old: Container[] | u
   })
 }
 
-/** What a write to such a subresource says of metadata is passed over but for what the write itself is known by. */
-function keepMetadata(pod: Pod, old: Pod): void {
-  const { name, namespace, uid, resourceVersion, managedFields, generation } = pod.metadata
-  pod.metadata = {
-    ...old.metadata, name, namespace, uid, ...(resourceVersion === undefined ? {} : { resourceVersion }),
-    ...(managedFields === undefined ? {} : { managedFields }), ...(generation === undefined ? {} : { generation }),
-  }
-}
-
 /** A write to /resize changes resources and resize policies alone. */
 export function prepareResize(pod: Pod, old: Pod): void {
-  keepMetadata(pod, old)
   const { initContainers, resources } = pod.spec!
   const containers = pod.spec!.containers || []
   const oldSpec = old.spec!

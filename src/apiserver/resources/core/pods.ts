@@ -37,8 +37,8 @@ export const pods = builtin<Pod>({
   validateUpdate: validatePodUpdate,
   subresources: {
     status: statusSubresource({ prepareForUpdate: preparePodStatus, validateUpdate: validatePodStatus }),
-    ephemeralcontainers: { writes: ['spec'], prepareForUpdate: prepareEphemeralContainers, validateUpdate: validateEphemeralContainersUpdate },
-    resize: { writes: ['spec'], prepareForUpdate: prepareResize, validateUpdate: validatePodResize },
+    ephemeralcontainers: { writes: ['spec'], keepsMetadata: true, prepareForUpdate: prepareEphemeralContainers, validateUpdate: validateEphemeralContainersUpdate },
+    resize: { writes: ['spec'], keepsMetadata: true, prepareForUpdate: prepareResize, validateUpdate: validatePodResize },
   },
   selectableFields: {
     'spec.nodeName': (pod) => pod.spec?.nodeName ?? '',

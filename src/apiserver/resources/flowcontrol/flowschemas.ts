@@ -14,7 +14,7 @@ export const flowSchemas = builtin<FlowSchema>({
   prepareForCreate: emptyStatus(),
   validate: validateFlowSchema,
   validateUpdate: validateFlowSchema,
-  subresources: { status: statusSubresource<FlowSchema>({ validateUpdate: validateConditions }) },
+  subresources: { status: statusSubresource<FlowSchema>({ keepsMetadata: true, validateUpdate: validateConditions }) },
   columns: [
     nameColumn(),
     text('PriorityLevel', (o) => o.spec?.priorityLevelConfiguration?.name),

@@ -29,7 +29,7 @@ export const priorityLevelConfigurations = builtin<PriorityLevelConfiguration>({
   prepareForCreate: emptyStatus(),
   validate: validatePriorityLevel,
   validateUpdate: validatePriorityLevel,
-  subresources: { status: statusSubresource<PriorityLevelConfiguration>({ validateUpdate: validateConditions }) },
+  subresources: { status: statusSubresource<PriorityLevelConfiguration>({ keepsMetadata: true, validateUpdate: validateConditions }) },
   columns: [
     nameColumn(),
     text('Type', (o) => o.spec?.type),

@@ -10,7 +10,7 @@ export const storageVersions = builtin<StorageVersion>({
   prepareForCreate: emptyStatus(),
   nameFormat: storageVersionName,
   validate: validateStorageVersionStatus,
-  subresources: { status: statusSubresource<StorageVersion>({ validateUpdate: validateStorageVersionStatus }) },
+  subresources: { status: statusSubresource<StorageVersion>({ keepsMetadata: true, validateUpdate: validateStorageVersionStatus }) },
   columns: [
     nameColumn(),
     text('CommonEncodingVersion', (o) => o.status?.commonEncodingVersion ?? '<unset>'),

@@ -9,7 +9,7 @@ export const serviceCIDRs = builtin<ServiceCIDR>({
   unconditionalUpdate: true,
   generationFields: [],
   prepareForCreate: emptyStatus(),
-  subresources: { status: statusSubresource() },
+  subresources: { status: statusSubresource({ keepsMetadata: true }) },
   validate: validateServiceCIDR,
   validateUpdate: validateServiceCIDRUpdate,
   columns: [nameColumn(), text('CIDRs', (o) => (o.spec?.cidrs ?? []).join(',')), ageColumn()],

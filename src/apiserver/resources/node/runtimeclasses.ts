@@ -7,6 +7,7 @@ import { runtimeClassWarnings } from '../validation/kind-warnings.ts'
 
 export const runtimeClasses = builtin<RuntimeClass>({
   group: 'node.k8s.io', version: 'v1', resource: 'runtimeclasses',
+  anyFinalizers: true,
   createOnUpdate: true,
   generationFields: [],
   validate: validateRuntimeClass,

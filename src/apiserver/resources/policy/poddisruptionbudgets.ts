@@ -6,6 +6,8 @@ import { validateBudget, validateBudgetStatus, validateBudgetUpdate } from './va
 
 export const podDisruptionBudgets = builtin<PodDisruptionBudget>({
   group: 'policy', version: 'v1', resource: 'poddisruptionbudgets',
+  anyFinalizers: true,
+  nameFormat: 'path-segment',
   prepareForCreate: freshStatus(() => ({ disruptionsAllowed: 0, currentHealthy: 0, desiredHealthy: 0, expectedPods: 0 })),
   validate: validateBudget,
   validateUpdate: validateBudgetUpdate,

@@ -19,7 +19,7 @@ export const deviceTaintRules = builtin<DeviceTaintRule>({
   prepareForUpdate: (rule, _old, { now }) => stamp(rule, formatTime(now)),
   validate: (rule) => validateTaintRule(rule),
   validateUpdate: validateTaintRule,
-  subresources: { status: statusSubresource({ validateUpdate: validateTaintRuleStatus }) },
+  subresources: { status: statusSubresource({ keepsMetadata: true, validateUpdate: validateTaintRuleStatus }) },
   columns: [
     nameColumn(),
     text('Key', (o) => o.spec?.taint?.key),

@@ -25,6 +25,6 @@ export const resourceClaims = builtin<ResourceClaim>({
   prepareForCreate: emptyStatus(),
   validate: (claim, { feature }) => validateClaim(claim, feature('DRAConsumableCapacity')),
   validateUpdate: validateClaimUpdate,
-  subresources: { status: statusSubresource({ validateUpdate: validateClaimStatus }) },
+  subresources: { status: statusSubresource({ keepsMetadata: true, validateUpdate: validateClaimStatus }) },
   columns: [nameColumn(), text('State', stateText), ageColumn()],
 })

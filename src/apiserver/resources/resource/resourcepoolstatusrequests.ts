@@ -44,7 +44,7 @@ export const resourcePoolStatusRequests = builtin<Request>({
   },
   validate: (request, context) => declaredErrors(definition, request, undefined, context),
   validateUpdate: (request, old, context) => declaredErrors(definition, request, old, context),
-  subresources: { status: statusSubresource<Request>({ validateUpdate: (request, old, context) => declaredErrors(definition, request, old, context) }) },
+  subresources: { status: statusSubresource<Request>({ keepsMetadata: true, validateUpdate: (request, old, context) => declaredErrors(definition, request, old, context) }) },
   columns: [
     nameColumn(),
     text('Driver', (o) => o.spec.driver),

@@ -26,6 +26,7 @@ export const resourceSlices = builtin<ResourceSlice>({
   prepareForUpdate: (slice, old, { now }) => stampTaints(slice, old, formatTime(now)),
   validate: validateSlice,
   validateUpdate: validateSliceUpdate,
+  unselectable: (field, apiVersion) => `field label not supported for ${apiVersion}, Kind=ResourceSlice: ${field}`,
   selectableFields: {
     'spec.nodeName': (o) => o.spec.nodeName ?? '',
     'spec.driver': (o) => o.spec.driver,

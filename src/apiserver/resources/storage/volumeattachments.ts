@@ -11,7 +11,7 @@ export const volumeAttachments = builtin<VolumeAttachment>({
   prepareForCreate: freshStatus(() => ({ attached: false })),
   validate: validateAttachment,
   validateUpdate: validateAttachmentUpdate,
-  subresources: { status: statusSubresource({ validateUpdate: validateAttachmentUpdate }) },
+  subresources: { status: statusSubresource({ keepsMetadata: true, validateUpdate: validateAttachmentUpdate }) },
   columns: [
     nameColumn(),
     { ...text('Attacher', (o: VolumeAttachment) => o.spec.attacher), format: 'name' },

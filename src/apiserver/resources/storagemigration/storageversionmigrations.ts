@@ -22,6 +22,6 @@ export const storageVersionMigrations = builtin<StorageVersionMigration>({
   featureGate: 'StorageVersionMigrator',
   validate: validateMigration,
   validateUpdate: validateMigrationUpdate,
-  subresources: { status: statusSubresource({ validateUpdate: validateMigrationStatus }) },
+  subresources: { status: statusSubresource({ keepsMetadata: true, validateUpdate: validateMigrationStatus }) },
   columns: [{ ...nameColumn(), format: undefined }, text('Resource', resourceText), text('Status', stateText)],
 })
