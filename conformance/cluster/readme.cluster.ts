@@ -27,15 +27,17 @@ test('a newcomer who types what the README says has a cluster, an image and pods
   const home = mkdtempSync(join(tmpdir(), 'readme-'))
   const name = `readme-${process.pid}`
   const env = { HOME: home, COXSWAIN_NAME: name, PATH: [dirname(kubectlBinary('1.36')), process.env['PATH']].join(delimiter) }
-  const [up, image, simulated] = blocks('A cluster in one command').map((text) => text
+  const [up, image, explain, simulated] = blocks('A cluster in one command').map((text) => text
     .replace('/coxswain.yaml', `/${name}.yaml`).replaceAll('busybox.tar', join(home, 'busybox.tar')))
   try {
     const output = await shell([
       up, image, 'kubectl rollout status deployment/web --timeout=60s',
+      explain,
       'kubectl run client --image=example.org/busybox:1 --restart=Never --rm -i --quiet -- sh -c "until wget -qO- http://web; do sleep 1; done"',
     ].join('\n'), env)
     expect(output).toContain('node-2   Ready')
     expect(output).toMatch(/^web-\w+-\w+$/m)
+    expect(output, 'what the deployment controller would do').toMatch(/deployment.*default\/web/i)
     const other = await shell(`${simulated!.replace('hack/up', `hack/up --name ${name}-s`)}\nkubectl --kubeconfig $HOME/.kube/${name}-s.yaml get nodes -o name | wc -l`, env)
     expect(other.trim().split('\n').at(-1)).toBe('100')
   } finally {
