@@ -193,6 +193,7 @@ function assemble({ env, options, store, registry, services }: Parts): ApiServer
         const listener = createListener(env, outer, {
           now: () => new Date(env.clock.now()),
           isTyped: ({ info }: ApiRequest) => registry.get(info.apiGroup, info.apiVersion, info.resource)?.definition.custom !== true,
+          hiddenAnnotations: ({ info }: ApiRequest) => registry.get(info.apiGroup, info.apiVersion, info.resource)?.definition.fieldAnnotations ?? [],
           columnsFor: ({ info }: ApiRequest) => {
             const definition = registry.get(info.apiGroup, info.apiVersion, info.resource)?.definition
             if (definition === undefined) return metricsColumns(info)

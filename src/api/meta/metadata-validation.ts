@@ -80,6 +80,16 @@ export function* validateFinalizers(finalizers: readonly string[] | undefined, p
   }
 }
 
+const standardFinalizers = ['kubernetes', 'orphan', 'foregroundDeletion']
+
+/** Built-in kinds take only well-known finalizers and those with a domain. */
+export function* validateFinalizerNames(finalizers: readonly string[], path = 'metadata.finalizers'): Generator<FieldError> {
+  for (const [i, finalizer] of finalizers.entries()) {
+    if (finalizer.includes('/') || standardFinalizers.includes(finalizer)) continue
+    yield fieldInvalid(indexPath(path, i), finalizer, 'name is neither a standard finalizer name nor is it fully qualified')
+  }
+}
+
 /** A field manager's name: at most 128 bytes, printable. */
 export function* validateFieldManager(manager: string | undefined, path: string): Generator<FieldError> {
   const name = manager ?? ''

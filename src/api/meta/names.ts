@@ -250,6 +250,8 @@ const maskTrailingDash = (name: string): string =>
 
 export const nameIsDNSSubdomain: NameCheck = (name, prefix) =>
   isDNS1123Subdomain(prefix ? maskTrailingDash(name) : name)
+/** The same where upstream's tags state it, whose checks count bytes (k8s-long-name). */
+export const nameIsLongName: NameCheck = (name, prefix) => subdomain(prefix ? maskTrailingDash(name) : name, maxBytesError)
 export const nameIsDNSLabel: NameCheck = (name, prefix) => isDNS1123Label(prefix ? maskTrailingDash(name) : name)
 export const nameIsDNS1035Label: NameCheck = (name, prefix) => isDNS1035Label(prefix ? maskTrailingDash(name) : name)
 export const nameIsPathSegment: NameCheck = (name, prefix) =>

@@ -44,6 +44,8 @@ export interface RequestBody {
   /** Decoded value: an object for create and update, whatever the patch is for patches. The handler owns it. */
   readonly value: unknown
   readonly strictErrors: readonly string[]
+  /** The text is no patch at all: told once the object that it was meant for is found. */
+  readonly unreadable?: Error
 }
 
 export interface ApiRequest {

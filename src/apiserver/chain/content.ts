@@ -4,9 +4,9 @@
  */
 import { methodNotAllowed } from '../../api/meta/errors.ts'
 import type { ApiRequest, Filter, RequestBody, RequestInfo } from '../handler.ts'
-import { decodeBody, maxBodyBytes, readBody } from '../http/body.ts'
+import { checkPatchRouted, decodeBody, maxBodyBytes, readBody } from '../http/body.ts'
 import { type HttpExchange, exchangeOf } from '../http/exchange.ts'
-import { type MediaType, type Offer, jsonType, negotiate, protobufType, yamlType } from '../http/negotiate.ts'
+import { type MediaType, type Offer, checkRouted, jsonType, negotiate, protobufType, yamlType } from '../http/negotiate.ts'
 import { deprecationWarning } from '../handlers/deprecation.ts'
 import type { ResourceDefinition } from '../resources/define.ts'
 import { isStreamSubresource } from '../streams/kinds.ts'
@@ -31,8 +31,12 @@ export function contentFilter(kinds: Kinds): Filter {
       const definition = kinds.get(info.apiGroup, info.apiVersion, info.resource)?.definition
       if (definition === undefined) return next(request)
       if (!fitsPath(info)) throw methodNotAllowed()
+      const offer = offerFor(definition, request)
+      // What upstream's router refuses, its handlers have not warned of.
+      checkRouted(exchange.headers.accept, offer)
+      if (info.verb === 'patch' && definition.custom !== true) checkPatchRouted(exchange.headers['content-type'])
       warnOfAge(request, definition)
-      exchange.negotiated = negotiate(exchange.headers.accept, request.query, request.userAgent, offerFor(definition, request))
+      exchange.negotiated = negotiate(exchange.headers.accept, request.query, request.userAgent, offer)
       if (!bodyVerbs.has(info.verb)) return next(request)
       const body = await bodyOf(exchange, request, definition)
       return next(body === undefined ? request : { ...request, body })

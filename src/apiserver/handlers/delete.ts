@@ -48,8 +48,8 @@ const parallel = 16
 
 export async function handleDeleteCollection(context: RequestContext): Promise<ApiResponse> {
   const options = deleteOptions(context.request)
-  warnOfOrphans(context, options)
   const list = await handleList(context)
+  warnOfOrphans(context, options)
   const entries = [...list.items]
   const next = entries.values()
   const work = async () => {

@@ -55,6 +55,7 @@ function computeUntouched(definition: ResourceDefinition, subresource: string): 
 /** The object with the managed fields that this write leaves; it may be changed in place. Both are in the stored version. */
 export function trackWrite(context: RequestContext, live: KubeObject | undefined, next: KubeObject, manager: string): KubeObject {
   const { served } = context
+  storeOf(context).definition.defaultNow?.(next, new Date(context.deps.env.clock.now()))
   // Owners own what is written, zero values and nulls included.
   const shaped = goShape(next)
   // An empty list says that nobody shall own anything; it is no field left out.

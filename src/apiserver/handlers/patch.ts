@@ -78,6 +78,7 @@ export function checkPatched(context: RequestContext, object: KubeObject): void 
 
 /** The current object with the patch applied, read by the kind's schema; nothing is shared with the current one. */
 export function patchedObject(context: RequestContext, kind: BodyKind, body: RequestBody, current: KubeObject, options: WriteOptions): KubeObject {
+  if (body.unreadable !== undefined) throw body.unreadable
   const strict = [...body.strictErrors]
   if (options.fieldValidation !== 'Ignore' && body.mediaType === jsonPatch) strict.push(...jsonPatchStrictErrors(body.value))
   const patched = applyPatchTo(current, body, kind)
@@ -156,6 +157,7 @@ function read(patched: KubeObject, kind: BodyKind, bad: () => string, strategic:
 /** The object that an apply makes of the live one, with its managed fields. */
 function applied(context: RequestContext, body: RequestBody, old: KubeObject | undefined, options: WriteOptions): KubeObject {
   const { served, request } = context
+  if (body.unreadable !== undefined) throw body.unreadable
   const { object: merged, managedFields } = applyPatch({
     ...fieldsContext(context, options.fieldManager), patch: body.value as KubeObject, kind: served.kind,
     ...(old === undefined ? {} : { live: served.fromStored(old) }), force: options.force,

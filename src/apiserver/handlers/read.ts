@@ -25,7 +25,8 @@ export async function handleGet(context: RequestContext): Promise<ApiResponse> {
   const past = asOfRevision(request, context.deps.registry, store.storage)
   const resourceVersion = past === undefined ? query.get('resourceVersion') ?? '' : ''
   if (resourceVersion !== '' && resourceVersion !== '0') {
-    if (!/^\d+$/.test(resourceVersion)) throw plainError(resourceVersionText(resourceVersion))
+    // Where there is no cache, it is the store that reads it, and tells whose fault it is.
+    if (!/^\d+$/.test(resourceVersion) && store.definition.uncached !== true) throw plainError(resourceVersionText(resourceVersion))
     await store.storage.waitFor(parseResourceVersion(resourceVersion), request.signal)
   }
   const cached = past !== undefined ? store.storage.cache.at(past).get(key)

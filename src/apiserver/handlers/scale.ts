@@ -7,7 +7,7 @@ import type { KubeObject, ManagedFieldsEntry } from '../../api/meta/object.ts'
 import { schemaOf } from '../../api/schema/builtin.ts'
 import { applyDefaults } from '../../api/schema/default.ts'
 import { withValueAt } from '../../api/schema/walk.ts'
-import type { ApiResponse } from '../handler.ts'
+import type { ApiResponse, RequestBody } from '../handler.ts'
 import { deepCopy } from '../registry/cached.ts'
 import { atPath } from '../registry/equal.ts'
 import type { ScaleDefinition } from '../resources/define.ts'
@@ -65,10 +65,11 @@ export async function handleScale(context: RequestContext): Promise<ApiResponse>
     case 'patch': {
       const body = checkedPatch(context, bodyKind())
       const options = writeOptions(request, 'PatchOptions')
-      if (body.mediaType === applyType) return applyScale(context, definition, options, body.value as KubeObject)
-      return writeScale(context, definition, options, (current) => {
-        const patched = patchedObject(context, bodyKind(), body, current, options)
+      if (body.mediaType === applyType) return applyScale(context, definition, options, body)
+      return writeScale(context, definition, options, (current, old) => {
+        const patched = patchedObject(context, bodyKind(), body, withOwners(definition, current, old), options)
         checkPatched(context, patched)
+        delete patched.metadata.managedFields
         return patched
       })
     }
@@ -76,15 +77,21 @@ export async function handleScale(context: RequestContext): Promise<ApiResponse>
   }
 }
 
+/** The Scale with the owners that its fields have in the object. */
+function withOwners(definition: ScaleDefinition, current: KubeObject, old: KubeObject): KubeObject {
+  const managedFields = toScaleFields(old.metadata.managedFields ?? [], definition.specReplicas)
+  return { ...current, metadata: { ...current.metadata, managedFields } }
+}
+
 /** Applies a Scale: its owners are those of the object's replica count. */
-function applyScale(context: RequestContext, definition: ScaleDefinition, options: WriteOptions, patch: KubeObject): Promise<ApiResponse> {
+function applyScale(context: RequestContext, definition: ScaleDefinition, options: WriteOptions, body: RequestBody): Promise<ApiResponse> {
   let owners: readonly ManagedFieldsEntry[] = []
   return writeScale(context, definition, options, (current, old) => {
-    const managedFields = toScaleFields(old.metadata.managedFields ?? [], definition.specReplicas)
+    if (body.unreadable !== undefined) throw body.unreadable
     const result = applyPatch({
-      schema: bodyKind().schema, apiVersion: 'autoscaling/v1', kind: 'Scale', subresource: 'scale', patch,
+      schema: bodyKind().schema, apiVersion: 'autoscaling/v1', kind: 'Scale', subresource: 'scale', patch: body.value as KubeObject,
       manager: options.fieldManager, force: options.force, now: new Date(context.deps.env.clock.now()),
-      live: { ...current, metadata: { ...current.metadata, managedFields } },
+      live: withOwners(definition, current, old),
     })
     owners = result.managedFields ?? []
     checkPatched(context, { ...result.object, metadata: { ...result.object.metadata } })

@@ -116,16 +116,24 @@ export const patchNotRouted = (): StatusError => new StatusError({
   reason: 'UnsupportedMediaType', details: {}, code: 415,
 })
 
+/** Throws 415 for a patch of no known type, before anything of the body is read. */
+export function checkPatchRouted(contentType: string | undefined): void {
+  if (!patchTypes.includes(patchTypeOf(contentType))) throw patchNotRouted()
+}
+
+const patchTypeOf = (contentType: string | undefined): string => contentType?.split(';', 1)[0]!.trim() ?? ''
+
 function decodePatch(contentType: string | undefined, bytes: Buffer, options: DecodeOptions): RequestBody {
   const accepted = options.builtIn ? patchTypes : customPatchTypes
-  const declared = contentType === undefined ? '' : (contentType.split(';', 1)[0]!.trim())
+  const declared = patchTypeOf(contentType)
   if (!accepted.includes(declared)) throw options.builtIn ? patchNotRouted() : unsupportedMediaType(accepted)
   const yaml = declared === 'application/apply-patch+yaml'
-  const decoded = orBadRequest(
-    () => decodeText(yaml ? 'application/yaml' : 'application/json', bytes, options.strict),
-    (why) => (yaml ? `error decoding YAML: ${why}` : `error decoding patch: ${why}`),
-  )
-  return { mediaType: declared, ...decoded }
+  try {
+    return { mediaType: declared, ...decodeText(yaml ? 'application/yaml' : 'application/json', bytes, options.strict) }
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    return { mediaType: declared, value: undefined, strictErrors: [], unreadable: badRequest(`error decoding ${yaml ? 'YAML' : 'patch'}: ${why}`) }
+  }
 }
 
 interface Decoded {

@@ -75,7 +75,6 @@ export function negotiate(accept: string | undefined, query: URLSearchParams, us
   const offered = offer.mediaTypes ?? allTypes
   if (accept === undefined || accept === '') return { mediaType: offered[0]!, pretty }
   const clauses = parseAccept(accept)
-  if (offer.routed !== undefined && !clauses.some((clause) => offered.some((mediaType) => matches(clause, mediaType)))) throw notRouted(offer.routed)
   for (const clause of clauses) {
     for (const mediaType of offered) {
       if (!matches(clause, mediaType)) continue
@@ -86,6 +85,12 @@ export function negotiate(accept: string | undefined, query: URLSearchParams, us
     }
   }
   throw notAcceptable(offered)
+}
+
+/** Throws what upstream's router says of an Accept header in which there is nothing for it. */
+export function checkRouted(accept: string | undefined, { routed, mediaTypes = allTypes }: Offer): void {
+  if (routed === undefined || accept === undefined || accept === '') return
+  if (!parseAccept(accept).some((clause) => mediaTypes.some((mediaType) => matches(clause, mediaType)))) throw notRouted(routed)
 }
 
 function notRouted(routed: readonly string[]): StatusError {

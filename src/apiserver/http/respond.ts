@@ -12,7 +12,7 @@ import { type MediaType, type Negotiated, jsonType, negotiate, protobufType } fr
 import {
   type TableOptions, assertTransformFits, defaultColumns, goPackage, parseIncludeObject, toPartial, toPartialList, toTable,
 } from './transform.ts'
-import { writeWatch } from './watch.ts'
+import { createFramer, writeWatch } from './watch.ts'
 import { isWebSocket, sendBody } from './websocket.ts'
 import { commonHeaders, startResponse, writeChunk } from './wire.ts'
 
@@ -20,6 +20,8 @@ export interface RespondContext {
   now(): Date
   /** The columns that a request's resource shows as a table. */
   columnsFor(request: ApiRequest): readonly Column<KubeObject>[] | undefined
+  /** Annotations that the metadata alone of a request's objects is shown without. */
+  hiddenAnnotations(request: ApiRequest): readonly string[]
   /** Whether the kind is one of upstream's Go types, which lists show without their names. */
   isTyped(request: ApiRequest): boolean
 }
@@ -37,7 +39,7 @@ export async function writeResponse(exchange: HttpExchange, request: ApiRequest,
     case 'list':
       return writeList(exchange, request, response, negotiated, context)
     case 'watch':
-      return writeWatch(exchange, request, response, negotiated, tableOptions(request, negotiated, context))
+      return writeWatch(exchange, request, response, createFramer(negotiated, context.hiddenAnnotations(request), tableOptions(request, negotiated, context)), negotiated.mediaType)
     case 'raw':
       return writeRaw(exchange, request, response)
     case 'taken-over':
@@ -57,7 +59,7 @@ async function writeObject(
   const options = tableOptions(request, negotiated, context)
   const { resourceVersion } = object.metadata
   const body = options === undefined
-    ? toPartial(object as KubeObject, transform.version)
+    ? toPartial(object as KubeObject, transform.version, context.hiddenAnnotations(request))
     : toTable([object as KubeObject], { resourceVersion }, options)
   await sendBytes(exchange, request, response.code, mediaType, encodeObject(body, mediaType, pretty))
 }
@@ -76,7 +78,7 @@ async function writeList(
     const objects = response.items.map((entry) => entry.object)
     const options = tableOptions(request, negotiated, context)
     const body = options === undefined
-      ? toPartialList(objects, response.metadata, transform.version)
+      ? toPartialList(objects, response.metadata, transform.version, context.hiddenAnnotations(request))
       : toTable(objects, response.metadata, options)
     bytes = encodeObject(body, mediaType, pretty)
   }
@@ -106,7 +108,7 @@ function tableOptions(request: ApiRequest, negotiated: Negotiated, context: Resp
   if (transform?.kind !== 'Table') return undefined
   return {
     columns: context.columnsFor(request) ?? defaultColumns,
-    includeObject: parseIncludeObject(request.query), version: transform.version, now: context.now(),
+    includeObject: parseIncludeObject(request.query), version: transform.version, now: context.now(), hidden: context.hiddenAnnotations(request),
   }
 }
 

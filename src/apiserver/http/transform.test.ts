@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
 import { StatusError } from '../../api/meta/errors.ts'
-import { assertTransformFits, defaultColumns, goPackage, parseIncludeObject, toTable } from './transform.ts'
+import { assertTransformFits, defaultColumns, goPackage, parseIncludeObject, toPartial, toPartialList, toTable } from './transform.ts'
 
 const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'web', creationTimestamp: '2026-01-01T00:00:00Z' }, spec: {} }
-const options = { columns: defaultColumns, includeObject: 'Metadata' as const, version: 'v1' as const, now: new Date(0) }
+const options = { columns: defaultColumns, includeObject: 'Metadata' as const, version: 'v1' as const, now: new Date(0), hidden: [] }
 
 test('a table holds columns, cells and metadata', () => {
   expect(toTable([pod], { resourceVersion: '5' }, options)).toEqual({
@@ -50,4 +50,12 @@ test('one object is no list and a list no object', () => {
     expect(refused).toBeInstanceOf(StatusError)
     expect((refused as StatusError).code).toBe(406)
   }
+})
+
+test('metadata alone is shown without the annotations that are fields of their own', () => {
+  const set = { ...pod, metadata: { ...pod.metadata, annotations: { a: '1', b: '2' } } }
+  const shown = (hidden: string[]) => toPartial(set, 'v1', hidden).metadata.annotations
+  expect(shown(['a'])).toEqual({ b: '2' })
+  expect(shown(['a', 'b'])).toBeUndefined()
+  expect(toPartialList([], {}, 'v1', [])).toMatchObject({ items: null })
 })

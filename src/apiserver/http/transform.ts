@@ -1,6 +1,6 @@
 /** Answers in another shape than the stored one: Table and PartialObjectMetadata (upstream: endpoints/handlers/response.go). */
 import { type Status, StatusError, badRequest } from '../../api/meta/errors.ts'
-import type { KubeObject, ListMeta } from '../../api/meta/object.ts'
+import type { KubeObject, ListMeta, ObjectMeta } from '../../api/meta/object.ts'
 import type { Column } from '../resources/define.ts'
 import type { Transform } from './negotiate.ts'
 
@@ -11,6 +11,8 @@ export interface TableOptions {
   readonly includeObject: 'None' | 'Metadata' | 'Object'
   readonly version: 'v1' | 'v1beta1'
   readonly now: Date
+  /** Annotations that metadata alone is shown without. */
+  readonly hidden: readonly string[]
 }
 
 /** What a resource without columns of its own shows. */
@@ -50,7 +52,7 @@ function tableRow(object: KubeObject, columns: readonly Column<KubeObject>[], no
   // A bookmark that ends the initial events must be seen as such, so its row always carries metadata.
   const bookmark = object.metadata.annotations?.[initialEventsEndAnnotation] !== undefined
   const include = bookmark && options.includeObject === 'None' ? 'Metadata' : options.includeObject
-  const shown = include === 'Object' ? object : include === 'Metadata' ? toPartial(object, options.version) : null
+  const shown = include === 'Object' ? object : include === 'Metadata' ? toPartial(object, options.version, options.hidden) : null
   return { cells: columns.map((column) => cellValue(column, object, now)), object: shown }
 }
 
@@ -63,15 +65,22 @@ function cellValue(column: Column<KubeObject>, object: KubeObject, now: Date): u
   }
 }
 
-/** The object's metadata alone. */
-export function toPartial(object: KubeObject, version: Transform['version']): KubeObject {
-  return { kind: 'PartialObjectMetadata', apiVersion: `meta.k8s.io/${version}`, metadata: object.metadata }
+/** The object's metadata alone, without the annotations that are not upstream's internal type's. */
+export function toPartial(object: KubeObject, version: Transform['version'], hidden: readonly string[]): KubeObject {
+  return { kind: 'PartialObjectMetadata', apiVersion: `meta.k8s.io/${version}`, metadata: hidden.length === 0 ? object.metadata : without(object.metadata, hidden) }
 }
 
-export function toPartialList(objects: readonly KubeObject[], metadata: ListMeta, version: Transform['version']): object {
+function without(metadata: ObjectMeta, hidden: readonly string[]): ObjectMeta {
+  const { annotations = {}, ...rest } = metadata
+  const shown = Object.entries(annotations).filter(([key]) => !hidden.includes(key))
+  return shown.length === 0 ? rest : { ...metadata, annotations: Object.fromEntries(shown) }
+}
+
+export function toPartialList(objects: readonly KubeObject[], metadata: ListMeta, version: Transform['version'], hidden: readonly string[]): object {
   return {
     kind: 'PartialObjectMetadataList', apiVersion: `meta.k8s.io/${version}`, metadata,
-    items: objects.map((object) => toPartial(object, version)),
+    // A slice that nothing was added to, in Go's words.
+    items: objects.length === 0 ? null : objects.map((object) => toPartial(object, version, hidden)),
   }
 }
 

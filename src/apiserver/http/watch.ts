@@ -6,19 +6,17 @@ import type { KubeObject } from '../../api/meta/object.ts'
 import type { ApiRequest, WatchResponse, WatchResponseEvent } from '../handler.ts'
 import { encodeObject, jsonFrame, watchFrameJson, watchFrameProtobuf } from './encode.ts'
 import type { HttpExchange } from './exchange.ts'
-import { type Negotiated, jsonType } from './negotiate.ts'
+import { type MediaType, type Negotiated, jsonType } from './negotiate.ts'
 import { type TableOptions, toPartial, toTable } from './transform.ts'
 import { isWebSocket, sendWatch } from './websocket.ts'
 import { ClientGoneError, commonHeaders, startResponse, writeChunk } from './wire.ts'
 
 /** Sends events until the watch ends or the client is gone. */
 export async function writeWatch(
-  exchange: HttpExchange, request: ApiRequest, watch: WatchResponse, negotiated: Negotiated, table: TableOptions | undefined,
+  exchange: HttpExchange, request: ApiRequest, watch: WatchResponse, frame: Framer, mediaType: MediaType,
 ): Promise<void> {
   const response = exchange.response
   if (response === undefined) return
-  const frame = createFramer(negotiated, table)
-  const { mediaType } = negotiated
   if (isWebSocket(exchange)) return sendWatch(exchange, watch.events, frame, mediaType === jsonType)
   startResponse(response, 200, {
     ...commonHeaders(exchange, request.warnings),
@@ -65,8 +63,11 @@ export function errorEvent(error: unknown): WatchResponseEvent {
   return { type: 'ERROR', object: failure.status }
 }
 
+/** Makes an event a frame. */
+type Framer = (event: WatchResponseEvent) => Buffer
+
 /** One event as one frame. Stateful for tables: their columns are sent once. */
-export function createFramer(negotiated: Negotiated, table: TableOptions | undefined): (event: WatchResponseEvent) => Buffer {
+export function createFramer(negotiated: Negotiated, hidden: readonly string[], table: TableOptions | undefined): Framer {
   const { mediaType, transform } = negotiated
   const json = mediaType === jsonType
   if (transform === undefined) return json ? watchFrameJson : watchFrameProtobuf
@@ -78,7 +79,7 @@ export function createFramer(negotiated: Negotiated, table: TableOptions | undef
   }
 
   function transformed(object: KubeObject): object {
-    if (table === undefined) return toPartial(object, transform!.version)
+    if (table === undefined) return toPartial(object, transform!.version, hidden)
     const { resourceVersion } = object.metadata
     const shown = toTable([object], { resourceVersion }, table, headers)
     headers = false

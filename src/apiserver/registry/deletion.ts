@@ -29,8 +29,8 @@ const foreground = 'foregroundDeletion'
 export function checkPreconditions(definition: ResourceDefinition, object: KubeObject, o: DeleteOptions): void {
   const { uid, resourceVersion } = o.preconditions ?? {}
   const { metadata } = object
-  // Namespaces are deleted by a road of their own, which words it in its own way.
-  const own = definition.deletionFinalizers !== undefined
+  // Namespaces and definitions are deleted by roads of their own, which word it in their own way.
+  const own = definition.prepareForDelete !== undefined
   const kind = { group: definition.group, resource: own ? definition.resource : definition.kind }
   if (uid !== undefined && uid !== metadata.uid) {
     throw conflict(kind, metadata.name ?? '', own ? `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${metadata.uid}` : `the UID in the precondition (${uid}) does not match the UID in record (${metadata.uid}). The object might have been deleted and then recreated`)

@@ -105,6 +105,7 @@ export class ResourceStore {
     try {
       beforeCreate(this.definition, object, hooks)
       await context.validate(object, undefined)
+      this.definition.settle?.(object)
       const cached = await this.#insert(object, context, generated)
       done = true
       return cached
@@ -115,6 +116,10 @@ export class ResourceStore {
 
   #pickName(object: KubeObject): void {
     const { metadata } = object
+    if (this.definition.generatesNoName === true) {
+      metadata.name = metadata.generateName
+      return
+    }
     for (let attempt = 0; attempt < nameAttempts; attempt++) {
       metadata.name = generateName(metadata.generateName!, this.#o.random)
       if (this.storage.get(this.#keyOfObject(object)) === undefined) return
@@ -190,6 +195,7 @@ export class ResourceStore {
     try {
       beforeUpdate(this.definition, object, old, hooks)
       await context.validate(object, old)
+      this.definition.settle?.(object)
       if (completesDeletion(this.definition, object, old)) {
         done = true
         return await this.#finishDeletion(key, current, object, context)
@@ -285,7 +291,8 @@ export class ResourceStore {
       if ((definition.deletionFinalizers?.(current.object).length ?? 0) > 0) return { result: current, removed: false }
     }
     const plan = planDeletion(definition, current.object, options, this.#o.clock.now())
-    if (plan.step === 'pending') return this.#answer(current, false)
+    const { group = definition.group } = context
+    if (plan.step === 'pending') return this.#answer(current, false, group)
     await context.validate(current.object, current.object)
     if (plan.step === 'remove') return this.#remove(key, current, context)
     const marked = await this.#mark(key, current, plan.object, context)
@@ -314,18 +321,19 @@ export class ResourceStore {
   }
 
   async #remove(key: string, current: Cached, context: WriteContext): Promise<Deleted | undefined> {
-    if (context.dryRun) return this.#answer(current, true)
+    const { group = this.definition.group } = context
+    if (context.dryRun) return this.#answer(current, true, group)
     const revision = await this.storage.remove(key, current.revision, context.signal)
     if (revision === undefined) return undefined
     await this.definition.hooks?.afterDelete?.(current.object, this.#hookContext(context))
-    return this.#answer(this.#unstored({ ...current.object, metadata: { ...current.object.metadata, resourceVersion: String(revision) } }, key), true)
+    return this.#answer(this.#unstored({ ...current.object, metadata: { ...current.object.metadata, resourceVersion: String(revision) } }, key), true, group)
   }
 
-  #answer(cached: Cached, removed: boolean): Deleted {
+  #answer(cached: Cached, removed: boolean, group: string): Deleted {
     const { definition } = this
     if (definition.returnDeletedObject) return { result: cached, removed }
     const { name, uid } = cached.object.metadata
-    return { result: successStatus({ name, group: definition.group, kind: definition.resource, uid }), removed }
+    return { result: successStatus({ name, group, kind: definition.resource, uid }), removed }
   }
 
   /** An object that is answered without being stored: a dry run's, or one that is gone. */

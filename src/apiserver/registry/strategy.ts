@@ -1,8 +1,7 @@
 /** The synchronous steps between a decoded object and its storage. Upstream: registry/rest/{create,update}.go. */
 import { invalid } from '../../api/meta/errors.ts'
 import type { FieldError } from '../../api/meta/errors.ts'
-import { fieldInvalid } from '../../api/meta/field-errors.ts'
-import { validateObjectMeta, validateObjectMetaUpdate } from '../../api/meta/metadata-validation.ts'
+import { validateFinalizerNames, validateObjectMeta, validateObjectMetaUpdate } from '../../api/meta/metadata-validation.ts'
 import { nameIsDNS1035Label, nameIsDNSLabel, nameIsDNSSubdomain, nameIsPathSegment } from '../../api/meta/names.ts'
 import type { NameCheck } from '../../api/meta/names.ts'
 import type { KubeObject, ObjectMeta } from '../../api/meta/object.ts'
@@ -11,9 +10,9 @@ import type { ResourceDefinition, StrategyContext } from '../resources/define.ts
 import { atPath, jsonEqual } from './equal.ts'
 
 /** How a definition wants names checked. */
-export function nameCheckOf(definition: ResourceDefinition): NameCheck {
+function nameCheckOf(definition: ResourceDefinition, object: KubeObject): NameCheck {
   const format = definition.nameFormat ?? 'dns-subdomain'
-  if (typeof format === 'function') return format
+  if (typeof format === 'function') return (name, generated) => format(name, generated, object)
   switch (format) {
     case 'dns-label': return nameIsDNSLabel
     case 'dns1035-label': return nameIsDNS1035Label
@@ -44,23 +43,26 @@ export function beforeCreate(definition: ResourceDefinition, object: KubeObject,
   for (const field of definition.createResetFields ?? resetFieldsOf(definition)) delete object[field]
   if (generationFieldsOf(definition).length > 0) object.metadata.generation = 1
   definition.prepareForCreate?.(object, context)
-  const errors: FieldError[] = [
-    ...validateObjectMeta(object.metadata, definition.scope === 'Namespaced', nameCheckOf(definition)),
-    ...(definition.schema.name === undefined || definition.anyFinalizers === true ? [] : validateFinalizerNames(object.metadata.finalizers ?? [])),
+  refuse(definition, object, [
+    ...(definition.checksMetadata === false ? [] : metadataErrors(definition, object)),
     ...(definition.validate?.(object, context) ?? []),
-  ]
-  if (errors.length > 0) throw invalid(definition, object.metadata.name ?? '', errors)
+  ])
+  // The check that every kind shares comes last, and finds what a kind of loose rules has let pass.
+  const loose = definition.checksMetadata === false || typeof definition.nameFormat === 'function'
+  if (loose) refuse(definition, object, [...validateObjectMeta(object.metadata, definition.scope === 'Namespaced', nameIsPathSegment)])
   for (const warning of definition.warnings?.(object, undefined) ?? []) context.warn(warning)
 }
 
-const standardFinalizers = ['kubernetes', 'orphan', 'foregroundDeletion']
+function metadataErrors(definition: ResourceDefinition, object: KubeObject): FieldError[] {
+  const { metadata } = object
+  return [
+    ...validateObjectMeta(metadata, definition.scope === 'Namespaced', nameCheckOf(definition, object)),
+    ...(definition.schema.name === undefined || definition.anyFinalizers === true ? [] : validateFinalizerNames(metadata.finalizers ?? [])),
+  ]
+}
 
-/** Built-in kinds take only well-known finalizers and those with a domain. */
-function* validateFinalizerNames(finalizers: readonly string[]): Iterable<FieldError> {
-  for (const [i, finalizer] of finalizers.entries()) {
-    if (finalizer.includes('/') || standardFinalizers.includes(finalizer)) continue
-    yield fieldInvalid(`metadata.finalizers[${i}]`, finalizer, 'name is neither a standard finalizer name nor is it fully qualified')
-  }
+function refuse(definition: ResourceDefinition, object: KubeObject, errors: FieldError[]): void {
+  if (errors.length > 0) throw invalid(definition, object.metadata.name ?? '', errors)
 }
 
 /** Completes an updated object in place and checks the change. `old` is the stored one. Throws 422. */
@@ -78,8 +80,7 @@ export function beforeUpdate(definition: ResourceDefinition, object: KubeObject,
   if (before.deletionTimestamp) object.metadata.deletionTimestamp = before.deletionTimestamp
   if (before.deletionGracePeriodSeconds !== undefined) object.metadata.deletionGracePeriodSeconds ??= before.deletionGracePeriodSeconds
   bumpGeneration(definition, object, old, context.subresource)
-  const errors = updateErrors(definition, object, old, context)
-  if (errors.length > 0) throw invalid(definition, object.metadata.name ?? '', errors)
+  refuse(definition, object, updateErrors(definition, object, old, context))
   for (const warning of (context.subresource === '' ? definition : subresource)?.warnings?.(object, old) ?? []) context.warn(warning)
 }
 

@@ -11,6 +11,8 @@ const column = (type: string, priority?: number) => <T extends KubeObject>(name:
   ({ name, type, value, ...(priority === undefined ? {} : { priority }) })
 
 export const text = column('string')
+/** A name, which clients may show as such. */
+export const named = <T extends KubeObject>(name: string, value: Value<T>, priority?: number): Column<T> => ({ ...column('string', priority)(name, value), format: 'name' })
 /** Shown with -o wide only. */
 export const wide = column('string', 1)
 export const integer = column('integer')
@@ -23,6 +25,11 @@ export function nameColumn<T extends KubeObject>(value: Value<T> = (o) => o.meta
 
 export function ageColumn<T extends KubeObject>(): Column<T> {
   return text('Age', (o, now) => ageOf(o.metadata.creationTimestamp, now))
+}
+
+/** A kind's columns for another version of it: cells are those of the stored form, as upstream prints its internal types. */
+export function columnsThrough<T extends KubeObject>(columns: readonly Column<T>[], toStored: (object: KubeObject) => KubeObject): Column<KubeObject>[] {
+  return columns.map((column) => ({ ...column, value: (object, now) => column.value(toStored(object) as T, now) }))
 }
 
 /** "a=1,b=2" in key order, "<none>" when there are none. */

@@ -113,13 +113,21 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   readonly featureGate?: string
   /** Sets defaults in place, after the schema's own defaults. Runs on write and on read of old objects. */
   default?(object: T): void
+  /** Defaults that are the moment's, which belong to whoever writes the object. In place. */
+  defaultNow?(object: T, now: Date): void
+  /** What upstream's reader adds when it reads back what was written: it is never validated, and nobody owns it. In place. */
+  settle?(object: T): void
   /** Clears what clients may not set, sets what the server owns. In place. */
   prepareForCreate?(object: T, context: StrategyContext): void
   prepareForUpdate?(object: T, old: T, context: StrategyContext): void
   validate?(object: T, context: StrategyContext): Iterable<FieldError>
   validateUpdate?(object: T, old: T, context: StrategyContext): Iterable<FieldError>
   /** How metadata.name is checked; default 'dns-subdomain'. */
-  readonly nameFormat?: 'dns-subdomain' | 'dns-label' | 'dns1035-label' | 'path-segment' | ((name: string, generated: boolean) => string[])
+  readonly nameFormat?: 'dns-subdomain' | 'dns-label' | 'dns1035-label' | 'path-segment' | ((name: string, generated: boolean, object: T) => string[])
+  /** The name is its generateName as it stands (ipaddresses: upstream's noopNameGenerator). */
+  readonly generatesNoName?: boolean
+  /** The kind's own checks see to metadata or leave it to the general one behind them, which comes to nothing when they fail (core events). */
+  readonly checksMetadata?: boolean
   /** Finalizers of any name are taken: upstream's validation of the kind does not look at them. */
   readonly anyFinalizers?: boolean
   /** Paths whose change counts as a new generation; default ['spec'] ; [] : generation is not kept. */
@@ -135,6 +143,10 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   /** What is said of a field that cannot be selected by, for kinds that have own words; `apiVersion` is the one asked. */
   unselectable?(field: string, apiVersion: string): string
   readonly columns?: readonly Column<T>[]
+  /** Annotations that are fields of upstream's internal type: metadata alone is shown without them. */
+  readonly fieldAnnotations?: readonly string[]
+  /** Upstream keeps no watch cache of the kind, which shows in what it says of a bad resourceVersion (events). */
+  readonly uncached?: boolean
   /** Whether a PUT may create the object (leases, events, …). */
   readonly createOnUpdate?: boolean
   /** Whether a PUT may leave out resourceVersion. */

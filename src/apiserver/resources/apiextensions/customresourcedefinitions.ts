@@ -1,5 +1,6 @@
 import type { CustomResourceDefinition } from '../../../api/generated/types/apiextensions-v1.ts'
 import { goQuote } from '../../../api/meta/go-text.ts'
+import { nameIsDNSSubdomain } from '../../../api/meta/names.ts'
 import { formatTime } from '../../../api/meta/time.ts'
 import { builtin, statusSubresource } from '../builtin.ts'
 import { unknownFormats } from './formats.ts'
@@ -59,7 +60,7 @@ export const customResourceDefinitions = builtin<Definition>({
       message: 'CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon',
     }]
   },
-  resetFields: [],
+  nameFormat: (name, generated, { spec }) => [...nameIsDNSSubdomain(name, generated), ...(name === `${spec?.names?.plural ?? ''}.${spec?.group ?? ''}` ? [] : ['must be spec.names.plural+"."+spec.group'])],
   validate: validateDefinition,
   validateUpdate: validateDefinitionUpdate,
   *warnings(definition, old) {

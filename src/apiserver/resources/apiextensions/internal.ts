@@ -31,7 +31,8 @@ export interface InternalSpec {
 
 const nothing: VersionParts = { schema: undefined, subresources: undefined, columns: [], selectableFields: [] }
 
-export function internalSpec({ versions = [] }: CustomResourceDefinitionSpec): InternalSpec {
+export function internalSpec(spec: CustomResourceDefinitionSpec): InternalSpec {
+  const versions = spec.versions ?? []
   const parts = versions.map((version): VersionParts => ({
     schema: version.schema as VersionParts['schema'], subresources: version.subresources,
     columns: version.additionalPrinterColumns ?? [], selectableFields: version.selectableFields ?? [],

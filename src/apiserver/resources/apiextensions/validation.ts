@@ -21,10 +21,6 @@ const hasStatus = (parts: { readonly subresources: { readonly status?: unknown }
 
 /** What is wrong with a new definition. */
 export function* validateDefinition(definition: Definition): Generator<FieldError> {
-  const { metadata, spec } = definition
-  if (metadata?.name !== `${spec.names?.plural ?? ''}.${spec.group ?? ''}`) {
-    yield fieldInvalid('metadata.name', metadata?.name ?? '', 'must be spec.names.plural+"."+spec.group')
-  }
   yield* specErrors(definition, strictOptions, undefined)
   yield* statusErrors(definition)
   yield* storedVersionErrors(definition)

@@ -3,7 +3,7 @@ import { findCondition } from '../../../api/meta/conditions.ts'
 import { formatTime } from '../../../api/meta/time.ts'
 import { builtin, statusSubresource } from '../builtin.ts'
 import { ageColumn, nameColumn, text } from '../columns.ts'
-import { validateAPIService, validateAPIServiceStatus } from './validation.ts'
+import { apiServiceName, validateAPIService, validateAPIServiceStatus } from './validation.ts'
 
 function availableText({ status }: APIService): string {
   const condition = findCondition(status?.conditions, 'Available')
@@ -15,7 +15,7 @@ export const apiServices = builtin<APIService>({
   group: 'apiregistration.k8s.io', version: 'v1', resource: 'apiservices',
   anyFinalizers: true,
   storagePrefix: 'apiregistration.k8s.io/apiservices', storedAs: 'json',
-  nameFormat: 'path-segment',
+  nameFormat: apiServiceName,
   generationFields: [],
   default({ spec }) {
     if (spec?.service) spec.service.port ??= 443

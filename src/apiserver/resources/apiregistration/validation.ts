@@ -7,12 +7,16 @@ import { dnsSubdomain, invalidAll } from '../validation/common.ts'
 
 const bytesOf = (base64: string): number => Buffer.from(base64, 'base64').length
 
-export function* validateAPIService({ metadata, spec }: APIService): Generator<FieldError> {
+/** A service is called as the version that it serves. */
+export function apiServiceName(name: string, _generated: boolean, { spec }: APIService): string[] {
+  const wrong = isPathSegmentName(name)
+  if (wrong.length > 0) return wrong
+  const required = `${spec?.version ?? ''}.${spec?.group ?? ''}`
+  return name === required ? [] : [`must be \`spec.version+"."+spec.group\`: ${JSON.stringify(required)}`]
+}
+
+export function* validateAPIService({ spec }: APIService): Generator<FieldError> {
   const { group = '', version = '', groupPriorityMinimum: minimum = 0, versionPriority: priority = 0, service, caBundle = '', insecureSkipTLSVerify = false } = spec ?? {}
-  const { name = '' } = metadata
-  if (name !== '' && isPathSegmentName(name).length === 0 && name !== `${version}.${group}`) {
-    yield fieldInvalid('metadata.name', name, `must be \`spec.version+"."+spec.group\`: ${JSON.stringify(`${version}.${group}`)}`)
-  }
   if (group === '' && version !== 'v1') yield fieldRequired('spec.group', 'only v1 may have an empty group and it better be legacy kube')
   if (group !== '') yield* dnsSubdomain('spec.group', group)
   yield* invalidAll('spec.version', version, isDNS1035Label(version))

@@ -8,7 +8,11 @@ import { semanticEqual } from '../validation/common.ts'
 import { validateDaemonSet, validateDaemonSetStatus, validateDaemonSetUpdate } from './validation.ts'
 import { templateWarnings } from '../validation/pod-warnings.ts'
 
-function setDefaults({ spec }: DaemonSet): void {
+const generationAnnotation = 'deprecated.daemonset.template.generation'
+
+function setDefaults({ metadata, spec }: DaemonSet): void {
+  // Upstream keeps it as a field, and its conversion shows the field whatever it is.
+  if (metadata.annotations?.[generationAnnotation] === undefined) metadata.annotations = { ...metadata.annotations, [generationAnnotation]: '0' }
   if (spec === undefined) return
   const strategy = (spec.updateStrategy ??= {})
   strategy.type ||= 'RollingUpdate'
@@ -24,8 +28,6 @@ function setDefaults({ spec }: DaemonSet): void {
   spec.revisionHistoryLimit ??= 10
   defaultPodTemplate(spec.template)
 }
-
-const generationAnnotation = 'deprecated.daemonset.template.generation'
 
 const templateGeneration = ({ metadata }: DaemonSet): number => Number(metadata.annotations?.[generationAnnotation] ?? 0)
 
@@ -50,7 +52,10 @@ export const daemonSets = builtin<DaemonSet>({
   },
   validate: validateDaemonSet,
   validateUpdate: validateDaemonSetUpdate,
-  subresources: { status: statusSubresource({ validateUpdate: validateDaemonSetStatus }) },
+  subresources: {
+    status: statusSubresource({ prepareForUpdate: (set, old) => setTemplateGeneration(set, templateGeneration(old)), validateUpdate: validateDaemonSetStatus }),
+  },
+  fieldAnnotations: [generationAnnotation],
   warnings: ({ spec }, old) => templateWarnings('spec.template', spec?.template, old === undefined ? undefined : { template: old.spec?.template }),
   columns: [
     nameColumn(),

@@ -1,7 +1,8 @@
 import type { HorizontalPodAutoscaler, HPAScalingRules, MetricSpec, MetricTarget, MetricValueStatus } from '../../../api/generated/types/autoscaling-v2.ts'
 import { formatQuantity } from '../../../api/meta/quantity.ts'
 import { builtin, statusSubresource } from '../builtin.ts'
-import { ageColumn, nameColumn, text } from '../columns.ts'
+import { ageColumn, columnsThrough, nameColumn, text } from '../columns.ts'
+import type { Column } from '../define.ts'
 import { freshStatus } from '../status.ts'
 import { cpuMetric, oldVersion, withoutRoundTrip } from './conversion.ts'
 import { validateAutoscaler, validateAutoscalerStatus, validateAutoscalerUpdate } from './validation.ts'
@@ -58,23 +59,25 @@ function metricsText(autoscaler: Autoscaler): string {
   return texts.length > 2 ? `${texts.slice(0, 2).join(', ')} + ${texts.length - 2} more...` : texts.join(', ')
 }
 
+const columns: readonly Column<Autoscaler>[] = [
+  nameColumn(),
+  text('Reference', (o) => `${o.spec?.scaleTargetRef?.kind}/${o.spec?.scaleTargetRef?.name}`),
+  text('Targets', metricsText),
+  text('MinPods', (o) => String(o.spec?.minReplicas ?? '<unset>')),
+  text('MaxPods', (o) => o.spec?.maxReplicas ?? 0),
+  text('Replicas', (o) => o.status?.currentReplicas ?? 0),
+  ageColumn(),
+]
+
 export const horizontalPodAutoscalers = builtin<Autoscaler>({
   group: 'autoscaling', version: 'v2', resource: 'horizontalpodautoscalers',
   unconditionalUpdate: true,
   generationFields: [],
-  conversions: { v1: oldVersion },
+  conversions: { v1: { ...oldVersion, columns: columnsThrough(columns, oldVersion.toStored) } },
   default: setDefaults,
   prepareForCreate: freshStatus(() => ({ desiredReplicas: 0, currentMetrics: null as unknown as undefined })),
   validate: validateAutoscaler,
   validateUpdate: validateAutoscalerUpdate,
   subresources: { status: statusSubresource({ validateUpdate: validateAutoscalerStatus }) },
-  columns: [
-    nameColumn(),
-    text('Reference', (o) => `${o.spec?.scaleTargetRef?.kind}/${o.spec?.scaleTargetRef?.name}`),
-    text('Targets', metricsText),
-    text('MinPods', (o) => String(o.spec?.minReplicas ?? '<unset>')),
-    text('MaxPods', (o) => o.spec?.maxReplicas ?? 0),
-    text('Replicas', (o) => o.status?.currentReplicas ?? 0),
-    ageColumn(),
-  ],
+  columns,
 })

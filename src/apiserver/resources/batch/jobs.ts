@@ -33,9 +33,13 @@ export function defaultJobTemplateSpec(spec: JobSpec): void {
 function setDefaults({ metadata, spec }: Job): void {
   if (spec === undefined) return
   defaultJobSpec(spec)
-  const labels = spec.template?.metadata?.labels
-  if (labels !== undefined && Object.keys(metadata.labels ?? {}).length === 0) metadata.labels = labels
+  takeTemplateLabels({ metadata, spec } as Job)
   defaultJobTemplateSpec(spec)
+}
+
+function takeTemplateLabels({ metadata, spec }: Job): void {
+  const labels = spec?.template?.metadata?.labels
+  if (labels !== undefined && Object.keys(metadata.labels ?? {}).length === 0) metadata.labels = labels
 }
 
 /** Labels that tie pods to their job, and the selector over them, unless the user selects by hand. */
@@ -46,7 +50,7 @@ function generateSelector({ metadata, spec }: Job): void {
   for (const key of ['job-name', 'batch.kubernetes.io/job-name']) labels[key] ??= metadata.name ?? ''
   for (const key of ['controller-uid', 'batch.kubernetes.io/controller-uid']) labels[key] ??= metadata.uid ?? ''
   // Labels that were defaulted from the template's are one map with it in upstream's memory, and grow with it.
-  if (template.labels === metadata.labels || Object.keys(metadata.labels ?? {}).length === 0) metadata.labels = { ...labels }
+  if (template.labels !== undefined && template.labels === metadata.labels) metadata.labels = { ...labels }
   template.labels = labels
   const selector = (spec.selector ??= {})
   selector.matchLabels = { 'batch.kubernetes.io/controller-uid': metadata.uid ?? '', ...selector.matchLabels }
@@ -80,6 +84,7 @@ export const jobs = builtin<Job>({
   unconditionalUpdate: true,
   defaultDeletionPropagation: 'Orphan',
   default: setDefaults,
+  settle: takeTemplateLabels,
   prepareForCreate(job, { feature }) {
     generateSelector(job)
     job.status = {}

@@ -1,6 +1,6 @@
 import type { PodCertificateRequest } from '../../../api/generated/types/certificates-v1beta1.ts'
 import { builtin, statusSubresource } from '../builtin.ts'
-import { formatLabels, nameColumn, text, wide } from '../columns.ts'
+import { formatLabels, nameColumn, text } from '../columns.ts'
 import { emptyStatus } from '../status.ts'
 import { validatePodRequest, validatePodRequestStatus, validatePodRequestUpdate } from './pod-request-validation.ts'
 
@@ -29,6 +29,6 @@ export const podCertificateRequests = builtin<PodCertificateRequest>({
     text('NodeName', (o) => o.spec.nodeName),
     text('SignerName', (o) => o.spec.signerName),
     text('State', stateText),
-    wide('UnverifiedUserAnnotations', (o) => formatLabels(o.spec.unverifiedUserAnnotations)),
+    text('UnverifiedUserAnnotations', (o) => formatLabels(o.spec.unverifiedUserAnnotations)),
   ],
 })

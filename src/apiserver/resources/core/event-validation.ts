@@ -2,10 +2,11 @@
 import type { Event } from '../../../api/generated/types/core-v1.ts'
 import type { FieldError } from '../../../api/meta/errors.ts'
 import { fieldInvalid, fieldRequired } from '../../../api/meta/field-errors.ts'
+import { validateFinalizerNames, validateObjectMeta } from '../../../api/meta/metadata-validation.ts'
 import { nameIsDNSSubdomain } from '../../../api/meta/names.ts'
 import { byteLength } from '../../../api/meta/go-text.ts'
 import type { StrategyContext } from '../define.ts'
-import { dnsSubdomain, immutable, invalidAll, qualifiedName, semanticEqual } from '../validation/common.ts'
+import { dnsSubdomain, immutable, qualifiedName, semanticEqual } from '../validation/common.ts'
 
 function* shortText(path: string, text: string | undefined, most: number, needed = true): Generator<FieldError> {
   if (needed && !text) yield fieldRequired(path)
@@ -20,8 +21,8 @@ const isStrict = ({ group }: Context): boolean => group === 'events.k8s.io'
 export function* validateEvent(event: Event, context: Context): Generator<FieldError> {
   yield* legacyErrors(event, context)
   if (!isStrict(context)) return
-  const { name = '' } = event.metadata
-  if (name !== '') yield* invalidAll('metadata.name', name, nameIsDNSSubdomain(name, false))
+  yield* validateObjectMeta(event.metadata, true, nameIsDNSSubdomain)
+  yield* validateFinalizerNames(event.metadata.finalizers ?? [])
   yield* seriesErrors(event)
   if (!event.eventTime) yield fieldRequired('eventTime')
   if (event.type !== 'Normal' && event.type !== 'Warning') yield fieldInvalid('type', '', `has invalid value: ${event.type ?? ''}`)

@@ -1,7 +1,7 @@
 import type { Event } from '../../../api/generated/types/core-v1.ts'
 import { ageOf } from '../../../api/meta/time.ts'
 import { builtin } from '../builtin.ts'
-import { text, wide } from '../columns.ts'
+import { named, text, wide } from '../columns.ts'
 import { validateEvent, validateEventUpdate } from './event-validation.ts'
 import type { Column } from '../define.ts'
 
@@ -29,7 +29,7 @@ export const eventColumns: readonly Column<Event>[] = [
   text('Message', (o) => (o.message ?? '').trim()),
   wide('First Seen', firstSeen),
   wide('Count', (o) => o.series?.count ?? (o.count || 1)),
-  wide('Name', (o) => o.metadata.name),
+  named('Name', (o) => o.metadata.name, 1),
 ]
 
 export const eventFields: Readonly<Record<string, (event: Event) => string>> = {
@@ -48,10 +48,10 @@ export const eventFields: Readonly<Record<string, (event: Event) => string>> = {
 
 export const events = builtin<Event>({
   group: '', version: 'v1', resource: 'events',
-  anyFinalizers: true,
+  checksMetadata: false,
+  uncached: true,
   unconditionalUpdate: true,
   createOnUpdate: true,
-  nameFormat: 'path-segment',
   generationFields: [],
   ttlSeconds: (_event, services) => (services['eventTtlSeconds'] as number | undefined) ?? 3600,
   validate: validateEvent,

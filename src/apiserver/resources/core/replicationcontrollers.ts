@@ -1,4 +1,5 @@
 import type { ReplicationController } from '../../../api/generated/types/core-v1.ts'
+import { nameIsLongName } from '../../../api/meta/names.ts'
 import { builtin, statusSubresource } from '../builtin.ts'
 import { ageColumn, formatLabels, integer, nameColumn, templateColumns, wide } from '../columns.ts'
 import { mapSelectorScale } from '../scale.ts'
@@ -24,6 +25,7 @@ export const replicationControllers = builtin<ReplicationController>({
   unconditionalUpdate: true,
   scale: mapSelectorScale,
   storagePrefix: 'controllers',
+  nameFormat: nameIsLongName,
   defaultDeletionPropagation: 'Orphan',
   default: setDefaults,
   prepareForCreate(controller, { feature }) {

@@ -2,6 +2,7 @@ import type { Event as CoreEvent } from '../../../api/generated/types/core-v1.ts
 import type { Event } from '../../../api/generated/types/events-v1.ts'
 import type { KubeObject } from '../../../api/meta/object.ts'
 import { builtin } from '../builtin.ts'
+import { columnsThrough } from '../columns.ts'
 import { eventColumns, eventFields } from '../core/events.ts'
 
 /** Drops members that are undefined, so that a converted object looks as if it had been written so. */
@@ -49,5 +50,5 @@ export const eventsV1 = builtin<CoreEvent>({
     ...Object.fromEntries(regarding),
     reason: eventFields.reason!, type: eventFields.type!, reportingController: eventFields.reportingComponent!,
   },
-  columns: eventColumns,
+  columns: columnsThrough(eventColumns, (object) => toCoreEvent(object as unknown as Event) as unknown as KubeObject),
 })

@@ -1,6 +1,6 @@
 import type { IPAddress } from '../../../api/generated/types/networking-v1.ts'
 import { builtin } from '../builtin.ts'
-import { nameColumn, text } from '../columns.ts'
+import { ageColumn, nameColumn, text } from '../columns.ts'
 import { ipAddressName, validateIPAddress, validateIPAddressUpdate } from './policy-validation.ts'
 
 function parentText({ spec }: IPAddress): string {
@@ -15,7 +15,8 @@ export const ipAddresses = builtin<IPAddress>({
   unconditionalUpdate: true,
   generationFields: [],
   nameFormat: ipAddressName,
+  generatesNoName: true,
   validate: validateIPAddress,
   validateUpdate: validateIPAddressUpdate,
-  columns: [nameColumn(), text('ParentRef', parentText)],
+  columns: [nameColumn(), text('ParentRef', parentText), ageColumn()],
 })

@@ -4,19 +4,20 @@ import { builtin, statusSubresource } from '../builtin.ts'
 import { ageColumn, nameColumn, text } from '../columns.ts'
 import { validateTaintRule, validateTaintRuleStatus } from './slice-validation.ts'
 
-function stamp(rule: DeviceTaintRule, now: string): void {
-  if (rule.spec?.taint !== undefined) rule.spec.taint.timeAdded ??= now
+function stamp({ spec }: DeviceTaintRule, now: Date): void {
+  if (spec?.taint !== undefined && !spec.taint.timeAdded) spec.taint = { ...spec.taint, timeAdded: formatTime(now) }
 }
 
 export const deviceTaintRules = builtin<DeviceTaintRule>({
   group: 'resource.k8s.io', version: 'v1beta2', resource: 'devicetaintrules',
   returnDeletedObject: true,
   unconditionalUpdate: true,
+  defaultNow: stamp,
   prepareForCreate(rule, { now }) {
     rule.status = {}
-    stamp(rule, formatTime(now))
+    stamp(rule, now)
   },
-  prepareForUpdate: (rule, _old, { now }) => stamp(rule, formatTime(now)),
+  prepareForUpdate: (rule, _old, { now }) => stamp(rule, now),
   validate: (rule) => validateTaintRule(rule),
   validateUpdate: validateTaintRule,
   subresources: { status: statusSubresource({ keepsMetadata: true, validateUpdate: validateTaintRuleStatus }) },

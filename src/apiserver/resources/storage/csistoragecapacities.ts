@@ -1,6 +1,5 @@
 import type { CSIStorageCapacity } from '../../../api/generated/types/storage-v1.ts'
 import { builtin } from '../builtin.ts'
-import { nameColumn, text } from '../columns.ts'
 import { validateCapacity, validateCapacityUpdate } from './validation.ts'
 import { storageCapacityWarnings } from '../validation/kind-warnings.ts'
 
@@ -10,7 +9,4 @@ export const csiStorageCapacities = builtin<CSIStorageCapacity>({
   validate: validateCapacity,
   validateUpdate: validateCapacityUpdate,
   warnings: storageCapacityWarnings,
-  columns: [
-    nameColumn(), text('StorageClassName', (o) => o.storageClassName), text('Capacity', (o) => o.capacity ?? '<unset>'),
-  ],
 })
