@@ -16,7 +16,6 @@ function setDefaults({ metadata, spec }: ReplicationController): void {
     if (Object.keys(metadata.labels ?? {}).length === 0) metadata.labels = { ...labels }
   }
   spec.replicas ??= 1
-  spec.minReadySeconds ??= 0
   defaultPodTemplate(spec.template)
 }
 

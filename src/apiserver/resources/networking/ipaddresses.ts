@@ -1,6 +1,6 @@
 import type { IPAddress } from '../../../api/generated/types/networking-v1.ts'
 import { builtin } from '../builtin.ts'
-import { ageColumn, nameColumn, text } from '../columns.ts'
+import { nameColumn, text } from '../columns.ts'
 import { ipAddressName, validateIPAddress, validateIPAddressUpdate } from './policy-validation.ts'
 
 function parentText({ spec }: IPAddress): string {
@@ -18,5 +18,5 @@ export const ipAddresses = builtin<IPAddress>({
   generatesNoName: true,
   validate: validateIPAddress,
   validateUpdate: validateIPAddressUpdate,
-  columns: [nameColumn(), text('ParentRef', parentText), ageColumn()],
+  columns: [nameColumn(), text('ParentRef', parentText)],
 })
