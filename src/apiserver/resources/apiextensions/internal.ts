@@ -55,7 +55,7 @@ export function internalSpec(spec: CustomResourceDefinitionSpec): InternalSpec {
 
 /** Versions as an error shows them: the fields of upstream's own types. */
 export function shownVersions(versions: readonly InternalVersion[]): unknown {
-  return versions.length === 0 ? null : versions.map(({ source, name, schema, subresources, columns, selectableFields }) => ({
+  return versions.map(({ source, name, schema, subresources, columns, selectableFields }) => ({
     Name: name, Served: source.served ?? false, Storage: source.storage ?? false, Deprecated: source.deprecated ?? false,
     DeprecationWarning: source.deprecationWarning ?? null,
     Schema: schema === undefined ? null : { OpenAPIV3Schema: shownSchemaOrNull(schema.openAPIV3Schema) },
