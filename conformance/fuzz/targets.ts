@@ -16,7 +16,7 @@ import { schemaOf } from '../../src/api/schema/builtin.ts'
 import { createAuthority, issueCertificate, parseBundle } from '../../src/apiserver/auth/certificates.ts'
 import { peekClaims, signToken, signingKey, verifySignature, verifyingKeys } from '../../src/apiserver/auth/jwt.ts'
 import { parseRequestInfo } from '../../src/apiserver/chain/request-info.ts'
-import { decodeBody } from '../../src/apiserver/http/body.ts'
+import { decodeBody, patchOf } from '../../src/apiserver/http/body.ts'
 import { parseRequest } from '../../src/controllers/certificates/request.ts'
 import { certificateRequest } from '../../src/kubelet/certificates/request.ts'
 
@@ -52,7 +52,7 @@ const schema = schemaOf('io.k8s.api.core.v1.Pod')
 const patched = (type: string, seeds: readonly unknown[], words: readonly string[], apply: (value: unknown) => unknown): Target => ({
   seeds: seeds.map(text), words: [...jsonWords, ...words],
   run(input) {
-    apply(decodeBody(patch, type, input, options)!.value)
+    apply(patchOf(decodeBody(patch, type, input, options)!))
   },
 })
 

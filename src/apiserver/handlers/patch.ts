@@ -13,7 +13,7 @@ import { strictDecodingText, unknownFieldTexts } from '../../api/schema/go-decod
 import { notePatch } from '../audit/event.ts'
 import type { ApiResponse, RequestBody } from '../handler.ts'
 import { deepCopy } from '../registry/cached.ts'
-import { patchNotRouted } from '../http/body.ts'
+import { patchNotRouted, patchOf } from '../http/body.ts'
 import { storeOf, warn } from './context.ts'
 import type { RequestContext } from './context.ts'
 import { objectResponse } from './create.ts'
@@ -78,7 +78,7 @@ export function checkPatched(context: RequestContext, object: KubeObject): void 
 
 /** The current object with the patch applied, read by the kind's schema; nothing is shared with the current one. */
 export function patchedObject(context: RequestContext, kind: BodyKind, body: RequestBody, current: KubeObject, options: WriteOptions): KubeObject {
-  if (body.unreadable !== undefined) throw body.unreadable
+  patchOf(body)
   const strict = [...body.strictErrors]
   if (options.fieldValidation !== 'Ignore' && body.mediaType === jsonPatch) strict.push(...jsonPatchStrictErrors(body.value))
   const patched = applyPatchTo(current, body, kind)
@@ -157,9 +157,8 @@ function read(patched: KubeObject, kind: BodyKind, bad: () => string, strategic:
 /** The object that an apply makes of the live one, with its managed fields. */
 function applied(context: RequestContext, body: RequestBody, old: KubeObject | undefined, options: WriteOptions): KubeObject {
   const { served, request } = context
-  if (body.unreadable !== undefined) throw body.unreadable
   const { object: merged, managedFields } = applyPatch({
-    ...fieldsContext(context, options.fieldManager), patch: body.value as KubeObject, kind: served.kind,
+    ...fieldsContext(context, options.fieldManager), patch: patchOf(body) as KubeObject, kind: served.kind,
     ...(old === undefined ? {} : { live: served.fromStored(old) }), force: options.force,
   })
   if (body.strictErrors.length > 0 && options.fieldValidation === 'Strict') {

@@ -8,6 +8,7 @@ import { schemaOf } from '../../api/schema/builtin.ts'
 import { applyDefaults } from '../../api/schema/default.ts'
 import { withValueAt } from '../../api/schema/walk.ts'
 import type { ApiResponse, RequestBody } from '../handler.ts'
+import { patchOf } from '../http/body.ts'
 import { deepCopy } from '../registry/cached.ts'
 import { atPath } from '../registry/equal.ts'
 import type { ScaleDefinition } from '../resources/define.ts'
@@ -87,9 +88,8 @@ function withOwners(definition: ScaleDefinition, current: KubeObject, old: KubeO
 function applyScale(context: RequestContext, definition: ScaleDefinition, options: WriteOptions, body: RequestBody): Promise<ApiResponse> {
   let owners: readonly ManagedFieldsEntry[] = []
   return writeScale(context, definition, options, (current, old) => {
-    if (body.unreadable !== undefined) throw body.unreadable
     const result = applyPatch({
-      schema: bodyKind().schema, apiVersion: 'autoscaling/v1', kind: 'Scale', subresource: 'scale', patch: body.value as KubeObject,
+      schema: bodyKind().schema, apiVersion: 'autoscaling/v1', kind: 'Scale', subresource: 'scale', patch: patchOf(body) as KubeObject,
       manager: options.fieldManager, force: options.force, now: new Date(context.deps.env.clock.now()),
       live: withOwners(definition, current, old),
     })

@@ -116,6 +116,12 @@ export const patchNotRouted = (): StatusError => new StatusError({
   reason: 'UnsupportedMediaType', details: {}, code: 415,
 })
 
+/** The value of a patch. Throws 400 when its text was none. */
+export function patchOf(body: RequestBody): unknown {
+  if (body.unreadable !== undefined) throw body.unreadable
+  return body.value
+}
+
 /** Throws 415 for a patch of no known type, before anything of the body is read. */
 export function checkPatchRouted(contentType: string | undefined): void {
   if (!patchTypes.includes(patchTypeOf(contentType))) throw patchNotRouted()
@@ -124,9 +130,9 @@ export function checkPatchRouted(contentType: string | undefined): void {
 const patchTypeOf = (contentType: string | undefined): string => contentType?.split(';', 1)[0]!.trim() ?? ''
 
 function decodePatch(contentType: string | undefined, bytes: Buffer, options: DecodeOptions): RequestBody {
-  const accepted = options.builtIn ? patchTypes : customPatchTypes
   const declared = patchTypeOf(contentType)
-  if (!accepted.includes(declared)) throw options.builtIn ? patchNotRouted() : unsupportedMediaType(accepted)
+  if (options.builtIn) checkPatchRouted(contentType)
+  else if (!customPatchTypes.includes(declared)) throw unsupportedMediaType(customPatchTypes)
   const yaml = declared === 'application/apply-patch+yaml'
   try {
     return { mediaType: declared, ...decodeText(yaml ? 'application/yaml' : 'application/json', bytes, options.strict) }

@@ -5,6 +5,7 @@ import { validateFinalizerNames, validateObjectMeta, validateObjectMetaUpdate } 
 import { nameIsDNS1035Label, nameIsDNSLabel, nameIsDNSSubdomain, nameIsPathSegment } from '../../api/meta/names.ts'
 import type { NameCheck } from '../../api/meta/names.ts'
 import type { KubeObject, ObjectMeta } from '../../api/meta/object.ts'
+import { goShape } from '../../api/codec/go-shape.ts'
 import { applyDefaults } from '../../api/schema/default.ts'
 import type { ResourceDefinition, StrategyContext } from '../resources/define.ts'
 import { atPath, jsonEqual } from './equal.ts'
@@ -128,6 +129,9 @@ function bumpGeneration(definition: ResourceDefinition, object: KubeObject, old:
   // Metadata that a subresource takes along makes no new generation.
   const fields = generationFieldsOf(definition).filter((path) => subresource === '' || !path.startsWith('metadata.'))
   if (fields.length === 0) return
-  if (fields.every((path) => jsonEqual(atPath(object, path), atPath(old, path)))) return
+  const same = (left: KubeObject, right: KubeObject): boolean =>
+    fields.every((path) => jsonEqual(atPath(left, path), atPath(right, path)))
+  // A default of zero is stored as nothing, and no change.
+  if (same(object, old) || (definition.schema.name !== undefined && same(goShape(object), goShape(old)))) return
   object.metadata.generation = (old.metadata.generation ?? 0) + 1
 }

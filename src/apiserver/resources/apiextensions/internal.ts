@@ -27,18 +27,21 @@ export interface InternalSpec {
   readonly version: string
   readonly top: VersionParts
   readonly versions: readonly InternalVersion[]
+  /** Whether a list of versions was there at all: an error shows null for none. */
+  readonly listed: boolean
 }
 
 const nothing: VersionParts = { schema: undefined, subresources: undefined, columns: [], selectableFields: [] }
 
 export function internalSpec(spec: CustomResourceDefinitionSpec): InternalSpec {
   const versions = spec.versions ?? []
+  const listed = spec.versions !== undefined && (spec.versions as unknown) !== null
   const parts = versions.map((version): VersionParts => ({
     schema: version.schema as VersionParts['schema'], subresources: version.subresources,
     columns: version.additionalPrinterColumns ?? [], selectableFields: version.selectableFields ?? [],
   }))
   const first = parts[0]
-  if (first === undefined) return { version: '', top: nothing, versions: [] }
+  if (first === undefined) return { version: '', top: nothing, versions: [], listed }
   const alike = (part: keyof VersionParts): boolean => parts.every((other) => jsonEqual(other[part] ?? null, first[part] ?? null))
   const common = {
     schema: alike('schema'), subresources: alike('subresources'), columns: alike('columns'), selectableFields: alike('selectableFields'),
@@ -49,13 +52,13 @@ export function internalSpec(spec: CustomResourceDefinitionSpec): InternalSpec {
   })
   return {
     version: versions[0]?.name ?? '', top: choose(first, (isCommon) => isCommon),
-    versions: versions.map((source, i) => ({ source, name: source.name ?? '', ...choose(parts[i]!, (isCommon) => !isCommon) })),
+    versions: versions.map((source, i) => ({ source, name: source.name ?? '', ...choose(parts[i]!, (isCommon) => !isCommon) })), listed,
   }
 }
 
 /** Versions as an error shows them: the fields of upstream's own types. */
-export function shownVersions(versions: readonly InternalVersion[]): unknown {
-  return versions.map(({ source, name, schema, subresources, columns, selectableFields }) => ({
+export function shownVersions({ versions, listed }: InternalSpec): unknown {
+  return !listed ? null : versions.map(({ source, name, schema, subresources, columns, selectableFields }) => ({
     Name: name, Served: source.served ?? false, Storage: source.storage ?? false, Deprecated: source.deprecated ?? false,
     DeprecationWarning: source.deprecationWarning ?? null,
     Schema: schema === undefined ? null : { OpenAPIV3Schema: shownSchemaOrNull(schema.openAPIV3Schema) },

@@ -129,10 +129,10 @@ function* versionErrors(internal: InternalSpec, options: SchemaOptions, old: Def
       : selectableFieldErrors(version.selectableFields, schema.openAPIV3Schema, at, tooManySelectableFields(version.selectableFields, before))
   }
   if (new Set(versions.map(({ name }) => name)).size < versions.length) {
-    yield fieldInvalid('spec.versions', shownVersions(versions), 'must contain unique version names')
+    yield fieldInvalid('spec.versions', shownVersions(internal), 'must contain unique version names')
   }
   if (versions.filter(({ source }) => source.storage).length !== 1) {
-    yield fieldInvalid('spec.versions', shownVersions(versions), 'must have exactly one version marked as storage version')
+    yield fieldInvalid('spec.versions', shownVersions(internal), 'must have exactly one version marked as storage version')
   }
   const { version } = internal
   if (version !== '' && isDNS1035Label(version).length > 0) yield fieldInvalid('spec.version', version, isDNS1035Label(version).join(','))

@@ -90,7 +90,7 @@ function fromStored(object: KubeObject): KubeObject {
     ...object, apiVersion: 'autoscaling/v1',
     metadata: Object.keys(annotations).length > 0 || metadata.annotations !== undefined ? { ...metadata, annotations } : metadata,
     spec: { ...rest, ...(target === undefined ? {} : { targetCPUUtilizationPercentage: target }) },
-    status: { ...counts, ...(current === undefined ? {} : { currentCPUUtilizationPercentage: current.resource!.current.averageUtilization }) },
+    status: { currentReplicas: 0, ...counts, ...(current === undefined ? {} : { currentCPUUtilizationPercentage: current.resource!.current.averageUtilization }) },
   } as KubeObject
 }
 
