@@ -61,6 +61,12 @@ export interface ApiServerOptions {
   readonly store?: KVStore
   readonly dataDir?: string
   readonly etcd?: Omit<EtcdOptions, 'clock'>
+  /** How many bytes the embedded store may take; beyond that it takes deletions alone. Default: 8 GiB. */
+  readonly quotaBytes?: number
+  /** How often old revisions are forgotten; 0: never, since somebody else compacts the store. Default: five minutes. */
+  readonly compactionIntervalMs?: number
+  /** How long the store may take to answer checks of health and of readiness. Default: two seconds each. */
+  readonly storeChecksMs?: { readonly health: number; readonly ready: number }
   /** Without it there is no socket: the server is reached in-process only. */
   readonly tls?: { readonly cert: string; readonly key: string }
   /** Certificates for clients that ask for other names than those of `tls`. */

@@ -4,7 +4,7 @@
  */
 import { orAborted } from '../base/abort.ts'
 import { scopedTasks } from '../base/tasks.ts'
-import type { Component, Env } from '../base/env.ts'
+import type { Component, Env, Timer } from '../base/env.ts'
 import { featureGates } from '../api/generated/feature-gates.ts'
 import { createInProcessClient } from '../client/in-process.ts'
 import type { Client } from '../client/client.ts'
@@ -154,7 +154,7 @@ function assemble({ env, options, store, registry, services }: Parts): ApiServer
     : [{ name: 'priority-and-fairness-config-consumer', run: () => flowControl.start(client, informers) }]
   const state: HookState = { hooks: [...hooksOf(options, address, onceDone(() => allocators.start()), masters), ...extensionHooks(customResources, aggregation), ...followFlows, ...(nodeMetrics && options.inherit === undefined ? [metricsHook] : [])], done: new Set(), synced: false, stopping: stopping.signal }
   const endpoints = createEndpoints({
-    metrics: env.metrics, checks: () => healthChecks(store, state, options.encryption), openapi, ...(access.openid === undefined ? {} : { openid: access.openid }),
+    metrics: env.metrics, checks: () => healthChecks(env, store, state, options), openapi, ...(access.openid === undefined ? {} : { openid: access.openid }),
   })
   const own = dispatcher(resources, discovery, endpoints, options.extension)
   const dispatch = aggregated(aggregation, nodeMetrics ? createNodeMetrics(env, { client, kubelet: kubeletSettings(options), taken }, own) : own)
@@ -217,8 +217,9 @@ function assemble({ env, options, store, registry, services }: Parts): ApiServer
         resolveReady()
       })
       env.tasks.go('compaction', async (signal) => {
-        while (options.history !== 'all') {
-          await env.clock.sleep(compactionIntervalMs, signal)
+        const intervalMs = options.compactionIntervalMs ?? compactionIntervalMs
+        while (options.history !== 'all' && intervalMs > 0) {
+          await env.clock.sleep(intervalMs, signal)
           await registry.compact()
         }
       })
@@ -306,13 +307,17 @@ interface HookState {
   readonly stopping: AbortSignal
 }
 
-function healthChecks(store: KVStore, state: HookState, encryption: EncryptionHolder | undefined): HealthCheck[] {
-  const reach = async () => void (await store.revision())
+function healthChecks({ clock }: Env, store: KVStore, state: HookState, { encryption, storeChecksMs }: ApiServerOptions): HealthCheck[] {
+  const reach = (withinMs = 2000) => async (): Promise<undefined> => {
+    let timer: Timer | undefined
+    const late = new Promise<never>((_, reject) => { timer = clock.setTimeout(() => reject(new Error('the store did not answer in time')), withinMs) })
+    await Promise.race([store.revision(), late]).finally(() => timer?.cancel())
+  }
   return [
     { name: 'ping', check: () => undefined },
     { name: 'log', check: () => undefined },
-    { name: 'etcd', check: reach as () => Promise<undefined> },
-    { name: 'etcd-readiness', check: reach as () => Promise<undefined>, in: ['readyz'] },
+    { name: 'etcd', check: reach(storeChecksMs?.health) },
+    { name: 'etcd-readiness', check: reach(storeChecksMs?.ready), in: ['readyz'] },
     { name: 'informer-sync', check: () => (state.synced ? undefined : 'informers are not synced'), in: ['readyz'] },
     ...(encryption === undefined ? [] : [{ name: 'kms-providers', check: () => failureOf(encryption) }]),
     ...state.hooks.filter(({ late }) => late !== true).map(({ name }) => ({
@@ -366,7 +371,7 @@ async function openStore(env: Env, options: ApiServerOptions): Promise<KVStore> 
     const { openLmdbStore } = await import('./storage/lmdb/lmdb.ts').catch((error: unknown) => {
       throw new Error('state on disk needs the package lmdb, which is not installed or has no binary for this system: install it, name an etcd, or keep state in memory', { cause: error })
     })
-    return openLmdbStore({ clock: env.clock, path: options.dataDir })
+    return openLmdbStore({ clock: env.clock, path: options.dataDir, log: env.log, ...(options.quotaBytes === undefined ? {} : { quotaBytes: options.quotaBytes }) })
   }
   const { createMemoryStore } = await import('./storage/memory/memory.ts')
   return createMemoryStore({ clock: env.clock })

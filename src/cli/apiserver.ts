@@ -100,7 +100,7 @@ export function optionsFrom(flags: FlagValues, certDir = flags.string('cert-dir'
   const tokenFile = given('token-auth-file')
   const options: ApiServerOptions = {
     ...(flags.string('data-dir') === undefined ? {} : { dataDir: flags.string('data-dir')! }),
-    ...etcdFrom(flags), hostName: host.name,
+    ...etcdFrom(flags), ...storeFrom(flags), hostName: host.name,
     tls: { cert, key }, bindAddress, advertiseAddress, securePort: flags.number('secure-port') ?? 6443,
     caCertificate: pki.ca.cert, clientCA: given('client-ca-file') ?? pki.ca.cert,
     requestHeader: requestHeaderFrom(flags, pki), proxyClient: proxyClientFrom(flags, pki),
@@ -150,6 +150,14 @@ function etcdFrom(flags: FlagValues): Pick<ApiServerOptions, 'etcd'> {
       endpoints, caFile: flags.string('etcd-cafile'), certFile: flags.string('etcd-certfile'), keyFile: flags.string('etcd-keyfile'),
       ...(prefix === '' ? {} : { prefix }),
     },
+  }
+}
+
+function storeFrom(flags: FlagValues): Pick<ApiServerOptions, 'quotaBytes' | 'compactionIntervalMs' | 'storeChecksMs'> {
+  const quotaBytes = flags.number('quota-backend-bytes')
+  return {
+    ...(quotaBytes === undefined ? {} : { quotaBytes }), compactionIntervalMs: flags.number('etcd-compaction-interval') ?? 300_000,
+    storeChecksMs: { health: flags.number('etcd-healthcheck-timeout') ?? 2000, ready: flags.number('etcd-readycheck-timeout') ?? 2000 },
   }
 }
 

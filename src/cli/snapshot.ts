@@ -1,8 +1,9 @@
-/** `coxswain snapshot save`, `restore` and `verify`: the state of a cluster as a file, and from one store into another. */
+/** `coxswain snapshot save`, `restore`, `verify` and `defrag`: the state of a cluster as a file, from one store into another, and in less room. */
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { upstreamValue } from '../apiserver/backup/convert.ts'
 import { SnapshotError, type SnapshotItem, readSnapshot, writeSnapshot } from '../apiserver/backup/snapshot.ts'
+import type { EtcdOptions } from '../apiserver/storage/etcd/connection.ts'
 import type { KVStore } from '../apiserver/storage/store.ts'
 import { systemClock } from '../base/real/env.ts'
 import { type Command, type FlagValues, type Invocation, UsageError } from './command.ts'
@@ -31,6 +32,11 @@ export const command: Command = {
       summary: 'Check a file, or with --data-dir a store, for damage',
       description: 'Example: coxswain snapshot verify cluster.snapshot',
     },
+    {
+      name: 'defrag', flags: storeFlags, run: defrag,
+      summary: 'Give room that a store no longer uses back to the disk',
+      description: 'Our own store must not be open meanwhile; the members of an etcd are asked one after another.\n\nExample: coxswain snapshot defrag --data-dir ./data',
+    },
   ],
 }
 
@@ -46,11 +52,13 @@ function dataDir(flags: FlagValues): string | undefined {
   return dir
 }
 
+function etcdOptions(flags: FlagValues): EtcdOptions {
+  return { endpoints: flags.list('etcd-servers'), clock: systemClock, caFile: flags.string('etcd-cafile'), certFile: flags.string('etcd-certfile'), keyFile: flags.string('etcd-keyfile') }
+}
+
 async function openEtcd(flags: FlagValues): Promise<KVStore> {
   const { openEtcdStore } = await import('../apiserver/storage/etcd/etcd.ts')
-  return openEtcdStore({
-    endpoints: flags.list('etcd-servers'), clock: systemClock, caFile: flags.string('etcd-cafile'), certFile: flags.string('etcd-certfile'), keyFile: flags.string('etcd-keyfile'),
-  })
+  return openEtcdStore(etcdOptions(flags))
 }
 
 interface Contents {
@@ -147,4 +155,22 @@ async function verify({ args, flags, stdout, stderr }: Invocation): Promise<numb
     stderr(`error: ${(error as Error).message}\n`)
     return 1
   }
+}
+
+async function defrag({ args, flags, stdout }: Invocation): Promise<number> {
+  if (args.length > 0) throw new UsageError('name a store with --data-dir or --etcd-servers')
+  const dir = dataDir(flags)
+  if (dir !== undefined) {
+    if (!existsSync(join(dir, 'data.mdb'))) throw new UsageError(`there is no store in ${dir}`)
+    const { defragmentLmdb } = await import('../apiserver/storage/lmdb/lmdb.ts')
+    const { before, after } = await defragmentLmdb(dir)
+    stdout(`${dir}: ${before} bytes before, ${after} now\n`)
+    return 0
+  }
+  const { defragmentMember } = await import('../apiserver/storage/etcd/defragment.ts')
+  for (const endpoint of flags.list('etcd-servers')) {
+    const { before, after } = await defragmentMember({ ...etcdOptions(flags), endpoints: [endpoint] })
+    stdout(`${endpoint}: ${before} bytes before, ${after} now\n`)
+  }
+  return 0
 }

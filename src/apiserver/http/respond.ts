@@ -3,6 +3,7 @@ import { constants, gzip } from 'node:zlib'
 import { promisify } from 'node:util'
 import { type Status, StatusError, internalError } from '../../api/meta/errors.ts'
 import type { KubeObject } from '../../api/meta/object.ts'
+import { StoreError } from '../storage/store.ts'
 import type { ApiRequest, ApiResponse, ListResponse, ObjectResponse, RawResponse } from '../handler.ts'
 import type { Column } from '../resources/define.ts'
 import { encodeObject, listObject } from './encode.ts'
@@ -173,6 +174,7 @@ async function writeRaw(exchange: HttpExchange, request: ApiRequest, raw: RawRes
 
 /** Any failure as the Status that tells of it; details of unforeseen ones stay in the log. */
 export function statusOf(error: unknown): StatusError {
+  if (error instanceof StoreError) return new StatusError({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message: error.message, code: 500 })
   return error instanceof StatusError ? error : internalError(error instanceof Error ? error.message : String(error))
 }
 

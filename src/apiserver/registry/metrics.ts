@@ -36,6 +36,7 @@ export function publishStorageMetrics(metrics: Metrics, store: KVStore, registry
   each('apiserver_cache_list_fetched_objects_total', 'counter', 'Objects that lists read in the watch cache.', ({ cache }) => cache.counts.fetched, { index: '' })
   each('apiserver_cache_list_returned_objects_total', 'counter', 'Objects that lists from the watch cache answered with.', ({ cache }) => cache.counts.returned)
   publishSize(metrics, store)
+  publishSpace(metrics, store)
 }
 
 /** The store is asked each time; what it said last is shown. */
@@ -49,6 +50,14 @@ function publishSize(metrics: Metrics, store: KVStore): void {
     ask()
     if (size !== undefined) yield [{ storage_cluster_id: 'etcd-0' }, size]
   })
+}
+
+/** What is known of a store in this process, under etcd's names: no etcd tells it here. */
+function publishSpace(metrics: Metrics, store: KVStore): void {
+  if (store.space === undefined) return
+  const gauge = (name: string, help: string, value: () => number) => metrics.collect(name, help, 'gauge', [], () => [[{}, value()]])
+  gauge('etcd_server_quota_backend_bytes', 'Bytes that the store may take.', () => store.space!().quota)
+  gauge('etcd_mvcc_db_total_size_in_use_in_bytes', 'Bytes of keys and values in the store.', () => store.space!().used)
 }
 
 const durationBuckets = [0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60]
@@ -96,6 +105,7 @@ export function measuredStore(store: KVStore, metrics: Metrics, clock: Clock, { 
     requestProgress: (prefix) => store.requestProgress(prefix),
     compact: (revision) => store.compact(revision),
     size: () => store.size(),
+    ...(store.space === undefined ? {} : { space: () => store.space!() }),
     close: () => store.close(),
   }
 }

@@ -110,6 +110,8 @@ export interface KVStore {
   compact(revision: number): Promise<void>
   /** Bytes on disk (or in memory). */
   size(): Promise<number>
+  /** Bytes of keys and values that it holds and may hold; over its quota it takes deletions alone. Absent: not known here. */
+  space?(): { readonly used: number; readonly quota: number }
   close(): Promise<void>
 }
 
@@ -130,3 +132,17 @@ export class FutureRevisionError extends Error {
     this.currentRevision = currentRevision
   }
 }
+
+/**
+ * What a store says that it cannot do, in etcd's words. Clients are shown it as it is, with 500 and without a reason, as
+ * kube-apiserver does with errors of etcd that it does not know.
+ */
+export class StoreError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'StoreError'
+  }
+}
+
+/** A store whose quota is used up says this of every write that is no deletion. */
+export const noSpace = 'etcdserver: mvcc: database space exceeded'

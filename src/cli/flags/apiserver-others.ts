@@ -26,9 +26,8 @@ export const otherApiserverFlags: readonly Flag[] = [
     ['emulated-version', 'list', 'Versions to behave like', versions, []], ['min-compatibility-version', 'list', 'Oldest version to stand beside', versions, []],
   ]),
   ...rows('accepted', 'Storage', [
-    ['etcd-compaction-interval', 'duration', 'How often old revisions are forgotten', 'the server forgets them after five minutes', 300_000], ['etcd-count-metric-poll-period', 'duration', 'How often objects are counted', 'they are counted when metrics are asked for', 60_000],
-    ['etcd-db-metric-poll-interval', 'duration', 'How often the size is asked for', 'it is asked for with the metrics', 30_000], ['etcd-healthcheck-timeout', 'duration', 'Time for a health check', storeOwn, 2000],
-    ['etcd-readycheck-timeout', 'duration', 'Time for a check of readiness', storeOwn, 2000], ['lease-reuse-duration-seconds', 'int', 'How long leases of etcd are shared', 'leases are shared by the second in which they end', 60],
+    ['etcd-count-metric-poll-period', 'duration', 'How often objects are counted', 'they are counted when metrics are asked for', 60_000],
+    ['etcd-db-metric-poll-interval', 'duration', 'How often the size is asked for', 'it is asked for with the metrics', 30_000], ['lease-reuse-duration-seconds', 'int', 'How long leases of etcd are shared', 'leases are shared by the second in which they end', 60],
     ['watch-cache', 'bool', 'Whether watches are served from memory', 'they always are', true], ['watch-cache-sizes', 'list', 'Sizes of that memory', 'it grows and shrinks with what is used', []],
     ['delete-collection-workers', 'int', 'How many objects of a collection are deleted at a time', 'they are deleted one after another', 1],
     ['enable-garbage-collector', 'bool', 'Whether dependents are looked after', 'they always are', true],

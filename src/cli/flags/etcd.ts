@@ -9,7 +9,7 @@ const accepted: Readonly<Record<string, readonly [Flag['type'], readonly string[
     'wal-dir', 'snapshot-count', 'heartbeat-interval', 'election-timeout', 'listen-peer-urls', 'listen-client-http-urls', 'max-snapshots', 'max-wals',
     'backend-bbolt-freelist-type', 'backend-batch-interval', 'backend-batch-limit', 'max-txn-ops', 'max-request-bytes', 'max-concurrent-streams',
     'grpc-keepalive-min-time', 'grpc-keepalive-interval', 'grpc-keepalive-timeout', 'raft-read-timeout', 'raft-write-timeout', 'feature-gates',
-    'quota-backend-bytes', 'snapshot-catchup-entries', 'compaction-batch-limit', 'compaction-sleep-interval', 'warning-apply-duration', 'warning-unary-request-duration',
+    'snapshot-catchup-entries', 'compaction-batch-limit', 'compaction-sleep-interval', 'warning-apply-duration', 'warning-unary-request-duration',
     'compact-hash-check-time', 'corrupt-check-time', 'experimental-corrupt-check-time', 'experimental-watch-progress-notify-interval', 'bootstrap-defrag-threshold-megabytes',
   ]],
   Clustering: ['string', [
@@ -42,6 +42,7 @@ export const etcdFlags: readonly Flag[] = [
   { name: 'name', type: 'string', default: 'default', group: member, help: 'Name of this member' },
   { name: 'data-dir', type: 'string', group: member, help: 'Folder of the data (default: NAME.etcd)' },
   { name: 'listen-client-urls', type: 'list', default: ['http://localhost:2379'], group: member, help: 'Where to listen for clients: gRPC, and HTTP for /health, /version and /metrics' },
+  { name: 'quota-backend-bytes', type: 'int', default: 0, group: member, help: 'How many bytes of keys and values are taken; beyond that deletions alone. 0: 8 GiB' },
   { name: 'initial-cluster', type: 'string', default: '', group: 'Clustering', help: 'Members; more than one are refused' },
   { name: 'cert-file', type: 'string', group: security, help: 'Certificate for clients that come with TLS' },
   { name: 'key-file', type: 'string', group: security, help: 'Its key' },

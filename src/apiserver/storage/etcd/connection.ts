@@ -22,8 +22,10 @@ export interface EtcdOptions {
   readonly timeoutMs?: number
 }
 
+const timeoutOf = ({ timeoutMs }: EtcdOptions): number => timeoutMs ?? 10_000
+
 export function connection(o: EtcdOptions, members: Members): IOptions {
-  const timeoutMs = o.timeoutMs ?? 10_000
+  const timeoutMs = timeoutOf(o)
   return {
     hosts: [...o.endpoints],
     ...(o.caFile === undefined ? {} : {
@@ -45,17 +47,19 @@ export function connection(o: EtcdOptions, members: Members): IOptions {
   }
 }
 
-const attempts = 5
 const betweenMs = 100
+const mostBetweenMs = 500
 
-/** Asks again when it is worth it: `again` says of an error whether it is. */
-export async function persistent<T>(clock: Clock, again: (error: unknown) => boolean, ask: () => Promise<T>): Promise<T> {
+/** Asks again when it is worth it, until the time of a request is over: `again` says of an error whether it is. */
+export async function persistent<T>(o: EtcdOptions, again: (error: unknown) => boolean, ask: () => Promise<T>): Promise<T> {
+  const until = o.clock.monotonic() + timeoutOf(o)
   for (let attempt = 1; ; attempt++) {
     try {
       return await ask()
     } catch (error) {
-      if (attempt >= attempts || !again(error)) throw error
-      await clock.sleep(betweenMs * attempt)
+      const waitMs = Math.min(betweenMs * attempt, mostBetweenMs)
+      if (!again(error) || o.clock.monotonic() + waitMs >= until) throw error
+      await o.clock.sleep(waitMs)
     }
   }
 }

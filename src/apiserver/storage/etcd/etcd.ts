@@ -5,7 +5,7 @@
 import { Etcd3 } from 'etcd3'
 import type { Clock } from '../../../base/env.ts'
 import type { KVStore, KeyValue, ListResult, WriteResult } from '../store.ts'
-import { CompactedError, FutureRevisionError } from '../store.ts'
+import { CompactedError, FutureRevisionError, StoreError } from '../store.ts'
 import { type EtcdOptions, connection, persistent } from './connection.ts'
 import { LeasePool } from './leases.ts'
 import { type Health, Members, isUnreachable, neverSent } from './members.ts'
@@ -148,11 +148,11 @@ class EtcdStore implements KVStore {
   }
 
   async #compareAndDo(key: string, expected: number, action: NonNullable<Txn['success']>[number]): Promise<WriteResult> {
-    const response = await persistent(this.#clock, neverSent, () => this.#client.kv.txn({
+    const response = await this.#interpret(() => persistent(this.#o, neverSent, () => this.#client.kv.txn({
       compare: [{ target: 'Mod', result: 'Equal', key: this.#key(key), mod_revision: expected }],
       success: [action],
       failure: [{ request_range: { key: this.#key(key) } }],
-    }))
+    })))
     const revision = Number(response.header.revision)
     if (response.succeeded) return { ok: true, revision }
     const [kv] = response.responses[0]!.response_range.kvs
@@ -165,7 +165,7 @@ class EtcdStore implements KVStore {
   }
 
   #read<T>(call: () => Promise<T>): Promise<T> {
-    return this.#interpret(() => persistent(this.#clock, (error) => isUnreachable(error) || neverSent(error), call))
+    return this.#interpret(() => persistent(this.#o, (error) => isUnreachable(error) || neverSent(error), call))
   }
 
   /** etcd's errors by their texts, as its own client does. */
@@ -176,9 +176,18 @@ class EtcdStore implements KVStore {
       const text = error instanceof Error ? error.message : ''
       if (text.includes('required revision has been compacted')) throw new CompactedError(this.#compacted)
       if (text.includes('required revision is a future revision')) throw new FutureRevisionError(await this.revision())
-      throw error
+      throw toldByEtcd(error) ?? error
     }
   }
+}
+
+/** An error that came over the wire, as etcd's own client words it. */
+function toldByEtcd(error: unknown): StoreError | undefined {
+  if (!(error instanceof Error)) return undefined
+  const [own] = /etcdserver: .*$/s.exec(error.message) ?? []
+  if (own !== undefined) return new StoreError(own, { cause: error })
+  const [, unavailable] = /^14 UNAVAILABLE: (.*)$/s.exec(error.message) ?? []
+  return unavailable === undefined ? undefined : new StoreError(`rpc error: code = Unavailable desc = ${unavailable}`, { cause: error })
 }
 
 /** Upstream: apiserver/pkg/storage/feature. */

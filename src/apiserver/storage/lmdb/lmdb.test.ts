@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
@@ -6,7 +6,7 @@ import { systemClock } from '../../../base/real/env.ts'
 import { seededRandom } from '../../../base/virtual/random.ts'
 import { storeSuite } from '../suite.ts'
 import { Ledger, damage, killLoop, pointLoop, runWriter, straceMissing } from '../testing/crashes.ts'
-import { openLmdbStore } from './lmdb.ts'
+import { defragmentLmdb, openLmdbStore } from './lmdb.ts'
 
 const folders: string[] = []
 function folder(): string {
@@ -49,6 +49,35 @@ describe('over a restart', () => {
     const { acknowledged, damage: found } = await killLoop(folder(), 10, seededRandom('kills').next)
     expect(found).toEqual([])
     expect(acknowledged).toBeGreaterThan(50)
+  })
+})
+
+describe('a folder', () => {
+  it('is one store\'s at a time; a copy of it, or what a killed process left, is nobody\'s', async () => {
+    const path = folder()
+    const store = openLmdbStore({ path, clock: systemClock })
+    expect(() => openLmdbStore({ path, clock: systemClock })).toThrow(`another process (${process.pid}) has the store in ${path} open`)
+    await expect(defragmentLmdb(path)).rejects.toThrow('has the store')
+    const copy = folder()
+    cpSync(path, copy, { recursive: true })
+    await openLmdbStore({ path: copy, clock: systemClock }).close()
+    await store.close()
+    await openLmdbStore({ path, clock: systemClock }).close()
+  })
+
+  it('gives room back when it is defragmented, and nothing else', async () => {
+    const path = folder()
+    const store = openLmdbStore({ path, clock: systemClock, journalBytes: 100_000 })
+    const made: number[] = []
+    for (let i = 0; i < 60; i++) made.push((await store.create(`/k/${i}`, Buffer.alloc(50_000, i))).revision)
+    for (let i = 1; i < 60; i++) await store.delete(`/k/${i}`, made[i]!)
+    const revision = await store.revision()
+    await store.close()
+    const { before, after } = await defragmentLmdb(path)
+    expect(after).toBeLessThan(before / 4)
+    const again = openLmdbStore({ path, clock: systemClock })
+    expect([await again.revision(), (await again.list('/')).items.map(({ key, value }) => [key, value.length])]).toEqual([revision, [['/k/0', 50_000]]])
+    await again.close()
   })
 })
 

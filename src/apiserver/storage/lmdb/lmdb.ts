@@ -7,18 +7,21 @@
  * the layout's number. Checksums of all of it are checked when the store is opened. History is not kept over a restart:
  * readers of old revisions begin anew, as after a compaction.
  */
-import { mkdirSync } from 'node:fs'
+import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 import { open } from 'lmdb'
 import type { Database } from 'lmdb'
-import type { Clock } from '../../../base/env.ts'
+import type { Clock, Logger } from '../../../base/env.ts'
 import type { KVStore } from '../store.ts'
 import { storeOver } from '../memory/base.ts'
+import { Quota } from '../memory/quota.ts'
 import type { StoredValue } from '../memory/mvcc.ts'
 import { firstRevision, MvccCore } from '../memory/mvcc.ts'
 import { Committer, type Databases, heard, transaction } from './committer.ts'
 import { DamageError } from './damage.ts'
 import { Journal, openJournalFiles, readJournal } from './journal-files.ts'
 import { changesBehind } from './journal.ts'
+import { ownFolder } from './owner.ts'
 import { hasTodaysForm, headerOf, layout, pack, unpack } from './records.ts'
 
 export interface LmdbOptions {
@@ -31,6 +34,8 @@ export interface LmdbOptions {
   readonly quotaBytes?: number
   /** Leave out fsync: for tests and simulations whose data may be lost with the machine, not with the process. */
   readonly unsafeNoSync?: boolean
+  /** Told when the quota is nearly or wholly used up, and when there is room again. */
+  readonly log?: Logger
   /** Bytes that the journal may have before the database takes them over. Default 16 MiB. */
   readonly journalBytes?: number
 }
@@ -38,8 +43,7 @@ export interface LmdbOptions {
 const defaultMapSize = 64 * 1024 ** 3
 const defaultQuota = 8 * 1024 ** 3
 
-function openDatabases(o: LmdbOptions): Databases {
-  mkdirSync(o.path, { recursive: true, mode: 0o700 })
+function openDatabases(o: Omit<LmdbOptions, 'clock'>): Databases {
   const root = open({
     path: o.path, maxDbs: 4, mapSize: o.mapSize ?? defaultMapSize, encoding: 'binary', compression: false,
     overlappingSync: false, noSync: o.unsafeNoSync ?? false, noMemInit: true, cache: false, eventTurnBatching: false,
@@ -49,8 +53,24 @@ function openDatabases(o: LmdbOptions): Databases {
   }
 }
 
-/** Opens or makes the store. Throws when the folder cannot be used, and DamageError when what is in it cannot be right. */
+/**
+ * Opens or makes the store. Throws when the folder cannot be used or somebody has it open, and DamageError when what is in it
+ * cannot be right.
+ */
 export function openLmdbStore(o: LmdbOptions): KVStore {
+  mkdirSync(o.path, { recursive: true, mode: 0o700 })
+  const leave = ownFolder(o.path)
+  try {
+    const store = openOwned(o)
+    const close = () => store.close().finally(leave)
+    return { ...store, close }
+  } catch (error) {
+    leave()
+    throw error
+  }
+}
+
+function openOwned(o: LmdbOptions): KVStore {
   const databases = openDatabases(o)
   const kept = load(databases, () => readJournal(o.path))
   const { revision, values } = kept
@@ -58,7 +78,8 @@ export function openLmdbStore(o: LmdbOptions): KVStore {
   const core = new MvccCore(revision, revision)
   for (const value of values.values()) core.load(value)
   const journal = new Journal(openJournalFiles(o.path, { sync: o.unsafeNoSync !== true }), revision, o.journalBytes)
-  return storeOver(core, o.clock, new Committer(core, databases, () => openDatabases(o), journal, o.clock), o.quotaBytes ?? defaultQuota)
+  const quota = new Quota(o.quotaBytes ?? defaultQuota, o.log)
+  return storeOver(core, o.clock, new Committer(core, databases, () => openDatabases(o), journal, o.clock), quota)
 }
 
 /** The database has everything afterwards, in today's layout. */
@@ -102,7 +123,9 @@ export async function readLmdb(path: string): Promise<{ revision: number; items:
 
 /** Fills an empty folder with what a snapshot holds, revisions included. Throws when there is a store already. */
 export async function fillLmdb(path: string, revision: number, items: readonly StoredValue[]): Promise<void> {
-  const { root, kv, meta } = openDatabases({ path, clock: { now: () => 0, monotonic: () => 0, setTimeout: () => ({ cancel: () => undefined }), sleep: () => Promise.resolve() } })
+  mkdirSync(path, { recursive: true, mode: 0o700 })
+  const leave = ownFolder(path)
+  const { root, kv, meta } = openDatabases({ path })
   try {
     if (meta.get('revision') !== undefined || readJournal(path).some(({ length }) => length > 0)) throw new Error('there is a store in this folder already')
     await transaction(root, () => {
@@ -112,7 +135,46 @@ export async function fillLmdb(path: string, revision: number, items: readonly S
     })
   } finally {
     await root.close()
+    leave()
   }
+}
+
+/**
+ * Writes the database anew without the room that nothing uses any more. Nobody may have the store open. A crash leaves the
+ * old file or the new one, each whole. Answers the sizes in bytes.
+ */
+export async function defragmentLmdb(path: string): Promise<{ readonly before: number; readonly after: number }> {
+  const leave = ownFolder(path)
+  const folder = join(path, 'defragmented')
+  const copy = join(folder, 'data.mdb')
+  const data = join(path, 'data.mdb')
+  try {
+    rmSync(folder, { recursive: true, force: true })
+    mkdirSync(folder, { mode: 0o700 })
+    const before = statSync(data).size
+    const databases = openDatabases({ path })
+    try {
+      // What cannot be read is damage, of which no copy is to be made.
+      bringUpToDate(databases, load(databases, () => readJournal(path)))
+      await databases.root.flushed
+      await databases.root.backup(folder, true)
+    } finally {
+      await databases.root.close()
+    }
+    syncPath(copy)
+    renameSync(copy, data)
+    syncPath(path)
+    rmSync(folder, { recursive: true, force: true })
+    return { before, after: statSync(data).size }
+  } finally {
+    leave()
+  }
+}
+
+function syncPath(path: string): void {
+  const fd = openSync(path, 'r')
+  fsyncSync(fd)
+  closeSync(fd)
 }
 
 interface Kept {

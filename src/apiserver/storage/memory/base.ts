@@ -5,6 +5,7 @@ import { CompactedError } from '../store.ts'
 import { Leases } from './leases.ts'
 import { batchOf } from './mvcc.ts'
 import type { Change, MvccCore } from './mvcc.ts'
+import { Quota } from './quota.ts'
 
 /** Makes changes durable. Called with each applied change; resolves when it is visible (`core.publish` was called). */
 export interface Durability {
@@ -15,15 +16,15 @@ export interface Durability {
   close(): Promise<void>
 }
 
-/** Over `quotaBytes` of keys and values the store takes nothing but deletions, with etcd's error. */
-export function storeOver(core: MvccCore, clock: Clock, durability: Durability, quotaBytes = Infinity): KVStore {
+/** The store over a core. Without `durability` changes are visible at once and last as long as the process. */
+export function storeOver(core: MvccCore, clock: Clock, durability: Durability = fleeting(core), quota = new Quota(Infinity)): KVStore {
   const leases = new Leases(clock, (key, modRevision) => {
     write({ type: 'delete', key, expectedRevision: modRevision }).catch(() => undefined)
   })
   for (const value of core.expiring()) leases.add(value)
 
   async function write(op: LocalWrite): Promise<WriteResult> {
-    if (core.bytes > quotaBytes && op.type !== 'delete') throw new Error('etcdserver: mvcc: database space exceeded')
+    quota.admit(core.bytes, op.type === 'delete')
     const applied = core.apply(op, clock.now())
     if (!applied.ok) {
       const at = core.head
@@ -32,6 +33,7 @@ export function storeOver(core: MvccCore, clock: Clock, durability: Durability, 
       return core.revision < at ? write(op) : { ok: false, current: applied.current, revision: at }
     }
     await durability.commit(applied.change)
+    quota.told(core.bytes)
     if (applied.change.next?.expiresAt !== undefined) leases.add(applied.change.next)
     return { ok: true, revision: applied.change.revision }
   }
@@ -59,6 +61,7 @@ export function storeOver(core: MvccCore, clock: Clock, durability: Durability, 
     requestProgress: async () => core.progress(),
     compact: async (revision) => core.compact(revision),
     size: async () => durability.size(),
+    space: () => ({ used: core.bytes, quota: quota.bytes }),
     async close() {
       leases.stop()
       await durability.close()
@@ -66,16 +69,16 @@ export function storeOver(core: MvccCore, clock: Clock, durability: Durability, 
   }
 }
 
-/** The store over a core whose changes are visible at once and last as long as the process. */
-export function memoryStoreOver(core: MvccCore, clock: Clock): KVStore {
-  return storeOver(core, clock, {
+/** Nothing is kept. */
+function fleeting(core: MvccCore): Durability {
+  return {
     async commit(change) {
       core.publish([change])
     },
     settled: () => Promise.resolve(),
     size: () => core.bytes,
     close: () => Promise.resolve(),
-  })
+  }
 }
 
 /** Of a core that nobody writes to any more. */
@@ -83,7 +86,7 @@ function snapshotOf(core: MvccCore): StoreSnapshot {
   return {
     revision: core.revision,
     entries: (prefix) => core.range(prefix).items,
-    open: ({ clock }) => memoryStoreOver(core.fork(), clock),
+    open: ({ clock }) => storeOver(core.fork(), clock),
   }
 }
 

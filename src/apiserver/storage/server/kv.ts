@@ -2,7 +2,7 @@
  * etcd's KV service over a KVStore: ranges, single writes, and transactions that compare one key and write that key, which
  * are those that Kubernetes sends (client/v3/kubernetes, apiserver/pkg/storage/etcd3). Others are refused by name.
  */
-import { CompactedError, FutureRevisionError, type KVStore, type KeyValue, type WriteResult } from '../store.ts'
+import { CompactedError, FutureRevisionError, StoreError, noSpace, type KVStore, type KeyValue, type WriteResult } from '../store.ts'
 import { type Compare, type DeleteRangeRequest, EtcdError, type Header, type PutRequest, type RangeRequest, type RangeResponse, type RequestOp, type TxnRequest, type WireKeyValue, grpcCode } from './messages.ts'
 import { type KeyRange, inRange, keyRange, keyText } from './ranges.ts'
 import type { LeaseBook } from './leases.ts'
@@ -192,6 +192,7 @@ async function translated<T>(work: Promise<T>): Promise<T> {
     return await work
   } catch (error) {
     if (error instanceof CompactedError || error instanceof FutureRevisionError) throw new EtcdError(grpcCode.outOfRange, error.message)
+    if (error instanceof StoreError && error.message === noSpace) throw new EtcdError(grpcCode.resourceExhausted, error.message)
     throw error
   }
 }

@@ -81,4 +81,4 @@ export class EtcdError extends Error {
   }
 }
 
-export const grpcCode = { invalidArgument: 3, notFound: 5, failedPrecondition: 9, outOfRange: 11, unimplemented: 12 } as const
+export const grpcCode = { invalidArgument: 3, notFound: 5, resourceExhausted: 8, failedPrecondition: 9, outOfRange: 11, unimplemented: 12 } as const

@@ -3,7 +3,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { systemClock } from '../../../base/real/env.ts'
 import { createAuthority, issueCertificate } from '../../auth/certificates.ts'
 import { openEtcdStore } from '../etcd/etcd.ts'
+import { storeOver } from '../memory/base.ts'
 import { createMemoryStore } from '../memory/memory.ts'
+import { MvccCore } from '../memory/mvcc.ts'
+import { Quota } from '../memory/quota.ts'
 import type { KVStore } from '../store.ts'
 import { storeSuite } from '../suite.ts'
 import { createEtcdServer } from './server.ts'
@@ -98,6 +101,31 @@ describe('etcd\'s API over a store', () => {
     await expect(unknown.getAll().prefix('/none').count()).rejects.toThrow()
     for (const each of [known, unknown]) each.close()
     await secure.stop()
+  })
+
+  it('has an alarm while its quota is used up, and refuses what is no deletion as etcd does', async () => {
+    const full = storeOver(new MvccCore(1, 1), systemClock, undefined, new Quota(1000))
+    const own = createEtcdServer({ store: full, clock: systemClock, addresses: ['127.0.0.1:0'] })
+    const [port] = await own.start()
+    const hosts = `http://127.0.0.1:${port}`
+    // The library's client shuts a member out that has refused something.
+    let etcd = new Etcd3({ hosts })
+    const anew = () => {
+      etcd.close()
+      etcd = new Etcd3({ hosts })
+    }
+    const health = async () => (await fetch(`${hosts}/health`)).json()
+    expect([await health(), (await etcd.maintenance.alarm({ action: 'Get' })).alarms]).toEqual([{ health: 'true', reason: '' }, []])
+    await etcd.put('/a').value('x'.repeat(2000))
+    await expect(etcd.put('/b').value('x')).rejects.toThrow('8 RESOURCE_EXHAUSTED: etcdserver: mvcc: database space exceeded')
+    anew()
+    expect([await health(), (await etcd.maintenance.alarm({ action: 'Get' })).alarms]).toEqual([{ health: 'false', reason: 'ALARM NOSPACE' }, [{ memberID: '3084', alarm: 'Nospace' }]])
+    await etcd.delete().key('/a')
+    await etcd.put('/b').value('x')
+    expect(await health()).toEqual({ health: 'true', reason: '' })
+    etcd.close()
+    await own.stop()
+    await full.close()
   })
 
   it('says who it is', async () => {

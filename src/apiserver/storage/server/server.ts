@@ -86,9 +86,10 @@ export function createEtcdServer(options: EtcdServerOptions): EtcdServer {
   server.addService(services['Maintenance']!.service, {
     Status: unary(async () => {
       const own = await now()
-      return { header: own, version: etcdVersion, dbSize: await store.size(), leader: memberId, raftIndex: own.revision, raftTerm: own.raft_term }
+      return { header: own, version: etcdVersion, dbSize: await store.size(), leader: memberId, raftIndex: own.revision, raftTerm: own.raft_term, ...(isFull(store) ? { errors: ['memberID:3084 alarm:NOSPACE '] } : {}) }
     }),
-    Alarm: unary(async () => ({ header: await now(), alarms: [] })),
+    // An alarm goes when there is room again; nobody has to disarm it.
+    Alarm: unary(async () => ({ header: await now(), alarms: isFull(store) ? [{ memberID: memberId, alarm: 'Nospace' }] : [] })),
   })
 
   const listeners: Listener[] = []
@@ -108,6 +109,11 @@ export function createEtcdServer(options: EtcdServerOptions): EtcdServer {
   }
 }
 
+function isFull(store: KVStore): boolean {
+  const space = store.space?.()
+  return space !== undefined && space.used > space.quota
+}
+
 /** What etcd shows to whoever asks with HTTP. */
 function statusPages(store: KVStore): Pages {
   return async (path) => {
@@ -116,7 +122,7 @@ function statusPages(store: KVStore): Pages {
     switch (path) {
       case '/health':
         await store.revision()
-        return json({ health: 'true', reason: '' })
+        return isFull(store) ? { ...json({ health: 'false', reason: 'ALARM NOSPACE' }), status: 503 } : json({ health: 'true', reason: '' })
       case '/livez':
       case '/readyz':
         await store.revision()
@@ -128,6 +134,7 @@ function statusPages(store: KVStore): Pages {
           '# HELP etcd_server_has_leader Whether or not a leader exists. 1 is existence, 0 is not.', '# TYPE etcd_server_has_leader gauge', 'etcd_server_has_leader 1',
           '# HELP etcd_mvcc_db_total_size_in_bytes Total size of the underlying database physically allocated in bytes.',
           '# TYPE etcd_mvcc_db_total_size_in_bytes gauge', `etcd_mvcc_db_total_size_in_bytes ${await store.size()}`,
+          ...spaceLines(store.space?.()),
           '# HELP etcd_debugging_mvcc_current_revision The current revision of store.', '# TYPE etcd_debugging_mvcc_current_revision gauge',
           `etcd_debugging_mvcc_current_revision ${await store.revision()}`,
         ])
@@ -135,6 +142,15 @@ function statusPages(store: KVStore): Pages {
         return undefined
     }
   }
+}
+
+function spaceLines(space: ReturnType<NonNullable<KVStore['space']>> | undefined): string[] {
+  if (space === undefined) return []
+  return [
+    '# HELP etcd_server_quota_backend_bytes Current backend storage quota size in bytes.', '# TYPE etcd_server_quota_backend_bytes gauge', `etcd_server_quota_backend_bytes ${space.quota}`,
+    '# HELP etcd_mvcc_db_total_size_in_use_in_bytes Total size of the underlying database logically in use in bytes.', '# TYPE etcd_mvcc_db_total_size_in_use_in_bytes gauge',
+    `etcd_mvcc_db_total_size_in_use_in_bytes ${space.used}`,
+  ]
 }
 
 function unary<Q extends object>(work: (request: Q) => Promise<object>): Unary {

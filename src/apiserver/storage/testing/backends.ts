@@ -69,14 +69,14 @@ function realHistories(store: KVStore, ids: readonly string[]): Promise<History[
 /** At once: enough that etcd's pauses do not count. */
 const together = { memory: 1, lmdb: 4, etcd: 24 }
 
-/** Runs histories until one is wrong. `progress` is called now and then. */
-export async function checkBackend(name: BackendName, count: number, seed: string, progress?: (done: number) => void): Promise<Checked> {
+/** Runs histories until one is wrong. `from` is the number of the seed's first history (0); `progress` is called now and then. */
+export async function checkBackend(name: BackendName, count: number, seed: string, { from = 0, progress }: { readonly from?: number; readonly progress?: (done: number) => void } = {}): Promise<Checked> {
   let operations = 0
   let done = 0
   const { store, close } = await openBackend(name)
   try {
     while (done < count) {
-      const ids = Array.from({ length: Math.min(together[name], count - done) }, (_, i) => `${seed}-${done + i}`)
+      const ids = Array.from({ length: Math.min(together[name], count - done) }, (_, i) => `${seed}-${from + done + i}`)
       const histories = store === undefined ? [await memoryHistory(createMemoryStore({ clock: noClock }), ids[0]!)] : await realHistories(store, ids)
       for (const history of histories) {
         operations += history.calls.length
