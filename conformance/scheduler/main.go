@@ -16,7 +16,6 @@ import (
 	resourcev1 "k8s.io/api/resource/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	kruntime "k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/util/wait"
 	utilfeature "k8s.io/apiserver/pkg/util/feature"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes/fake"
@@ -126,25 +125,24 @@ func devices(ctx context.Context, logger klog.Logger, w *world) fwk.SharedDRAMan
 	must(err)
 	manager := dynamicresources.NewDRAManager(ctx, claims, slices, factory)
 	classes := resources.DeviceClasses().Informer()
+	// A store is filled before its handlers have heard: each registration says when its own handler has heard of the whole first list.
+	heard := []cache.DoneChecker{slices.HasSyncedChecker(), claims.AddEventHandler(cache.ResourceEventHandlerFuncs{}).HasSyncedChecker()}
 	handler, ok := manager.DeviceClassResolver().(cache.ResourceEventHandler)
 	if ok {
-		_, err = classes.AddEventHandler(handler)
+		registration, err := classes.AddEventHandler(handler)
 		must(err)
+		heard = append(heard, registration.HasSyncedChecker())
 	}
 	if len(objects) > 0 {
 		factory.Start(ctx.Done())
 		factory.WaitForCacheSync(ctx.Done())
-		must(wait.PollUntilContextTimeout(ctx, 100*time.Microsecond, 5*time.Second, true, func(context.Context) (bool, error) {
-			seen, err := manager.ResourceClaims().List()
-			if err != nil {
-				return false, err
+		for _, each := range heard {
+			select {
+			case <-each.Done():
+			case <-time.After(time.Minute):
+				panic("not heard within a minute: " + each.Name())
 			}
-			offered, err := manager.ResourceSlices().ListWithDeviceTaintRules()
-			if err != nil {
-				return false, err
-			}
-			return len(seen) == len(w.ResourceClaims) && len(offered) == len(w.ResourceSlices), nil
-		}))
+		}
 	}
 	return manager
 }
