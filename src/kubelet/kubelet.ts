@@ -191,6 +191,10 @@ async function startKubelet(outer: Env, client: Client, options: ResolvedOptions
   })
   const claims: DraManager = createDraManager({
     ...env, client, files: host.files, nodeName: options.nodeName, connect: connectDra, stateFile: `${options.rootDir}/dra_manager_state.json`,
+    healthFile: `${options.rootDir}/dra_health_state`,
+    onHealth(uids) {
+      for (const uid of uids) workers?.resync(uid)
+    },
   })
   const users = createUserNamespaceManager({
     files: host.files, podsDir, idsPerPod: options.idsPerPod, maxPods: options.maxPods,

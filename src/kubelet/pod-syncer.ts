@@ -91,7 +91,7 @@ export function createPodSyncer(env: PodSyncerEnv): PodSyncer {
       cgroup, actuated: env.allocation.actuated(uid), resizeConditions: env.allocation.conditions(uid),
       pod, runtime, terminal, old: env.status.get(uid) ?? env.store.apiPod(uid)?.status ?? pod.status ?? {},
       probes: env.probes.view(uid), hostIps: env.hostIps, kubeletStartedAt: env.kubeletStartedAt,
-      waitingReason: (name) => reasons.get(uid)?.get(name), deviceHealth: (name) => env.devices.health(uid, name),
+      waitingReason: (name) => reasons.get(uid)?.get(name), deviceHealth: (container) => [...env.devices.health(uid, container.name), ...env.claims.health(pod, container)],
     })
     // However its containers end, a pod that overran its time has failed.
     const overdue = !isTerminalPhase(pod.status?.phase) && (deadlineLeft(pod, status) ?? 1) <= 0

@@ -162,7 +162,7 @@ describe('a plugin that registers itself', () => {
     expect(generatePodStatus({
       pod: own, runtime: { uid: 'u1', name: 'p', namespace: 'default', ips: [], sandboxes: [], containers: [], active: new Set() }, old: {}, terminal: false, hostIps: [], kubeletStartedAt: 0,
       probes: { startup: () => undefined, readiness: () => undefined, hasStartup: () => false, hasReadiness: () => false }, actuated: { container: () => undefined, pod: () => undefined },
-      resizeConditions: [], cgroup: undefined, waitingReason: () => undefined, deviceHealth: (name) => manager.health('u1', name),
+      resizeConditions: [], cgroup: undefined, waitingReason: () => undefined, deviceHealth: ({ name }) => manager.health('u1', name),
     }).containerStatuses?.[0]?.allocatedResourcesStatus).toEqual(health('Unhealthy'))
     expect(counts()).toEqual({ capacity: 1, allocatable: 0 })
     await manager.handler.register('example.com/other', `${dir}/none.sock`, ['v1beta1'])

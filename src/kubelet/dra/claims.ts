@@ -1,8 +1,8 @@
 /** Which claims a pod has, and what of them a container. Pure. Upstream: dynamic-resource-allocation/resourceclaim, pkg/kubelet/cm/dra. */
-import type { Pod } from '../../api/generated/types/core-v1.ts'
+import type { Pod, ResourceHealth, ResourceStatus } from '../../api/generated/types/core-v1.ts'
 import type { ResourceClaim } from '../../api/generated/types/resource-v1.ts'
 import type { AnyContainer } from '../pod.ts'
-import type { PreparedDevice } from './contract.ts'
+import type { HeldDevice, PreparedDevice } from './contract.ts'
 
 export interface PodClaim {
   /** The pod's own name for it; '' for the one that stands for extended resources. */
@@ -57,4 +57,30 @@ export function containerDevices(pod: Pod, container: AnyContainer, devicesOf: (
     for (const device of devicesOf(extended!.resourceClaimName)) if (isFor(device, requestName)) ids.push(...device.cdiDeviceIds)
   }
   return [...new Set(ids)]
+}
+
+/** Of the claims that exist; the others have no devices to tell of. */
+function knownClaims({ spec, status }: Pod): Map<string, string | undefined> {
+  return new Map((spec!.resourceClaims ?? []).map(({ name, resourceClaimName }) => [
+    name, resourceClaimName ?? status?.resourceClaimStatuses?.find((one) => one.name === name)?.resourceClaimName,
+  ]))
+}
+
+/** `allocatedResourcesStatus` of a container for its claims, each device once. `devicesOf`: by the name of the claim object. */
+export function claimedHealth(
+  pod: Pod, container: AnyContainer, devicesOf: (claimName: string) => readonly HeldDevice[], healthOf: (device: HeldDevice) => ResourceHealth,
+): ResourceStatus[] {
+  const names = knownClaims(pod)
+  return (container.resources?.claims ?? []).flatMap(({ name, request }): ResourceStatus[] => {
+    const claimName = names.get(name)
+    if (claimName === undefined) return []
+    const found = new Map<string, ResourceHealth>()
+    for (const device of devicesOf(claimName)) {
+      if (!isFor(device, request)) continue
+      const health = healthOf(device)
+      if (!found.has(health.resourceID)) found.set(health.resourceID, health)
+    }
+    const hasRequest = request !== undefined && request !== ''
+    return found.size === 0 ? [] : [{ name: `claim:${name}${hasRequest ? `/${request}` : ''}`, resources: [...found.values()] }]
+  })
 }

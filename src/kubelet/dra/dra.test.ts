@@ -11,6 +11,7 @@ import { systemFiles } from '../host/files.ts'
 import { rpcServices } from '../rpc/client.ts'
 import { connectDra } from '../rpc/dra.ts'
 import protocol from '../rpc/generated/dra.json' with { type: 'json' }
+import healthProtocol from '../rpc/generated/dra-health.json' with { type: 'json' }
 import { container, pod } from '../testing/objects.ts'
 import { checkClaim, containerDevices, podClaims } from './claims.ts'
 import type { PreparedDevice } from './contract.ts'
@@ -52,13 +53,17 @@ describe('drivers', () => {
   let server: grpc.Server | undefined
   const calls: [string, unknown][] = []
   let failure = ''
+  let health: grpc.ServerWritableStream<object, object> | undefined
+  const told: string[][] = []
   const stored = new Map<string, ResourceClaim>()
   const env = createManualEnv()
   const client = { get: async (_: unknown, { name }: { name: string }) => stored.get(name) ?? Promise.reject(new Error(`resourceclaims "${name}" not found`)), deleteCollection: async (_: unknown, given: object) => void calls.push(['wipe', given]) } as unknown as Client
-  const create = () => createDraManager({ ...env, client, files: systemFiles, nodeName: 'n1', connect: connectDra, stateFile: `${dir}/state.json` })
+  const create = () => createDraManager({ ...env, client, files: systemFiles, nodeName: 'n1', connect: connectDra, stateFile: `${dir}/state.json`, healthFile: `${dir}/health.json`, onHealth: (uids) => void told.push([...uids]) })
   beforeEach(async () => {
     dir = mkdtempSync(join(tmpdir(), 'dra-'))
     calls.length = 0
+    told.length = 0
+    health = undefined
     failure = ''
     stored.clear()
     server = new grpc.Server()
@@ -68,6 +73,9 @@ describe('drivers', () => {
     }
     server.addService(rpcServices(protocol, 'k8s.io.kubelet.pkg.apis.dra.v1'.split('.')).DRAPlugin!.service, {
       NodePrepareResources: answers('prepare', (uid) => ({ devices: [device('r', `example.com/gpu=${uid}`)] })), NodeUnprepareResources: answers('unprepare', () => ({})),
+    })
+    server.addService(rpcServices(healthProtocol, ['v1alpha1']).DRAResourceHealth!.service, {
+      NodeWatchResources: (call: grpc.ServerWritableStream<object, object>) => void (health = call),
     })
     await new Promise<void>((resolve, reject) => server!.bindAsync(`unix://${dir}/dra.sock`, grpc.ServerCredentials.createInsecure(), (error) => (error === null ? resolve() : reject(error))))
   })
@@ -108,6 +116,35 @@ describe('drivers', () => {
     failure = ''
     await manager.unprepare('u1')
     expect(manager.holders()).toEqual([])
+  })
+
+  test('what the driver says of the health of devices is in the status of containers, until it is stale or the driver goes', async () => {
+    stored.set('x', claim('x'))
+    const manager = create()
+    await manager.handler.register('gpu.example.com', `${dir}/dra.sock`, ['v1.DRAPlugin'])
+    const own = claiming('x', 'r')
+    await manager.prepare(own)
+    const of = (state: string, message?: string) => [{ name: 'claim:mine/r', resources: [{ resourceID: 'example.com/gpu=uid-x', health: state, ...(message === undefined ? {} : { message }) }] }]
+    const current = () => manager.health(own, own.spec!.containers[0]!)
+    const say = (state: string, message = '', healthCheckTimeoutSeconds = 0) => health!.write({ devices: [{ device: { poolName: 'n', deviceName: 'd' }, health: state, message, healthCheckTimeoutSeconds }] })
+    await expect.poll(() => health !== undefined).toBe(true)
+    expect(current()).toEqual(of('Unknown'))
+    say('HEALTHY')
+    await expect.poll(current).toEqual(of('Healthy'))
+    say('UNHEALTHY', 'x'.repeat(2000), 60)
+    await expect.poll(current).toEqual(of('Unhealthy', `${'x'.repeat(1021)}...`))
+    expect(told).toEqual([['u1'], ['u1']])
+    await env.clock.advance(60_000)
+    expect(current()).toEqual(of('Unhealthy', `${'x'.repeat(1021)}...`))
+    await env.clock.advance(1)
+    expect(current()).toEqual(of('Unknown'))
+    say('HEALTHY')
+    await expect.poll(current).toEqual(of('Healthy'))
+    await manager.handler.deregister('gpu.example.com', `${dir}/dra.sock`)
+    await expect.poll(current).toEqual(of('Unknown'))
+    expect(told.at(-1)).toEqual(['u1'])
+    // The clock is shared: what is due because the driver went is over before the next test.
+    await env.clock.advance(30_000)
   })
 
   test('a driver that goes for good takes its slices along', async () => {

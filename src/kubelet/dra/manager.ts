@@ -3,14 +3,16 @@
  * ended, also over restarts of the kubelet. Upstream: pkg/kubelet/cm/dra/manager.go.
  */
 import type { Env } from '../../base/env.ts'
-import type { Pod } from '../../api/generated/types/core-v1.ts'
+import type { Pod, ResourceStatus } from '../../api/generated/types/core-v1.ts'
 import { resourceClaims, resourceSlices } from '../../api/generated/resources.ts'
 import type { Client } from '../../client/client.ts'
 import type { HostFiles } from '../host/contract.ts'
 import type { PluginHandler } from '../plugins/contract.ts'
 import { type AnyContainer, podUid } from '../pod.ts'
-import { checkClaim, containerDevices, podClaims } from './claims.ts'
-import type { ClaimRef, ConnectDra, DraDriver, PreparedDevice } from './contract.ts'
+import { RpcError, rpcCode } from '../rpc/error.ts'
+import { checkClaim, claimedHealth, containerDevices, podClaims } from './claims.ts'
+import type { ClaimRef, ConnectDra, DraDriver, HeldDevice } from './contract.ts'
+import { createHealthBook, deviceKey } from './health.ts'
 
 export interface DraEnv extends Env {
   readonly client: Client
@@ -19,6 +21,10 @@ export interface DraEnv extends Env {
   readonly connect: ConnectDra
   /** "/var/lib/kubelet/dra_manager_state.json". */
   readonly stateFile: string
+  /** "/var/lib/kubelet/dra_health_state". */
+  readonly healthFile: string
+  /** Pods with devices whose health is another now. */
+  onHealth(uids: readonly string[]): void
 }
 
 export interface DraManager {
@@ -30,6 +36,8 @@ export interface DraManager {
   unprepare(uid: string): Promise<void>
   /** CDI names of a container's devices. */
   devices(pod: Pod, container: AnyContainer): readonly string[]
+  /** How the devices are that a container has by its claims, for its status. */
+  health(pod: Pod, container: AnyContainer): readonly ResourceStatus[]
   /** Pods whose claims are still held. */
   holders(): readonly string[]
 }
@@ -38,21 +46,25 @@ interface ClaimState extends ClaimRef {
   readonly drivers: readonly string[]
   pods: string[]
   prepared: boolean
-  devices: PreparedDevice[]
+  devices: HeldDevice[]
 }
 
 interface Registered {
   readonly endpoint: string
   readonly driver: DraDriver
+  readonly stop: AbortController
 }
 
 const supported = ['v1.DRAPlugin', 'v1beta1.DRAPlugin']
 /** A driver that is started again within this time publishes its devices anew; then they go. */
 const wipeMs = 30_000
+/** Between two tries to hear of the health of a driver's devices. */
+const listenAgainMs = 5000
 
 export function createDraManager(env: DraEnv): DraManager {
   const claims = new Map<string, ClaimState>()
   const drivers = new Map<string, Registered[]>()
+  const book = createHealthBook({ clock: env.clock, log: env.log, files: env.files, stateFile: env.healthFile })
   const keyOf = ({ namespace, name }: { namespace: string; name: string }) => `${namespace}/${name}`
   /** One change at a time: two pods may share a claim. */
   let turn: Promise<unknown> = Promise.resolve()
@@ -125,7 +137,7 @@ export function createDraManager(env: DraEnv): DraManager {
     // A kubelet that is killed while drivers work knows what it has to take back.
     await save()
     const missing = own.filter(({ prepared }) => !prepared)
-    const devices = new Map<ClaimState, PreparedDevice[]>(missing.map((claim) => [claim, []]))
+    const devices = new Map<ClaimState, HeldDevice[]>(missing.map((claim) => [claim, []]))
     for (const [name, list] of batches(missing)) {
       const answers = await driver(name).prepare(list.map(refOf)).catch((error: Error): never => {
         throw new Error(`NodePrepareResources: ${error.message}`, { cause: error })
@@ -134,7 +146,7 @@ export function createDraManager(env: DraEnv): DraManager {
         const claim = list.find((one) => one.uid === uid)
         if (claim === undefined) throw new Error(`NodePrepareResources returned result for unknown claim UID ${uid}`)
         if (error !== '') throw new Error(`NodePrepareResources failed for ResourceClaim ${claim.name}: ${error}`)
-        devices.get(claim)!.push(...given)
+        devices.get(claim)!.push(...given.map((device) => ({ ...device, driver: name })))
       }
       const skipped = list.length - Object.keys(answers).length
       if (skipped !== 0) throw new Error(`NodePrepareResources skipped ${skipped} ResourceClaims`)
@@ -166,16 +178,45 @@ export function createDraManager(env: DraEnv): DraManager {
     await save()
   }
 
+  const devicesOf = (pod: Pod) => (claimName: string) => claims.get(`${pod.metadata.namespace}/${claimName}`)?.devices ?? []
+
+  function tell(name: string, changed: readonly string[]): void {
+    const has = (claim: ClaimState) => claim.devices.some((device) => device.driver === name && changed.includes(deviceKey(device)))
+    const uids = new Set([...claims.values()].filter(has).flatMap(({ pods }) => pods))
+    if (uids.size > 0) env.onHealth([...uids])
+  }
+
+  /** Until the driver goes, or says that it tells nothing of health; one that is started again registers anew. */
+  async function listen(name: string, own: Registered, signal: AbortSignal): Promise<void> {
+    let tells = true
+    while (tells && !signal.aborted) {
+      try {
+        for await (const devices of own.driver.watchHealth(signal)) tell(name, book.report(name, devices))
+      } catch (error) {
+        tells = !(error instanceof RpcError && error.code === rpcCode.unimplemented)
+        if (tells) env.log.info('the health of devices is not told', { driver: name, error })
+      }
+      // Another instance of the driver speaks for the same devices.
+      if (!(drivers.get(name) ?? []).some((other) => other !== own)) tell(name, book.clear(name))
+      await book.saved()
+      if (tells) await env.clock.sleep(listenAgainMs, signal).catch(() => undefined)
+    }
+  }
+
   return {
     handler: {
       validate: (name, endpoint, versions) => void serviceOf(name, endpoint, versions),
       async register(name, endpoint, versions) {
-        drivers.set(name, [...(drivers.get(name) ?? []), { endpoint, driver: env.connect(endpoint, serviceOf(name, endpoint, versions)) }])
+        const own: Registered = { endpoint, driver: env.connect(endpoint, serviceOf(name, endpoint, versions)), stop: new AbortController() }
+        drivers.set(name, [...(drivers.get(name) ?? []), own])
+        env.tasks.go(`device health ${name}`, (signal) => listen(name, own, AbortSignal.any([signal, own.stop.signal])))
       },
       async deregister(name, endpoint) {
         const left = (drivers.get(name) ?? []).filter((one) => {
-          if (one.endpoint === endpoint) one.driver.close()
-          return one.endpoint !== endpoint
+          if (one.endpoint !== endpoint) return true
+          one.stop.abort(new Error('the driver is gone'))
+          one.driver.close()
+          return false
         })
         drivers.set(name, left)
         if (left.length > 0) return
@@ -185,18 +226,20 @@ export function createDraManager(env: DraEnv): DraManager {
       },
     },
     async start() {
+      await book.start()
       const text = await env.files.readText(env.stateFile)
       if (text === undefined) return
       try {
         // Drivers may have been started again as well: a pod that begins anew has them prepare once more.
-        for (const claim of JSON.parse(text) as ClaimState[]) claims.set(keyOf(claim), { ...claim, prepared: false })
+        for (const claim of JSON.parse(text) as ClaimState[]) claims.set(keyOf(claim), { ...claim, devices: claim.devices.map((device) => ({ ...device, driver: device.driver ?? claim.drivers[0]! })), prepared: false })
       } catch (error) {
         env.log.error('claims were not read', { error })
       }
     },
     prepare: (pod) => inTurn(() => prepareAll(pod)),
     unprepare: (uid) => inTurn(() => unprepareAll(uid)),
-    devices: (pod, container) => containerDevices(pod, container, (claimName) => claims.get(`${pod.metadata.namespace}/${claimName}`)?.devices ?? []),
+    devices: (pod, container) => containerDevices(pod, container, devicesOf(pod)),
+    health: (pod, container) => claimedHealth(pod, container, devicesOf(pod), (device) => book.health(device.driver, device)),
     holders: () => [...new Set([...claims.values()].flatMap(({ pods }) => pods))],
   }
 }

@@ -1,7 +1,8 @@
 /** A device driver's socket. Upstream: pkg/kubelet/cm/dra/plugin. */
-import type { DraDriver, PreparedDevice } from '../dra/contract.ts'
+import type { DeviceReport, DraDriver, PreparedDevice } from '../dra/contract.ts'
 import { connectRpc, rpcServices } from './client.ts'
 import protocol from './generated/dra.json' with { type: 'json' }
+import healthProtocol from './generated/dra-health.json' with { type: 'json' }
 
 const callMs = 45_000
 const packagePath = 'k8s.io.kubelet.pkg.apis.dra'
@@ -14,10 +15,30 @@ function serviceOf(service: string) {
   return rpcServices(renamed, `${packagePath}.${version}`.split('.')).DRAPlugin!
 }
 
+interface HealthMessage {
+  readonly devices: readonly {
+    readonly device: { readonly poolName: string; readonly deviceName: string } | null
+    readonly health: DeviceReport['health']
+    readonly healthCheckTimeoutSeconds: number
+    readonly message: string
+  }[]
+}
+
+const reportsOf = ({ devices }: HealthMessage): DeviceReport[] => devices.map(({ device, health, healthCheckTimeoutSeconds, message }) => ({
+  poolName: device?.poolName ?? '', deviceName: device?.deviceName ?? '', health, timeoutSeconds: healthCheckTimeoutSeconds, message,
+}))
+
 export function connectDra(socket: string, service: string): DraDriver {
   const { call, close } = connectRpc(serviceOf(service), socket, { timeoutMs: callMs })
+  const health = connectRpc(rpcServices(healthProtocol, ['v1alpha1']).DRAResourceHealth!, socket, { timeoutMs: callMs })
   return {
-    close,
+    close() {
+      close()
+      health.close()
+    },
+    async *watchHealth(signal) {
+      for await (const message of health.stream('NodeWatchResources', {}, signal)) yield reportsOf(message as HealthMessage)
+    },
     prepare: async (claims) => (await call<{ claims: Record<string, { devices: PreparedDevice[]; error: string }> }>('NodePrepareResources', { claims: [...claims] })).claims,
     unprepare: async (claims) => (await call<{ claims: Record<string, { error: string }> }>('NodeUnprepareResources', { claims: [...claims] })).claims,
   }

@@ -1,5 +1,5 @@
 /** The whole status of a pod as the kubelet reports it. Pure. Upstream: kubelet_pods.go generateAPIPodStatus. */
-import type { ContainerStatus, Pod, PodCondition, PodStatus, ResourceStatus } from '../../api/generated/types/core-v1.ts'
+import type { Container, ContainerStatus, Pod, PodCondition, PodStatus, ResourceStatus } from '../../api/generated/types/core-v1.ts'
 import { podQOS } from '../../api/helpers/qos.ts'
 import { findCondition } from '../../api/meta/conditions.ts'
 import { parseTime } from '../../api/meta/time.ts'
@@ -39,7 +39,7 @@ export interface StatusInput {
   /** What the pod's cgroup holds; undefined when it has none. */
   readonly cgroup: PodCgroupValues | undefined
   /** How the devices are that a container has; KEP-4680. */
-  deviceHealth?(containerName: string): readonly ResourceStatus[]
+  deviceHealth?(container: Container): readonly ResourceStatus[]
 }
 
 export function generatePodStatus(input: StatusInput): PodStatus {
@@ -63,7 +63,8 @@ export function generatePodStatus(input: StatusInput): PodStatus {
     pod, old, phase, initStatuses, statuses, foreign, runtime, sandboxReady: !sandboxChanged(pod, runtime).changed,
   })]
   status.containerStatuses = statuses.map((container) => {
-    const health = input.deviceHealth?.(container.name) ?? []
+    const declared = pod.spec!.containers.find(({ name }) => name === container.name)
+    const health = declared === undefined ? [] : input.deviceHealth?.(declared) ?? []
     return health.length === 0 ? container : { ...container, allocatedResourcesStatus: [...health] }
   })
   if (initStatuses.length > 0) status.initContainerStatuses = initStatuses
