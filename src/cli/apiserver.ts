@@ -154,10 +154,9 @@ function etcdFrom(flags: FlagValues): Pick<ApiServerOptions, 'etcd'> {
 }
 
 function storeFrom(flags: FlagValues): Pick<ApiServerOptions, 'quotaBytes' | 'compactionIntervalMs' | 'storeChecksMs'> {
-  const quotaBytes = flags.number('quota-backend-bytes')
   return {
-    ...(quotaBytes === undefined ? {} : { quotaBytes }), compactionIntervalMs: flags.number('etcd-compaction-interval') ?? 300_000,
-    storeChecksMs: { health: flags.number('etcd-healthcheck-timeout') ?? 2000, ready: flags.number('etcd-readycheck-timeout') ?? 2000 },
+    quotaBytes: flags.number('quota-backend-bytes')!, compactionIntervalMs: flags.number('etcd-compaction-interval')!,
+    storeChecksMs: { health: flags.number('etcd-healthcheck-timeout')!, ready: flags.number('etcd-readycheck-timeout')! },
   }
 }
 

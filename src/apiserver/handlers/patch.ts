@@ -78,11 +78,11 @@ export function checkPatched(context: RequestContext, object: KubeObject): void 
 
 /** The current object with the patch applied, read by the kind's schema; nothing is shared with the current one. */
 export function patchedObject(context: RequestContext, kind: BodyKind, body: RequestBody, current: KubeObject, options: WriteOptions): KubeObject {
-  patchOf(body)
+  const patch = patchOf(body)
   const strict = [...body.strictErrors]
-  if (options.fieldValidation !== 'Ignore' && body.mediaType === jsonPatch) strict.push(...jsonPatchStrictErrors(body.value))
+  if (options.fieldValidation !== 'Ignore' && body.mediaType === jsonPatch) strict.push(...jsonPatchStrictErrors(patch))
   const patched = applyPatchTo(current, body, kind)
-  const bad = () => body.mediaType === strategicMergePatch ? goValue(body.value) : patchedText(patched, body)
+  const bad = () => body.mediaType === strategicMergePatch ? goValue(patch) : patchedText(patched, body)
   if (body.mediaType !== strategicMergePatch) checkPatchedKind(context, patched, kind, bad)
   const { object, unknown } = read(patched, kind, bad, body.mediaType === strategicMergePatch)
   const errors = [...strict, ...unknownFieldTexts(unknown)]

@@ -129,9 +129,8 @@ function bumpGeneration(definition: ResourceDefinition, object: KubeObject, old:
   // Metadata that a subresource takes along makes no new generation.
   const fields = generationFieldsOf(definition).filter((path) => subresource === '' || !path.startsWith('metadata.'))
   if (fields.length === 0) return
-  const same = (left: KubeObject, right: KubeObject): boolean =>
-    fields.every((path) => jsonEqual(atPath(left, path), atPath(right, path)))
+  const isAsStored = (next: KubeObject): boolean => fields.every((path) => jsonEqual(atPath(next, path), atPath(old, path)))
   // A default of zero is stored as nothing, and no change.
-  if (same(object, old) || (definition.schema.name !== undefined && same(goShape(object), goShape(old)))) return
+  if (isAsStored(object) || (definition.schema.name !== undefined && isAsStored(goShape(object)))) return
   object.metadata.generation = (old.metadata.generation ?? 0) + 1
 }
