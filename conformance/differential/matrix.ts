@@ -3,20 +3,17 @@
  * compares status, body, warnings and headers: `node conformance/differential/matrix.ts [part of a kind] [--verbose]`.
  * What differs and is known to is in known.yaml, each with its reason; anything else fails the run.
  */
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { loadAll } from 'js-yaml'
 import { discovery } from '../../src/api/generated/discovery.ts'
 import { type Answer, request } from './client.ts'
-import { differences, normalise } from './compare.ts'
 import { loadCorpus } from './corpus.ts'
+import { Judge, helpOf } from './judge.ts'
 import { type Ask, changes, creations, deletions, first, reads, subresource } from './requests.ts'
 import { startServers, token } from './servers.ts'
 
 type Fields = Record<string, unknown>
 interface Kind { readonly id: string; readonly collection: string; readonly name: string; readonly asks: readonly Ask[] }
-interface Known { readonly kind?: string; readonly ask?: string; readonly line: string; readonly reason: string }
 
 const namespace = 'differential'
 const samples = new Map(loadCorpus(join(import.meta.dirname, 'corpus'), undefined).map(({ object }) => [`${String(object['apiVersion'])} ${String(object['kind'])}`, object] as const).reverse())
@@ -77,22 +74,15 @@ class Side {
   }
 }
 
+helpOf(`node conformance/differential/matrix.ts [part of a kind] [--verbose]
+asks upstream's kube-apiserver and ours the same of every kind of the API, in order, and prints where the answers differ.`)
 const words = process.argv.slice(2)
 const only = words.find((word) => !word.startsWith('--'))
-const known: Known[] = []
-loadAll(readFileSync(join(import.meta.dirname, 'known.yaml'), 'utf8'), (document) => known.push(...(document as Known[] | null) ?? []))
-const tally = { asked: 0, different: 0, excused: new Map<string, number>() }
+const judge = new Judge()
 
-function judge(kind: Kind, ask: Ask, ours: Answer, theirs: Answer): void {
-  tally.asked++
-  const lines = differences(normalise(ours), normalise(theirs))
-  const left = lines.filter((line) => {
-    const excuse = known.find((one) => (one.kind === undefined || new RegExp(one.kind).test(kind.id)) && (one.ask === undefined || new RegExp(one.ask).test(ask.name)) && new RegExp(one.line).test(line))
-    if (excuse !== undefined) tally.excused.set(excuse.reason, (tally.excused.get(excuse.reason) ?? 0) + 1)
-    return excuse === undefined
-  })
+function compare(kind: Kind, ask: Ask, ours: Answer, theirs: Answer): void {
+  const left = judge.compare(kind.id, ask.name, ours, theirs)
   if (left.length === 0) return
-  tally.different++
   console.log(`${kind.id}: ${ask.name}\n${left.slice(0, words.includes('--verbose') ? 100 : 12).map((line) => line.slice(0, words.includes('--verbose') ? 5000 : 500)).join('\n')}`)
 }
 
@@ -108,14 +98,12 @@ try {
     process.stderr.write(`\r${i + 1}/${all.length} ${kind.id.padEnd(60)}`)
     for (const ask of kind.asks) {
       const [ours, theirs] = await Promise.all(sides.map((side) => side.ask(kind, ask))) as [Answer, Answer]
-      judge(kind, ask, ours, theirs)
+      compare(kind, ask, ours, theirs)
     }
     await Promise.all(sides.map((side) => side.clear(kind)))
   }
   process.stderr.write('\n')
-  for (const [reason, count] of tally.excused) console.log(`known: ${count} lines: ${reason}`)
-  console.log(`${tally.asked} answers compared, ${tally.different} different`)
-  if (tally.different > 0) process.exitCode = 1
+  if (!judge.report()) process.exitCode = 1
 } finally {
   running.stop()
 }

@@ -1,4 +1,5 @@
 /** Who may do what: authenticators, authorizers, reviews and tokens, put together from the options. */
+import { goShape } from '../api/codec/go-shape.ts'
 import type { Env } from '../base/env.ts'
 import type { Client } from '../client/client.ts'
 import type { Informers } from '../client/informer.ts'
@@ -217,7 +218,7 @@ async function answerReview(context: RequestContext, review: Review): Promise<Ap
   const attributes = admissionAttributes(context, { operation: 'CREATE', name: '', object, oldObject: undefined })
   await context.deps.admission.admit(attributes)
   await context.deps.admission.validate(attributes)
-  return { type: 'object', code: 201, object: await review(attributes.object ?? object, request.user, request.info.namespace) }
+  return { type: 'object', code: 201, object: goShape(await review(attributes.object ?? object, request.user, request.info.namespace)) }
 }
 
 function tokenHandlers(env: Env, options: ApiServerOptions, objects: Objects, audiences: readonly string[]): ReadonlyMap<string, SpecialHandler> {

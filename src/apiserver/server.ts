@@ -12,6 +12,7 @@ import { InformerFactory } from '../client/informer.ts'
 import type { Admission } from './admission/contract.ts'
 import type { EncryptionHolder } from './encryption/configuration.ts'
 import { createAdmission, pluginContext } from './admission/index.ts'
+import { inquiryOf } from './auth/inquiry.ts'
 import { registryLister } from './admission/registry-lister.ts'
 import type { WebhookParts } from './admission/webhooks/deps.ts'
 import { versionsOf } from './admission/webhooks/versions.ts'
@@ -121,6 +122,7 @@ function assemble({ env, options, store, registry, services }: Parts): ApiServer
   const masters = createMasterLeases(store)
   const access = createAccess(env, options, { client, informers, registry })
   const parts = { client, informers, registry, authorizer: access.authorizer, env }
+  services['inquiry'] ??= inquiryOf(registry, access.authorizer)
   const resolveService = serviceResolver(registryLister(registry), env.random, () => ({ host: urlHost(options), port: http?.port ?? 0 }))
   const webhooks = webhookParts(env, registry, resolveService)
   const admission: Admission = access.guard(options.admission?.(parts)

@@ -12,24 +12,29 @@ import { wireTypeOfKind, type WireField, type WireType } from './wire.ts'
 type Shape = (object: unknown, into?: Record<string, unknown>) => Record<string, unknown>
 
 const shapeOf: (name: string) => Shape = perType((type) => {
-  return shapeSource(type).compile<Shape>('object, into', TOOLS, (name) => shapeOf(name))
+  return shapeSource(type, false).compile<Shape>('object, into', TOOLS, (name) => shapeOf(name))
+})
+
+const storedShapeOf: (name: string) => Shape = perType((type) => {
+  return shapeSource(type, true).compile<Shape>('object, into', TOOLS, (name) => storedShapeOf(name))
 })
 
 const NONE: Readonly<Record<string, unknown>> = Object.freeze({})
 
-function shapeSource(type: WireType): Source {
+/** `stored`: as it is read back from protobuf, which knows no empty list or map. */
+function shapeSource(type: WireType, stored: boolean): Source {
   const source = new Source()
   source.lines.push('const o = into === undefined ? {} : into')
   if (type.typeMeta) {
     source.lines.push('if (object.kind) o.kind = object.kind')
     source.lines.push('if (object.apiVersion) o.apiVersion = object.apiVersion')
   }
-  for (const field of type.fields) source.lines.push(fieldText(source, field))
+  for (const field of type.fields) source.lines.push(fieldText(source, field, stored))
   source.lines.push('return o')
   return source
 }
 
-function fieldText(source: Source, field: WireField): string {
+function fieldText(source: Source, field: WireField, stored: boolean): string {
   if (field.inline) return `${source.use(field.type as string)}(object, o)`
   const get = `const v = object${property(field.json)}`
   const set = (value: string): string => `o${property(field.json)} = ${value}`
@@ -39,7 +44,7 @@ function fieldText(source: Source, field: WireField): string {
     const full = field.map ? mapText(one) : one === undefined ? 'v' : `v.map((e) => ${one}(e ?? NONE))`
     const size = field.map ? 'Object.keys(v).length' : 'v.length'
     if (field.omitEmpty) return `{ ${get}; if (${some} && ${size} > 0) ${set(full)} }`
-    return `{ ${get}; ${set(`${some} ? ${full} : null`)} }`
+    return `{ ${get}; ${set(`${some}${stored ? ` && ${size} > 0` : ''} ? ${full} : null`)} }`
   }
   if (field.pointer) {
     const full = one === undefined ? 'v' : `${one}(v)`
@@ -96,6 +101,12 @@ const TOOLS = { NONE, sortedMap, shapeProps }
 export function goShape<T extends object>(object: T, gvk: { apiVersion?: string; kind?: string } = object): T {
   const type = wireTypeOfKind(gvk.apiVersion ?? '', gvk.kind ?? '')
   return type ? (shapeOf(type.name)(object) as T) : object
+}
+
+/** The same as it is once it has been stored as protobuf and read again: required lists and maps without an element are null. */
+export function storedShape<T extends object>(object: T, gvk: { apiVersion?: string; kind?: string } = object): T {
+  const type = wireTypeOfKind(gvk.apiVersion ?? '', gvk.kind ?? '')
+  return type ? (storedShapeOf(type.name)(object) as T) : object
 }
 
 /** The JSON text that upstream's encoder writes for an object, without the newline. */

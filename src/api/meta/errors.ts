@@ -50,6 +50,9 @@ export class StatusError extends Error {
   }
 }
 
+/** The authorizer's own refusal. Unlike others with its status, its answer carries a header against browsers that guess at types. */
+export class AuthorizationError extends StatusError {}
+
 /** True for a StatusError with that reason: `isStatus(error, 'NotFound')`. */
 export function isStatus(error: unknown, reason: StatusReason): error is StatusError {
   return error instanceof StatusError && error.reason === reason

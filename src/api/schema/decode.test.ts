@@ -86,8 +86,8 @@ describe('stored forms', () => {
     [{ metadata: { creationTimestamp: '2026-01-01T02:00:00+02:00' } }, { metadata: { creationTimestamp: '2026-01-01T00:00:00Z' } }],
     [{ metadata: { creationTimestamp: '0001-01-01T00:00:00Z' } }, { metadata: {} }],
     [containers({ resources: { limits: { cpu: '0.5', memory: 1024 } } }), containers({ resources: { limits: { cpu: '500m', memory: '1024' } } })],
-    [containers({ args: [], command: ['x'], env: null }), containers({ command: ['x'] })],
-    [{ spec: { nodeSelector: {}, containers: [] } }, { spec: { containers: [] } }],
+    [containers({ args: [], command: ['x'], env: null }), containers({ args: [], command: ['x'] })],
+    [{ spec: { nodeSelector: {}, containers: [] } }, { spec: { nodeSelector: {}, containers: [] } }],
     [{ spec: { securityContext: {}, volumes: [{ name: 'v', emptyDir: {} }] } }, { spec: { securityContext: {}, volumes: [{ name: 'v', emptyDir: {} }] } }],
     [{ metadata: { managedFields: [] } }, { metadata: { managedFields: [] } }],
   ])('%j', (value, expected) => {

@@ -66,15 +66,6 @@ function shortName(name: string): string {
   return short
 }
 
-/** Go does not write lists and maps that are empty, unless their field is required. [] managedFields has a meaning. */
-function isOmitted(value: unknown, key: string, schema: Schema, property: Schema): boolean {
-  if (typeof value !== 'object' || value === null || property.properties !== undefined) return false
-  const collection = property.type === 'array'
-    || (property.type === 'object' && property.additionalProperties !== undefined)
-  if (!collection || (Array.isArray(value) ? value.length : Object.keys(value).length) > 0) return false
-  return key !== 'managedFields' && schema.required?.includes(key) !== true
-}
-
 class Reader {
   readonly unknown: string[] = []
   error: string | undefined
@@ -235,7 +226,7 @@ class Reader {
     this.steps.push(key)
     const read = this.read(item, property)
     this.steps.length = at
-    return isOmitted(read, key, schema, property) ? undefined : read
+    return read
   }
 
   /** A null of a known field is just absent; an unknown one is told. */

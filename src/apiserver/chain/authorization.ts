@@ -1,5 +1,5 @@
 /** Asks the authorizer; a refusal is upstream's sentence (upstream: endpoints/filters/authorization.go). */
-import { type StatusError, forbidden, internalError } from '../../api/meta/errors.ts'
+import { AuthorizationError, forbidden, internalError } from '../../api/meta/errors.ts'
 import type { Attributes, Authorizer } from '../auth/contract.ts'
 import type { ApiRequest, Filter, RequestInfo, UserInfo } from '../handler.ts'
 
@@ -29,11 +29,11 @@ export function authorizationFilter(authorizer: Authorizer): Filter {
 }
 
 /** The 403 of a request that may not be made. */
-export function forbiddenRequest(attributes: Attributes, reason: string): StatusError {
+export function forbiddenRequest(attributes: Attributes, reason: string): AuthorizationError {
   const sentence = sanitize(forbiddenSentence(attributes))
   const why = reason === '' ? sentence : `${sentence}: ${reason}`
   const { apiGroup: group, resource } = attributes
-  return forbidden({ group, resource }, attributes.name, why)
+  return new AuthorizationError(forbidden({ group, resource }, attributes.name, why).status)
 }
 
 function forbiddenSentence(attributes: Attributes): string {

@@ -2,7 +2,7 @@
  * Priority and fairness: classifies requests by the stored flow schemas, lets them through in fair turns, and tells in
  * the schemas' status whether their levels exist (apiserver/pkg/util/flowcontrol).
  */
-import type { Env } from '../../base/env.ts'
+import type { Env, Timer } from '../../base/env.ts'
 import { isStatus } from '../../api/meta/errors.ts'
 import { flowSchemas, priorityLevelConfigurations } from '../../api/generated/resources.ts'
 import type { FlowSchema, PriorityLevelConfiguration } from '../../api/generated/types/flowcontrol-v1.ts'
@@ -49,7 +49,8 @@ export class FlowControl {
   #schemas: readonly FlowSchema[] = [...mandatorySchemas.values()]
   #flows = new Map<string, Flow>()
   #writes = new Map<string, number[]>()
-  #digesting = false
+  /** When the stored objects are gone by next, after a change. */
+  #digestion: { readonly due: number; readonly timer: Timer } | undefined
 
   constructor(env: Env, settings: FlowControlSettings) {
     this.#env = env
@@ -112,10 +113,12 @@ export class FlowControl {
   }
 
   #changed(client: Client, levels: Informer<PriorityLevelConfiguration>, schemas: Informer<FlowSchema>, delayMs: number): void {
-    if (this.#digesting) return
-    this.#digesting = true
-    this.#env.clock.setTimeout(() => {
-      this.#digesting = false
+    const due = this.#env.clock.now() + delayMs
+    // A look that is far off must not hold up what changes before it.
+    if (this.#digestion !== undefined && this.#digestion.due <= due) return
+    this.#digestion?.timer.cancel()
+    const timer = this.#env.clock.setTimeout(() => {
+      this.#digestion = undefined
       this.configure(levels.list(), schemas.list())
       const names = new Set(withMandatory(levels.list(), mandatoryLevels).map(({ metadata }) => metadata!.name!))
       this.#env.tasks.go('status of flow schemas', async () => {
@@ -123,6 +126,7 @@ export class FlowControl {
         if (later > 0) this.#changed(client, levels, schemas, later)
       })
     }, delayMs)
+    this.#digestion = { due, timer }
   }
 
   /** Writes what is not told yet. Answers the ms after which to look again; 0: not without a change. */

@@ -214,3 +214,28 @@ it('a busy level borrows what others do not use', async () => {
   expect(level.current).toBeGreaterThan(level.nominal)
   await settle()
 })
+
+it('a status that others contest holds up no change of another object', async () => {
+  const env = createManualEnv()
+  const control = new FlowControl(env, { limit: 600, stats: () => undefined })
+  const schemas = [...bootstrapSchemas]
+  const handlers: (() => void)[] = []
+  const follow = (list: () => readonly unknown[]) => ({
+    synced: Promise.resolve(), list, addHandler: ({ add }: { add: () => void }) => handlers.push(add),
+  })
+  const informers = { of: ({ resource }: { resource: string }) => follow(() => (resource === 'flowschemas' ? schemas : bootstrapLevels)) }
+  const patched: string[] = []
+  // Nothing that is written is ever seen: each look finds the same statuses to write.
+  const client = { patch: (_: unknown, { name }: { name: string }) => Promise.resolve(void patched.push(name)) }
+  await control.start(client as never, informers as never)
+  const change = async () => {
+    handlers[1]!()
+    await env.clock.advance(20)
+    await settle()
+  }
+  for (let i = 0; i < 5; i++) await change()
+  expect(patched.filter((name) => name === bootstrapSchemas[0]!.metadata!.name)).toHaveLength(3)
+  schemas.push({ ...bootstrapSchemas[0]!, metadata: { name: 'new' } })
+  await change()
+  expect(patched.filter((name) => name === 'new')).toHaveLength(1)
+})

@@ -93,7 +93,7 @@ export function writeContext(
 ): WriteContext {
   const { request } = context
   return {
-    user: request.user, dryRun: o.dryRun, signal: request.signal,
+    user: request.user, verb: request.info.verb, dryRun: o.dryRun, signal: request.signal,
     subresource: o.subresource ?? request.info.subresource, group: context.served.group,
     warn: (text) => warn(request, text),
     validate,

@@ -65,7 +65,7 @@ export function trackWrite(context: RequestContext, live: KubeObject | undefined
     ...(live === undefined ? {} : { live: served.fromStored(live) }),
     newObject: served.fromStored(shaped),
   })
-  if (managedFields === undefined) delete shaped.metadata.managedFields
-  else shaped.metadata.managedFields = managedFields
-  return shaped
+  if (managedFields === undefined) delete next.metadata.managedFields
+  else next.metadata.managedFields = managedFields
+  return next
 }

@@ -1,7 +1,7 @@
 /** Writes what the handler answered onto the wire in the negotiated format. */
 import { constants, gzip } from 'node:zlib'
 import { promisify } from 'node:util'
-import { type Status, StatusError, internalError } from '../../api/meta/errors.ts'
+import { AuthorizationError, type Status, StatusError, internalError } from '../../api/meta/errors.ts'
 import type { KubeObject } from '../../api/meta/object.ts'
 import { StoreError } from '../storage/store.ts'
 import type { ApiRequest, ApiResponse, ListResponse, ObjectResponse, RawResponse } from '../handler.ts'
@@ -199,7 +199,7 @@ export async function writeFailure(exchange: HttpExchange, failure: StatusError,
   const code = status.code ?? 500
   const headers = commonHeaders(exchange, warnings)
   headers['content-type'] = negotiated.mediaType
-  if (code === 401 || code === 403) headers['x-content-type-options'] = 'nosniff'
+  if (failure instanceof AuthorizationError) headers['x-content-type-options'] = 'nosniff'
   const retryAfter = status.details?.retryAfterSeconds
   if (retryAfter !== undefined && retryAfter > 0) headers['retry-after'] = String(retryAfter)
   const body = encodeObject(status, negotiated.mediaType, negotiated.pretty)

@@ -1,7 +1,7 @@
 /** What the engine itself owns of an object's metadata. Upstream: apiserver/pkg/registry/rest/meta.go, names. */
 import type { Random } from '../../base/env.ts'
 import { badRequest } from '../../api/meta/errors.ts'
-import { goShape } from '../../api/codec/go-shape.ts'
+import { goShape, storedShape } from '../../api/codec/go-shape.ts'
 import type { KubeObject, ObjectMeta } from '../../api/meta/object.ts'
 import { apiVersionOf } from '../../api/meta/object.ts'
 import type { ResourceDefinition } from '../resources/define.ts'
@@ -79,5 +79,6 @@ export function canonicalObject(definition: ResourceDefinition, object: KubeObje
   const head = { kind: definition.kind, apiVersion: apiVersionOf(definition) }
   if (definition.schema.name === undefined) return { ...head, metadata: canonicalMetadata(metadata), ...rest }
   const resourceVersion = metadata.resourceVersion || '0'
-  return goShape({ ...head, metadata: { ...metadata, resourceVersion }, ...rest })
+  const whole = { ...head, metadata: { ...metadata, resourceVersion }, ...rest }
+  return definition.storedAs === 'json' ? goShape(whole) : storedShape(whole)
 }

@@ -12,19 +12,21 @@ import { goQuote } from '../../api/meta/go-text.ts'
 import { apiVersionOf, type KubeObject } from '../../api/meta/object.ts'
 import { formatTime } from '../../api/meta/time.ts'
 import type { UserInfo } from '../handler.ts'
-import type { HookContext, ResourceDefinition, Rollback, StrategyContext } from '../resources/define.ts'
+import type { HookContext, Inquiry, ResourceDefinition, Rollback, StrategyContext } from '../resources/define.ts'
 import { Cached, deepCopy, deepFreeze } from './cached.ts'
 import type { DeleteOptions } from './deletion.ts'
 import { checkPreconditions, completesDeletion, finalizersFor, planDeletion } from './deletion.ts'
 import { sameStored } from './equal.ts'
 import { canonicalObject, generateName } from './metadata.ts'
 import type { ResourceStorage } from './resource-storage.ts'
-import { beforeCreate, beforeUpdate } from './strategy.ts'
+import { type Asked, beforeCreate, beforeUpdate } from './strategy.ts'
 
 /** Who writes, and how. */
 export interface WriteContext {
   readonly user: UserInfo
   readonly dryRun: boolean
+  /** Of the request: create, update, patch, delete. */
+  readonly verb: string
   /** '' for the main resource. */
   readonly subresource: string
   /** The group that was asked, where it may be another than the stored kind's. */
@@ -103,7 +105,7 @@ export class ResourceStore {
     const rollback = await this.definition.hooks?.beforeCreate?.(object, hooks)
     let done = false
     try {
-      beforeCreate(this.definition, object, hooks)
+      beforeCreate(this.definition, object, hooks, await this.#ask(object, undefined, context))
       await context.validate(object, undefined)
       this.definition.settle?.(object)
       const cached = await this.#insert(object, context, generated)
@@ -193,7 +195,7 @@ export class ResourceStore {
     const rollback = await this.definition.hooks?.beforeUpdate?.(object, old, hooks)
     let done = false
     try {
-      beforeUpdate(this.definition, object, old, hooks)
+      beforeUpdate(this.definition, object, old, hooks, await this.#ask(object, old, context))
       await context.validate(object, old)
       this.definition.settle?.(object)
       if (completesDeletion(this.definition, object, old)) {
@@ -345,6 +347,13 @@ export class ResourceStore {
 
   #keyOfObject(object: KubeObject): string {
     return this.keyOf(object.metadata.namespace ?? '', object.metadata.name ?? '')
+  }
+
+  async #ask(object: KubeObject, old: KubeObject | undefined, context: WriteContext): Promise<Asked | undefined> {
+    const { asks } = context.subresource === '' ? this.definition : this.definition.subresources?.[context.subresource] ?? {}
+    const inquiry = this.#o.services['inquiry'] as Inquiry | undefined
+    if (asks === undefined || inquiry === undefined) return undefined
+    return { errors: await asks.errors(object, old, { ...this.#strategyContext(context), verb: context.verb, inquiry }), last: asks.last === true }
   }
 
   #strategyContext(context: WriteContext): StrategyContext {

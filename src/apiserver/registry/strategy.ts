@@ -39,15 +39,15 @@ export function resetFieldsOf(definition: ResourceDefinition): readonly string[]
   return definition.resetFields ?? (definition.subresources?.status === undefined ? [] : ['status'])
 }
 
-/** Completes a new object in place and checks it. Throws 422. */
-export function beforeCreate(definition: ResourceDefinition, object: KubeObject, context: StrategyContext): void {
+/** Completes a new object in place and checks it. Throws 422. `asked` is what the kind's inquiries found. */
+export function beforeCreate(definition: ResourceDefinition, object: KubeObject, context: StrategyContext, asked: Asked = nothingAsked): void {
   for (const field of definition.createResetFields ?? resetFieldsOf(definition)) delete object[field]
   if (generationFieldsOf(definition).length > 0) object.metadata.generation = 1
   definition.prepareForCreate?.(object, context)
-  refuse(definition, object, [
+  refuse(definition, object, withAsked(asked, [
     ...(definition.checksMetadata === false ? [] : metadataErrors(definition, object)),
     ...(definition.validate?.(object, context) ?? []),
-  ])
+  ]))
   // The check that every kind shares comes last, and finds what a kind of loose rules has let pass.
   const loose = definition.checksMetadata === false || typeof definition.nameFormat === 'function'
   if (loose) refuse(definition, object, [...validateObjectMeta(object.metadata, definition.scope === 'Namespaced', nameIsPathSegment)])
@@ -66,8 +66,22 @@ function refuse(definition: ResourceDefinition, object: KubeObject, errors: Fiel
   if (errors.length > 0) throw invalid(definition, object.metadata.name ?? '', errors)
 }
 
+/** Errors that inquiries found, and whether they are told only when there are no others. */
+export interface Asked {
+  readonly errors: readonly FieldError[]
+  readonly last: boolean
+}
+const nothingAsked: Asked = { errors: [], last: false }
+
+function withAsked({ errors, last }: Asked, own: FieldError[]): FieldError[] {
+  if (errors.length === 0) return own
+  return last ? (own.length > 0 ? own : [...errors]) : [...errors, ...own]
+}
+
 /** Completes an updated object in place and checks the change. `old` is the stored one. Throws 422. */
-export function beforeUpdate(definition: ResourceDefinition, object: KubeObject, old: KubeObject, context: StrategyContext): void {
+export function beforeUpdate(
+  definition: ResourceDefinition, object: KubeObject, old: KubeObject, context: StrategyContext, asked: Asked = nothingAsked,
+): void {
   const { metadata } = object
   const before = old.metadata
   metadata.generation = before.generation
@@ -81,7 +95,7 @@ export function beforeUpdate(definition: ResourceDefinition, object: KubeObject,
   if (before.deletionTimestamp) object.metadata.deletionTimestamp = before.deletionTimestamp
   if (before.deletionGracePeriodSeconds !== undefined) object.metadata.deletionGracePeriodSeconds ??= before.deletionGracePeriodSeconds
   bumpGeneration(definition, object, old, context.subresource)
-  refuse(definition, object, updateErrors(definition, object, old, context))
+  refuse(definition, object, withAsked(asked, updateErrors(definition, object, old, context)))
   for (const warning of (context.subresource === '' ? definition : subresource)?.warnings?.(object, old) ?? []) context.warn(warning)
 }
 

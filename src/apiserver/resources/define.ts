@@ -6,6 +6,7 @@
 import type { FieldError } from '../../api/meta/errors.ts'
 import type { KubeObject } from '../../api/meta/object.ts'
 import type { Schema } from '../../api/schema/schema.ts'
+import type { Attributes, Verdict } from '../auth/contract.ts'
 import type { UserInfo } from '../handler.ts'
 import type { ObjectConverter } from './converter.ts'
 
@@ -68,6 +69,28 @@ export interface HookContext extends StrategyContext {
   readonly services: Readonly<Record<string, unknown>>
 }
 
+/** Where a kind asks what is not in the object: who may do what, and what other objects say. */
+export interface Inquiry {
+  authorize(attributes: Attributes): Promise<Verdict>
+  /** The stored object; undefined when there is none. */
+  read(group: string, resource: string, namespace: string, name: string): Promise<KubeObject | undefined>
+  /** The name of the resource of a kind that is served; undefined when none is. */
+  resourceOf(apiVersion: string, kind: string): string | undefined
+}
+
+export interface AskContext extends StrategyContext {
+  /** Of the request that writes: create, update, patch. */
+  readonly verb: string
+  readonly inquiry: Inquiry
+}
+
+/** Checks of a write that take asking others. Without an inquiry (a store by itself) they are left out. */
+export interface Asks<T> {
+  /** Its errors are told in the absence of others alone; otherwise they stand before the kind's own. */
+  readonly last?: boolean
+  errors(object: T, old: T | undefined, context: AskContext): Promise<readonly FieldError[]>
+}
+
 export interface SubresourceDefinition<T> {
   /** Default: get, patch and update. */
   readonly verbs?: readonly string[]
@@ -79,6 +102,7 @@ export interface SubresourceDefinition<T> {
   readonly resetFields?: readonly string[]
   prepareForUpdate?(object: T, old: T, context: StrategyContext): void
   validateUpdate?(object: T, old: T, context: StrategyContext): Iterable<FieldError>
+  readonly asks?: Asks<T>
   /** Warnings for deprecated or odd values. */
   warnings?(object: T, old: T): Iterable<string>
 }
@@ -122,6 +146,7 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   prepareForUpdate?(object: T, old: T, context: StrategyContext): void
   validate?(object: T, context: StrategyContext): Iterable<FieldError>
   validateUpdate?(object: T, old: T, context: StrategyContext): Iterable<FieldError>
+  readonly asks?: Asks<T>
   /** How metadata.name is checked; default 'dns-subdomain'. */
   readonly nameFormat?: 'dns-subdomain' | 'dns-label' | 'dns1035-label' | 'path-segment' | ((name: string, generated: boolean, object: T) => string[])
   /** The name is its generateName as it stands (ipaddresses: upstream's noopNameGenerator). */

@@ -109,7 +109,9 @@ export function formatIssues(source: Source, issues: readonly Issue[]): string {
 }
 
 function formatIssue(source: Source, { message, line, column }: Issue): string {
-  const head = `ERROR: <input>:${String(line)}:${String(column + 1)}: ${message}`
+  // A text without a character has no first column.
+  const shown = source.text === '' ? 0 : column + 1
+  const head = `ERROR: <input>:${String(line)}:${String(shown)}: ${message}`
   const snippet = source.lineText(line)?.replaceAll('\t', ' ')
   if (snippet === undefined || Buffer.byteLength(snippet) > maxSnippet) return head
   const chars = Array.from(snippet)

@@ -2,6 +2,7 @@ import type { MutatingAdmissionPolicy } from '../../../api/generated/types/admis
 import { builtin } from '../builtin.ts'
 import { ageColumn, integer, nameColumn, text } from '../columns.ts'
 import { defaultMatchResources, paramKindText } from './common.ts'
+import { policyAsks } from './param-asks.ts'
 import { validateMutatingPolicy } from './policy-validation.ts'
 
 export const mutatingAdmissionPolicies = builtin<MutatingAdmissionPolicy>({
@@ -14,6 +15,7 @@ export const mutatingAdmissionPolicies = builtin<MutatingAdmissionPolicy>({
   },
   validate: (policy) => validateMutatingPolicy(policy),
   validateUpdate: (policy, old) => validateMutatingPolicy(policy, old),
+  asks: policyAsks,
   columns: [
     nameColumn(), integer('Mutations', (o) => o.spec?.mutations?.length ?? 0),
     text('ParamKind', (o) => paramKindText(o.spec?.paramKind)), ageColumn(),

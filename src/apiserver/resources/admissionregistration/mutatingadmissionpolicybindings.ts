@@ -2,6 +2,7 @@ import type { MutatingAdmissionPolicyBinding } from '../../../api/generated/type
 import { builtin } from '../builtin.ts'
 import { ageColumn, nameColumn, text } from '../columns.ts'
 import { defaultMatchResources, paramRefText } from './common.ts'
+import { bindingAsks } from './param-asks.ts'
 import { validateMutatingBinding } from './binding-validation.ts'
 
 export const mutatingAdmissionPolicyBindings = builtin<MutatingAdmissionPolicyBinding>({
@@ -10,6 +11,7 @@ export const mutatingAdmissionPolicyBindings = builtin<MutatingAdmissionPolicyBi
   default: ({ spec }) => defaultMatchResources(spec?.matchResources),
   validate: validateMutatingBinding,
   validateUpdate: validateMutatingBinding,
+  asks: bindingAsks('mutatingadmissionpolicies'),
   columns: [
     nameColumn(), text('PolicyName', (o) => o.spec?.policyName), text('ParamRef', (o) => paramRefText(o.spec?.paramRef)), ageColumn(),
   ],

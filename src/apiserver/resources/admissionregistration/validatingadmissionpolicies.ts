@@ -3,6 +3,7 @@ import { builtin, statusSubresource } from '../builtin.ts'
 import { ageColumn, integer, nameColumn, text } from '../columns.ts'
 import { emptyStatus } from '../status.ts'
 import { defaultMatchResources, paramKindText } from './common.ts'
+import { policyAsks } from './param-asks.ts'
 import { validateValidatingPolicy, validatePolicyStatus } from './policy-validation.ts'
 
 export const validatingAdmissionPolicies = builtin<ValidatingAdmissionPolicy>({
@@ -17,6 +18,7 @@ export const validatingAdmissionPolicies = builtin<ValidatingAdmissionPolicy>({
   subresources: { status: statusSubresource({ keepsMetadata: true, validateUpdate: validatePolicyStatus }) },
   validate: (policy) => validateValidatingPolicy(policy),
   validateUpdate: (policy, old) => validateValidatingPolicy(policy, old),
+  asks: policyAsks,
   columns: [
     nameColumn(), integer('Validations', (o) => o.spec?.validations?.length ?? 0),
     text('ParamKind', (o) => paramKindText(o.spec?.paramKind)), ageColumn(),

@@ -2,6 +2,7 @@ import type { ValidatingAdmissionPolicyBinding } from '../../../api/generated/ty
 import { builtin } from '../builtin.ts'
 import { ageColumn, nameColumn, text } from '../columns.ts'
 import { defaultMatchResources, paramRefText } from './common.ts'
+import { bindingAsks } from './param-asks.ts'
 import { validateValidatingBinding } from './binding-validation.ts'
 
 export const validatingAdmissionPolicyBindings = builtin<ValidatingAdmissionPolicyBinding>({
@@ -10,6 +11,7 @@ export const validatingAdmissionPolicyBindings = builtin<ValidatingAdmissionPoli
   default: ({ spec }) => defaultMatchResources(spec?.matchResources),
   validate: validateValidatingBinding,
   validateUpdate: validateValidatingBinding,
+  asks: bindingAsks('validatingadmissionpolicies'),
   columns: [
     nameColumn(), text('PolicyName', (o) => o.spec?.policyName), text('ParamRef', (o) => paramRefText(o.spec?.paramRef)), ageColumn(),
   ],

@@ -3,7 +3,7 @@ import { findCondition } from '../../../api/meta/conditions.ts'
 import { formatTime } from '../../../api/meta/time.ts'
 import { builtin, statusSubresource } from '../builtin.ts'
 import { ageColumn, nameColumn, text } from '../columns.ts'
-import { apiServiceName, validateAPIService, validateAPIServiceStatus } from './validation.ts'
+import { apiServiceName, validateAPIService, validateAPIServiceStatus, validateAPIServiceUpdate } from './validation.ts'
 
 function availableText({ status }: APIService): string {
   const condition = findCondition(status?.conditions, 'Available')
@@ -31,7 +31,7 @@ export const apiServices = builtin<APIService>({
     }
   },
   validate: validateAPIService,
-  validateUpdate: validateAPIService,
+  validateUpdate: validateAPIServiceUpdate,
   subresources: { status: statusSubresource({ keepsMetadata: true, validateUpdate: validateAPIServiceStatus }) },
   columns: [
     nameColumn(),

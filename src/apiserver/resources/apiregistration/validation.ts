@@ -34,6 +34,13 @@ export function* validateAPIService({ spec }: APIService): Generator<FieldError>
   if (insecureSkipTLSVerify && caBundle !== '') yield fieldInvalid('spec.insecureSkipTLSVerify', true, 'may not be true if caBundle is present')
 }
 
+/** The version that is served may not change under its name. */
+export function* validateAPIServiceUpdate(service: APIService): Generator<FieldError> {
+  const name = service.metadata.name ?? ''
+  yield* invalidAll('metadata.name', name, apiServiceName(name, false, service))
+  yield* validateAPIService(service)
+}
+
 const truth = ['True', 'False', 'Unknown']
 
 export function* validateAPIServiceStatus({ status }: APIService): Generator<FieldError> {

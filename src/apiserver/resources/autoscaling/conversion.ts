@@ -43,13 +43,14 @@ function member(value: unknown, name: string): unknown {
   return Object.entries(value).find(([key]) => key.toLowerCase() === name)?.[1] ?? undefined
 }
 
+/** The old version knows no defaults of rules: policies that it does not have are none. */
 function rulesOf(value: unknown): HPAScalingRules | undefined {
   if (typeof value !== 'object' || value === null) return undefined
   const policies = member(value, 'policies')
   const rules = {
     stabilizationWindowSeconds: member(value, 'stabilizationwindowseconds'), selectPolicy: member(value, 'selectpolicy'),
     policies: Array.isArray(policies) ? policies.map((policy) =>
-      ({ type: member(policy, 'type'), value: member(policy, 'value'), periodSeconds: member(policy, 'periodseconds') })) : undefined,
+      ({ type: member(policy, 'type'), value: member(policy, 'value'), periodSeconds: member(policy, 'periodseconds') })) : [],
     tolerance: member(value, 'tolerance'),
   }
   return Object.fromEntries(Object.entries(rules).filter(([, item]) => item !== undefined)) as HPAScalingRules

@@ -2,6 +2,7 @@ import type { PodCertificateRequest } from '../../../api/generated/types/certifi
 import { builtin, statusSubresource } from '../builtin.ts'
 import { formatLabels, nameColumn, text } from '../columns.ts'
 import { emptyStatus } from '../status.ts'
+import { podRequestStatusAsks } from './signer-ask.ts'
 import { validatePodRequest, validatePodRequestStatus, validatePodRequestUpdate } from './pod-request-validation.ts'
 
 function stateText({ status }: PodCertificateRequest): string {
@@ -16,7 +17,7 @@ export const podCertificateRequests = builtin<PodCertificateRequest>({
   prepareForCreate: emptyStatus(),
   validate: validatePodRequest,
   validateUpdate: validatePodRequestUpdate,
-  subresources: { status: statusSubresource<PodCertificateRequest>({ keepsMetadata: true, validateUpdate: (request, old, { now }) => validatePodRequestStatus(request, old, now.getTime()) }) },
+  subresources: { status: statusSubresource<PodCertificateRequest>({ keepsMetadata: true, validateUpdate: (request, old, { now }) => validatePodRequestStatus(request, old, now.getTime()), asks: podRequestStatusAsks }) },
   selectableFields: {
     'spec.signerName': (o) => o.spec.signerName,
     'spec.podName': (o) => o.spec.podName,

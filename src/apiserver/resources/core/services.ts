@@ -38,6 +38,10 @@ export const services = builtin<Service>({
   default: defaultService,
   prepareForCreate: freshStatus(() => ({ loadBalancer: {} })),
   prepareForUpdate: dropTypeDependentFields,
+  // Upstream hides it whenever it reads such a service.
+  settle: ({ spec }) => {
+    if (spec?.type === 'ExternalName') delete spec.internalTrafficPolicy
+  },
   validate: validateService,
   validateUpdate: validateServiceUpdate,
   hooks: serviceHooks(settleService),

@@ -42,10 +42,10 @@ function* iscsi(path: string, source: NonNullable<PersistentVolumeSpec['iscsi']>
   if (source.secretRef !== undefined) yield* required(`${path}.secretRef.name`, source.secretRef.name)
 }
 
-function* local(path: string, source: NonNullable<PersistentVolumeSpec['local']>, hasAffinity: boolean): Generator<FieldError> {
+function* local(path: string, source: NonNullable<PersistentVolumeSpec['local']>, affinity: string, hasAffinity: boolean): Generator<FieldError> {
   if (!source.path) yield fieldRequired(`${path}.path`)
   else yield* noBacksteps(`${path}.path`, source.path)
-  if (!hasAffinity) yield fieldRequired('spec.nodeAffinity', 'Local volume requires node affinity')
+  if (!hasAffinity) yield fieldRequired(affinity, 'Local volume requires node affinity')
 }
 
 function* glusterfs(path: string, source: NonNullable<PersistentVolumeSpec['glusterfs']>): Generator<FieldError> {
@@ -62,19 +62,21 @@ function* storageOS(path: string, source: NonNullable<PersistentVolumeSpec['stor
   if (source.secretRef !== undefined) yield* requiredMembers(`${path}.secretRef`, source.secretRef, 'name', 'namespace')
 }
 
+/** A specification, where it stands and the name of the volume, '' for one that stands within another object. */
+interface Place { readonly at: string; readonly spec: PersistentVolumeSpec; readonly volume: string }
+
 /** The check of each source; those that pods have in the same form come from there. */
-function sourceCheck(name: Name, volume: PersistentVolume): () => Errors {
-  const spec = volume.spec!
-  const path = `spec.${name}`
+function sourceCheck(name: Name, { at, spec, volume }: Place): () => Errors {
+  const path = `${at}.${name}`
   switch (name) {
     case 'hostPath': return () => hostPathErrors(path, spec.hostPath!)
     case 'nfs': return () => nfsErrors(path, spec.nfs!)
     case 'fc': return () => fcErrors(path, spec.fc!)
     case 'flexVolume': return () => flexErrors(path, spec.flexVolume!)
     case 'glusterfs': return () => glusterfs(path, spec.glusterfs!)
-    case 'iscsi': return () => iscsi(path, spec.iscsi!, volume.metadata.name ?? '')
+    case 'iscsi': return () => iscsi(path, spec.iscsi!, volume)
     case 'csi': return () => csi(path, spec.csi!)
-    case 'local': return () => local(path, spec.local!, spec.nodeAffinity !== undefined)
+    case 'local': return () => local(path, spec.local!, `${at}.nodeAffinity`, spec.nodeAffinity !== undefined)
     case 'storageos': return () => storageOS(path, spec.storageos!)
     case 'cinder': return function* () {
       yield* required(`${path}.volumeID`, spec.cinder!.volumeID)
@@ -84,56 +86,85 @@ function sourceCheck(name: Name, volume: PersistentVolume): () => Errors {
       yield* requiredMembers(path, spec.azureFile!, 'secretName', 'shareName')
       if (spec.azureFile!.secretNamespace === '') yield fieldRequired(`${path}.secretNamespace`)
     }
-    default: return legacyVolumeSources('spec', { name: '', [name]: spec[name] })[name]![2]
+    default: return legacyVolumeSources(at, { name: '', [name]: spec[name] })[name]![2]
   }
 }
 
-function* modes(list: readonly string[]): Generator<FieldError> {
-  if (list.length === 0) yield fieldRequired('spec.accessModes')
-  for (const mode of list) if (!accessModes.includes(mode)) yield fieldNotSupported('spec.accessModes', mode, accessModes)
+function* modes(path: string, list: readonly string[]): Generator<FieldError> {
+  if (list.length === 0) yield fieldRequired(path)
+  for (const mode of list) if (!accessModes.includes(mode)) yield fieldNotSupported(path, mode, accessModes)
   if (list.includes('ReadWriteOncePod') && list.some((mode) => mode !== 'ReadWriteOncePod' && accessModes.includes(mode))) {
-    yield fieldForbidden('spec.accessModes', 'may not use ReadWriteOncePod with other access modes')
+    yield fieldForbidden(path, 'may not use ReadWriteOncePod with other access modes')
   }
 }
 
-function* capacity({ capacity: list = {} }: PersistentVolumeSpec): Generator<FieldError> {
-  if (size(list) === 0) yield fieldRequired('spec.capacity')
-  if (list.storage === undefined || size(list) > 1) yield fieldNotSupported('spec.capacity', size(list) === 0 ? null : list, ['storage'])
+function* capacity(at: string, { capacity: list = {} }: PersistentVolumeSpec): Generator<FieldError> {
+  if (size(list) === 0) yield fieldRequired(at)
+  if (list.storage === undefined || size(list) > 1) yield fieldNotSupported(at, size(list) === 0 ? null : list, ['storage'])
   for (const [name, amount] of Object.entries(list)) {
-    const path = keyPath('spec.capacity', name)
+    const path = keyPath(at, name)
     if (compareQuantity(amount, '0') < 0) yield fieldInvalid(path, Number(amount), 'must be a valid resource quantity')
     yield* positiveQuantity(path, amount)
   }
 }
 
-function* classes(spec: PersistentVolumeSpec): Generator<FieldError> {
+function* classes(at: string, spec: PersistentVolumeSpec, inline: boolean): Generator<FieldError> {
   if (spec.hostPath !== undefined && posix.normalize(spec.hostPath.path ?? '') === '/' && spec.persistentVolumeReclaimPolicy === 'Recycle') {
-    yield fieldForbidden('spec.persistentVolumeReclaimPolicy', "may not be 'recycle' for a hostPath mount of '/'")
+    yield fieldForbidden(`${at}.persistentVolumeReclaimPolicy`, "may not be 'recycle' for a hostPath mount of '/'")
   }
-  if (spec.storageClassName) yield* dnsSubdomain('spec.storageClassName', spec.storageClassName)
-  yield* optionalOneOf('spec.volumeMode', spec.volumeMode, volumeModes)
+  if (spec.storageClassName) {
+    if (inline) yield fieldForbidden(`${at}.storageClassName`, inlineText)
+    else yield* dnsSubdomain(`${at}.storageClassName`, spec.storageClassName)
+  }
+  if (spec.volumeMode !== undefined && inline) {
+    if (spec.volumeMode !== 'Filesystem') yield fieldForbidden(`${at}.volumeMode`, 'may not specify volumeMode other than Filesystem in the context of inline volumes')
+  } else yield* optionalOneOf(`${at}.volumeMode`, spec.volumeMode, volumeModes)
   const attributes = spec.volumeAttributesClassName
-  if (attributes === undefined) return
-  if (attributes === '') yield fieldRequired('spec.volumeAttributesClassName', 'an empty string is disallowed')
-  else yield* dnsSubdomain('spec.volumeAttributesClassName', attributes)
-  if (spec.csi === undefined) yield fieldRequired('spec.csi', 'has to be specified when using volumeAttributesClassName')
+  if (attributes === undefined || inline) return
+  if (attributes === '') yield fieldRequired(`${at}.volumeAttributesClassName`, 'an empty string is disallowed')
+  else yield* dnsSubdomain(`${at}.volumeAttributesClassName`, attributes)
+  if (spec.csi === undefined) yield fieldRequired(`${at}.csi`, 'has to be specified when using volumeAttributesClassName')
+}
+
+const inlineText = 'may not be specified in the context of inline volumes'
+
+/** What only a volume that is an object of its own may say. */
+function* ownErrors(at: string, spec: PersistentVolumeSpec): Generator<FieldError> {
+  yield* capacity(`${at}.capacity`, spec)
+  const policy = spec.persistentVolumeReclaimPolicy
+  if (policy) yield* optionalOneOf(`${at}.persistentVolumeReclaimPolicy`, policy, ['Delete', 'Recycle', 'Retain'])
+  if (spec.nodeAffinity === undefined) return
+  const affinity = spec.nodeAffinity.required
+  if (affinity === undefined) yield fieldRequired(`${at}.nodeAffinity.required`, 'must specify required node constraints')
+  else yield* nodeSelectorErrors(`${at}.nodeAffinity.required`, affinity)
+}
+
+/** What a volume that stands within another object may not say. */
+function* inlineErrors(at: string, spec: PersistentVolumeSpec): Generator<FieldError> {
+  if (spec.claimRef) yield fieldForbidden(`${at}.claimRef`, inlineText)
+  if (size(spec.capacity ?? {}) > 0) yield fieldForbidden(`${at}.capacity`, inlineText)
+  if (!spec.csi) yield fieldRequired(`${at}.csi`, 'has to be specified in the context of inline volumes')
+}
+
+function* inlinePolicyErrors(at: string, { persistentVolumeReclaimPolicy: policy, nodeAffinity }: PersistentVolumeSpec): Generator<FieldError> {
+  if (policy && policy !== 'Retain') yield fieldForbidden(`${at}.persistentVolumeReclaimPolicy`, 'may only be Retain in the context of inline volumes')
+  if (nodeAffinity) yield fieldForbidden(`${at}.nodeAffinity`, inlineText)
+}
+
+/** The specification of a volume by itself, or of one within a volume attachment. */
+export function* volumeSpecErrors({ at, spec, volume }: Place, inline: boolean): Generator<FieldError> {
+  if (inline) yield* inlineErrors(at, spec)
+  yield* modes(`${at}.accessModes`, spec.accessModes ?? [])
+  yield* inline ? inlinePolicyErrors(at, spec) : ownErrors(at, spec)
+  const sources = sourceNames.map((name) => [name === 'cephfs' ? 'cephFS' : name, spec[name], sourceCheck(name, { at, spec, volume })] as const)
+  const count = yield* onlyOne(at, sources, 'may not specify more than 1 volume type')
+  if (count === 0) yield fieldRequired(at, 'must specify a volume type')
+  yield* classes(at, spec, inline)
 }
 
 export function* validatePersistentVolume(volume: PersistentVolume): Generator<FieldError> {
   const spec = volume.spec!
-  yield* modes(spec.accessModes ?? [])
-  yield* capacity(spec)
-  const policy = spec.persistentVolumeReclaimPolicy
-  if (policy) yield* optionalOneOf('spec.persistentVolumeReclaimPolicy', policy, ['Delete', 'Recycle', 'Retain'])
-  if (spec.nodeAffinity !== undefined) {
-    const affinity = spec.nodeAffinity.required
-    if (affinity === undefined) yield fieldRequired('spec.nodeAffinity.required', 'must specify required node constraints')
-    else yield* nodeSelectorErrors('spec.nodeAffinity.required', affinity)
-  }
-  const sources = sourceNames.map((name) => [name === 'cephfs' ? 'cephFS' : name, spec[name], sourceCheck(name, volume)] as const)
-  const count = yield* onlyOne('spec', sources, 'may not specify more than 1 volume type')
-  if (count === 0) yield fieldRequired('spec', 'must specify a volume type')
-  yield* classes(spec)
+  yield* volumeSpecErrors({ at: 'spec', spec, volume: volume.metadata.name ?? '' }, false)
   const mounts = volume.metadata.annotations?.['volume.beta.kubernetes.io/mount-options']
   if (mounts !== undefined && !mountable.some((name) => spec[name] !== undefined)) {
     yield fieldForbidden('metadata.annotations.volume.beta.kubernetes.io/mount-options', 'may not specify mount options for this volume type')

@@ -2,6 +2,7 @@ import type { ResourceClaim } from '../../../api/generated/types/resource-v1.ts'
 import { builtin, statusSubresource } from '../builtin.ts'
 import { ageColumn, nameColumn, text } from '../columns.ts'
 import { emptyStatus } from '../status.ts'
+import { claimAsks, claimStatusAsks, dropDeallocated } from './claim-asks.ts'
 import { validateClaim, validateClaimStatus, validateClaimUpdate } from './claim-validation.ts'
 import { claimConversions } from './conversion.ts'
 import { defaultDeviceClaim } from './requests.ts'
@@ -25,6 +26,7 @@ export const resourceClaims = builtin<ResourceClaim>({
   prepareForCreate: emptyStatus(),
   validate: (claim, { feature }) => validateClaim(claim, feature('DRAConsumableCapacity')),
   validateUpdate: validateClaimUpdate,
-  subresources: { status: statusSubresource({ keepsMetadata: true, validateUpdate: validateClaimStatus }) },
+  asks: claimAsks,
+  subresources: { status: statusSubresource({ keepsMetadata: true, prepareForUpdate: dropDeallocated, validateUpdate: validateClaimStatus, asks: claimStatusAsks }) },
   columns: [nameColumn(), text('State', stateText), ageColumn()],
 })

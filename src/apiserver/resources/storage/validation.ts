@@ -9,6 +9,7 @@ import {
 import { byteLength, goMap } from '../../../api/meta/go-text.ts'
 import { validateLabelName, validateLabelSelector } from '../../../api/meta/metadata-validation.ts'
 import { dnsSubdomain, immutable, nonNegative, nonNegativeQuantity, optionalOneOf, qualifiedName, required, semanticEqual, size } from '../validation/common.ts'
+import { volumeSpecErrors } from '../core/volume-validation.ts'
 import { csiDriverName } from '../validation/volume-sources.ts'
 
 function* provisioner(path: string, name: string | undefined): Generator<FieldError> {
@@ -68,6 +69,7 @@ function* sourceErrors(path: string, { inlineVolumeSpec: inline, persistentVolum
   if (!inline && typeof name !== 'string') yield fieldRequired(path, 'must specify exactly one of inlineVolumeSpec and persistentVolumeName')
   else if (inline && typeof name === 'string') yield fieldForbidden(path, 'must specify exactly one of inlineVolumeSpec and persistentVolumeName')
   else if (name === '') yield fieldRequired(`${path}.persistentVolumeName`, 'must specify non empty persistentVolumeName')
+  else if (inline) yield* volumeSpecErrors({ at: `${path}.inlineVolumeSpec`, spec: inline, volume: '' }, true)
 }
 
 function* volumeError(path: string, error: VolumeError | undefined): Generator<FieldError> {
