@@ -1,26 +1,8 @@
-/** Questions that kinds ask the authorizer when they are written. */
-import type { Attributes, Verdict } from '../auth/contract.ts'
-import { forbiddenRequest } from '../chain/authorization.ts'
+/** What kinds that ask the authorizer about their writers share. */
 import type { UserInfo } from '../handler.ts'
-import type { AskContext } from './define.ts'
 
-/** What is asked of a resource; absent parts are empty. */
-export type Question = Pick<Attributes, 'verb' | 'apiGroup' | 'apiVersion' | 'resource'> & Partial<Pick<Attributes, 'subresource' | 'namespace' | 'name'>>
-
-export const attributesFor = (user: UserInfo, question: Question): Attributes =>
-  ({ user, isResourceRequest: true, namespace: '', name: '', subresource: '', path: '', ...question })
-
-export async function ask({ inquiry, user }: AskContext, question: Question): Promise<Verdict> {
-  return inquiry.authorize(attributesFor(user, question))
-}
-
-/** Undefined when it is allowed, otherwise the message of the 403 that a request of this kind would get. */
-export async function refusalOf(context: AskContext, question: Question): Promise<string | undefined> {
-  const { decision, reason = '', error } = await ask(context, question)
-  if (decision === 'allow') return undefined
-  const why = error === undefined ? reason : reason === '' ? error : `${error}: ${reason}`
-  return forbiddenRequest(attributesFor(context.user, question), why).message
-}
+/** Upstream asks nothing of these (pkg/registry/rbac/escalation_check.go EscalationAllowed). */
+export const isSuperuser = ({ groups }: UserInfo): boolean => groups.includes('system:masters')
 
 /** fmt's %v of a pointer to upstream's user.DefaultInfo. */
 export function goUser({ name, uid = '', groups, extra = {} }: UserInfo): string {

@@ -6,7 +6,6 @@
 import type { FieldError } from '../../api/meta/errors.ts'
 import type { KubeObject } from '../../api/meta/object.ts'
 import type { Schema } from '../../api/schema/schema.ts'
-import type { Attributes, Verdict } from '../auth/contract.ts'
 import type { UserInfo } from '../handler.ts'
 import type { ObjectConverter } from './converter.ts'
 
@@ -69,9 +68,28 @@ export interface HookContext extends StrategyContext {
   readonly services: Readonly<Record<string, unknown>>
 }
 
+/** What somebody would do with a resource; absent parts are empty. */
+export interface Question {
+  readonly verb: string
+  readonly apiGroup: string
+  readonly apiVersion: string
+  readonly resource: string
+  readonly subresource?: string
+  readonly namespace?: string
+  readonly name?: string
+}
+
+export interface Permission {
+  readonly allowed: boolean
+  /** What kept the authorizer from an answer, which may be there beside a yes. */
+  readonly error?: string
+  /** The message of the 403 that such a request would get; undefined when it is allowed. */
+  readonly refusal: string | undefined
+}
+
 /** Where a kind asks what is not in the object: who may do what, and what other objects say. */
 export interface Inquiry {
-  authorize(attributes: Attributes): Promise<Verdict>
+  may(user: UserInfo, question: Question): Promise<Permission>
   /** The stored object; undefined when there is none. */
   read(group: string, resource: string, namespace: string, name: string): Promise<KubeObject | undefined>
   /** The name of the resource of a kind that is served; undefined when none is. */

@@ -12,19 +12,21 @@ export function parseTokenFile(text: string): Map<string, UserInfo> {
     const [token, name, uid, groups] = columns
     if (token === '') throw new Error(`token file has an empty token in line ${i + 1}`)
     users.set(token!, {
-      name: name!, uid: uid!, groups: groups === undefined || groups === '' ? [] : groups.split(',').map((g) => g.trim()),
+      name: name!, uid: uid!, groups: groups === undefined ? [] : groups.split(','),
     })
   }
   return users
 }
 
+/** A comma at the end has an empty column behind it. */
 function csvColumns(line: string): string[] {
   const columns: string[] = []
-  const pattern = /\s*(?:"((?:[^"]|"")*)"|([^,]*))\s*(?:,|$)/y
-  while (pattern.lastIndex < line.length) {
+  const pattern = /\s*(?:"((?:[^"]|"")*)"|([^,]*))\s*(,|$)/y
+  for (let more = true; more;) {
     const match = pattern.exec(line)
     if (match === null) break
     columns.push(match[1] === undefined ? match[2]!.trim() : match[1].replaceAll('""', '"'))
+    more = match[3] === ','
   }
   return columns
 }

@@ -6,8 +6,7 @@ import type { ValidatingAdmissionPolicyBinding } from '../../../api/generated/ty
 import type { FieldError } from '../../../api/meta/errors.ts'
 import { fieldForbidden } from '../../../api/meta/field-errors.ts'
 import { parseApiVersion, type KubeObject } from '../../../api/meta/object.ts'
-import { privilegedGroup } from '../../auth/contract.ts'
-import { ask, goUser } from '../asks.ts'
+import { goUser, isSuperuser } from '../asks.ts'
 import type { AskContext, Asks } from '../define.ts'
 
 interface ParamKind { apiVersion?: string; kind?: string }
@@ -27,26 +26,26 @@ function resourceFor({ apiVersion = '', kind = '' }: ParamKind, { inquiry }: Ask
 async function kindErrors({ spec }: Policy, old: Policy | undefined, context: AskContext): Promise<FieldError[]> {
   const kind = spec?.paramKind
   const before = old?.spec?.paramKind
-  if (!kind || context.user.groups.includes(privilegedGroup)) return []
+  if (!kind || isSuperuser(context.user)) return []
   if (before && before.kind === kind.kind && before.apiVersion === kind.apiVersion) return []
   const { failed: _, ...resource } = resourceFor(kind, context)
-  const { decision, error } = await ask(context, { ...resource, verb: 'get', namespace: '*', name: '*' })
-  if (error === undefined && decision === 'allow') return []
+  const { allowed, error } = await context.inquiry.may(context.user, { ...resource, verb: 'get', namespace: '*', name: '*' })
+  if (error === undefined && allowed) return []
   return [fieldForbidden('spec.paramKind', error
     ?? `user ${goUser(context.user)} must have "get" permission on all objects of the referenced paramKind (kind=${kind.kind ?? ''}, apiVersion=${kind.apiVersion ?? ''})`)]
 }
 
 async function referenceErrors({ spec }: Binding, policies: string, context: AskContext): Promise<FieldError[]> {
   const { paramRef: reference, policyName = '' } = spec ?? {}
-  if (!reference || context.user.groups.includes(privilegedGroup)) return []
+  if (!reference || isSuperuser(context.user)) return []
   const policy = await context.inquiry.read('admissionregistration.k8s.io', policies, '', policyName) as Policy | undefined
   const kind = policy?.spec?.paramKind
   const { failed, ...resource } = kind ? resourceFor(kind, context) : everything as ReturnType<typeof resourceFor>
   const verb = reference.name ? 'get' : 'list'
-  const { decision, error } = await ask(context, { ...resource, verb, namespace: reference.namespace ?? '', name: reference.name ?? '' })
+  const { allowed, error } = await context.inquiry.may(context.user, { ...resource, verb, namespace: reference.namespace ?? '', name: reference.name ?? '' })
   const validating = policies === 'validatingadmissionpolicies'
   if (error !== undefined) return [fieldForbidden('spec.paramRef', validating ? `failed to authorize request: ${error}` : error)]
-  if (decision === 'allow') return []
+  if (allowed) return []
   const lacks = `user ${goUser(context.user)} does not have "${verb}" permission`
   if (policy === undefined) return [fieldForbidden('spec.paramRef', `unable to get policy ${policyName} to determine minimum required permissions and ${lacks} for all groups, versions and resources`)]
   if (failed !== undefined) {

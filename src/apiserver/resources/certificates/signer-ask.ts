@@ -1,15 +1,14 @@
 /** Only a signer writes the status of what it is asked to sign (upstream: certificates/podcertificaterequest/strategy.go). */
 import type { PodCertificateRequest } from '../../../api/generated/types/certificates-v1beta1.ts'
 import { fieldForbidden } from '../../../api/meta/field-errors.ts'
-import { ask } from '../asks.ts'
 import type { AskContext, Asks } from '../define.ts'
 import { semanticEqual } from '../validation/common.ts'
 
 /** By the signer's own name, or for all of its domain. */
-async function maySign(name: string, context: AskContext): Promise<boolean> {
+async function maySign(name: string, { inquiry, user }: AskContext): Promise<boolean> {
   for (const signer of [name, `${name.split('/')[0]}/*`]) {
-    const { decision, error } = await ask(context, { verb: 'sign', apiGroup: 'certificates.k8s.io', apiVersion: '*', resource: 'signers', name: signer })
-    if (decision === 'allow' && error === undefined) return true
+    const { allowed, error } = await inquiry.may(user, { verb: 'sign', apiGroup: 'certificates.k8s.io', apiVersion: '*', resource: 'signers', name: signer })
+    if (allowed && error === undefined) return true
   }
   return false
 }

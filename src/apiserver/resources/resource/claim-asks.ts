@@ -7,7 +7,6 @@ import type { FieldError } from '../../../api/meta/errors.ts'
 import { fieldForbidden, fieldInternal, indexPath } from '../../../api/meta/field-errors.ts'
 import { isDNS1123Subdomain } from '../../../api/meta/names.ts'
 import type { UserInfo } from '../../handler.ts'
-import { refusalOf } from '../asks.ts'
 import type { AskContext, Asks } from '../define.ts'
 import { semanticEqual } from '../validation/common.ts'
 
@@ -40,7 +39,7 @@ const resource = { apiGroup: 'resource.k8s.io', apiVersion: 'v1', resource: 'res
 
 async function bindingErrors(status: Status, old: Status, context: AskContext): Promise<FieldError[]> {
   if (semanticEqual(status.allocation, old.allocation) && semanticEqual(status.reservedFor, old.reservedFor)) return []
-  const refusal = await refusalOf(context, { ...resource, verb: context.verb, subresource: 'binding' })
+  const { refusal } = await context.inquiry.may(context.user, { ...resource, verb: context.verb, subresource: 'binding' })
   if (refusal === undefined) return []
   return [fieldForbidden('status.allocation', `changing status.allocation or status.reservedFor requires resource="resourceclaims/binding", verb="${context.verb}" permission: ${refusal}`)]
 }
@@ -84,7 +83,7 @@ async function deviceErrors(claim: ResourceClaim, old: Status, context: AskConte
   for (const name of drivers) {
     let first: string | undefined
     for (const verb of verbs) {
-      const refusal = await refusalOf(context, { ...resource, verb, subresource: 'driver', namespace: claim.metadata.namespace ?? '', name })
+      const { refusal } = await context.inquiry.may(context.user, { ...resource, verb, subresource: 'driver', namespace: claim.metadata.namespace ?? '', name })
       if (refusal === undefined) {
         first = undefined
         break

@@ -104,15 +104,16 @@ export function* validateClass({ spec }: DeviceClass, old?: DeviceClass): Genera
 
 type Status = NonNullable<ResourceClaim['status']>
 
-const deviceID = ({ driver, pool, device, shareID: share }: { driver?: string; pool?: string; device?: string; shareID?: string }): string =>
-  `${driver ?? ''}/${pool ?? ''}/${device ?? ''}${share === undefined ? '' : `/${share}`}`
+/** As upstream prints it. */
+const deviceID = ({ driver = '', pool = '', device = '', shareID: share = '' }: { driver?: string; pool?: string; device?: string; shareID?: string }): object =>
+  ({ Driver: driver, Pool: pool, Device: device, ShareID: share })
 
 export function* validateClaimStatus(claim: ResourceClaim, old: ResourceClaim): Generator<FieldError> {
   const [status, before]: readonly [Status, Status] = [claim.status ?? {}, old.status ?? {}]
   yield* eachOfSet('status.reservedFor', status.reservedFor, 256, function* (consumer, at) {
     for (const name of ['resource', 'name', 'uid'] as const) if (!consumer[name]) yield fieldRequired(`${at}.${name}`)
   }, ({ uid }) => uid ?? '')
-  const allocated = new Set((status.allocation?.devices?.results ?? []).map(deviceID))
+  const allocated = new Set((status.allocation?.devices?.results ?? []).map((result) => JSON.stringify(deviceID(result))))
   yield* eachOfSet('status.devices', status.devices, -1, (device, at) => deviceStatus(device, at, allocated), deviceID)
   const path = 'status.reservedFor'
   if ((status.reservedFor ?? []).length > 0) {
@@ -152,7 +153,7 @@ function* deviceStatus(device: AllocatedDeviceStatus, path: string, allocated: R
   yield* deviceName(device.device, `${path}.device`)
   yield* shareID(device.shareID, `${path}.shareID`)
   const id = deviceID(device)
-  if (!allocated.has(id)) yield fieldInvalid(path, id, 'must be an allocated device in the claim')
+  if (!allocated.has(JSON.stringify(id))) yield fieldInvalid(path, id, 'must be an allocated device in the claim')
   if ((device.conditions ?? []).length > 8) yield fieldTooMany(`${path}.conditions`, device.conditions!.length, 8)
   yield* validateConditions(device.conditions, `${path}.conditions`)
   if (device.data !== undefined) yield* rawObject(device.data, `${path}.data`, false)
