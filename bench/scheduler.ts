@@ -41,7 +41,8 @@ async function measure(start: (dir: string) => Promise<Side>, testCase: TestCase
 }
 
 const total = (memory: Readonly<Record<string, number>>) => Object.values(memory).reduce((sum, mib) => sum + mib, 0)
-const shown = (result: Throughput) => `${result.podsPerSecond.toFixed(0)} pods/s, p99 of a cycle ${result.p99AlgorithmMs.toFixed(1)} ms, `
+const shown = (result: Throughput) => `${result.podsPerSecond.toFixed(0)} pods/s, p99 of an attempt ${result.p99AttemptMs.toFixed(1)} ms (search ${result.p99AlgorithmMs.toFixed(1)}), `
+  + `${result.cpuMsPerPod.toFixed(2)} ms CPU a pod, `
   + `${total(result.memoryMiB).toFixed(0)} MiB (${Object.entries(result.memoryMiB).map(([name, mib]) => `${name} ${mib.toFixed(0)}`).join(', ')})`
 
 let met = true

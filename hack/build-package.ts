@@ -1,6 +1,6 @@
 /**
  * Builds the npm package: modules, declarations and a manifest whose entries point at them. Usage: hack/package [--out DIR];
- * with --program nothing but the program, whose path is printed.
+ * with --program nothing but the program, whose path is printed (and, with --beside, modules of the sources beside it).
  */
 import { execFileSync } from 'node:child_process'
 import { chmodSync, cpSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
@@ -43,9 +43,12 @@ export async function buildPackage(out: string): Promise<void> {
 }
 
 /** The program alone, at `out`/lib/main.js, for those who measure it: without declarations and manifest. */
-async function bundleProgram(out: string): Promise<string> {
+async function bundleProgram(out: string, beside: readonly string[]): Promise<string> {
   rmSync(join(out, 'lib'), { recursive: true, force: true })
-  await bundle(join(out, 'lib'), [])
+  await bundle(join(out, 'lib'), beside.map((file) => {
+    const source = file.replace(/\.ts$/, '')
+    return { name: source, source, module: source.replaceAll('/', '-') }
+  }))
   return join(out, 'lib/main.js')
 }
 
@@ -87,10 +90,10 @@ function publishedManifest({ scripts: _scripts, devDependencies: _dev, ...manife
 }
 
 if (import.meta.main) {
-  const { values } = parseArgs({ options: { out: { type: 'string', default: join(root, 'dist') }, program: { type: 'boolean', default: false } } })
+  const { values } = parseArgs({ options: { out: { type: 'string', default: join(root, 'dist') }, program: { type: 'boolean', default: false }, beside: { type: 'string', multiple: true, default: [] } } })
   const out = resolve(values.out)
   if (values.program) {
-    process.stdout.write(`${await bundleProgram(out)}\n`)
+    process.stdout.write(`${await bundleProgram(out, values.beside)}\n`)
   } else {
     await buildPackage(out)
     const packed = execFileSync('npm', ['pack', '--silent', '--pack-destination', out], { cwd: out, encoding: 'utf8' }).trim()

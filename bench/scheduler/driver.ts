@@ -26,8 +26,12 @@ interface Body extends Fields {
 export interface Throughput {
   readonly pods: number
   readonly podsPerSecond: number
-  /** Upper bound of the bucket that holds the 99th percentile, of cycles without their binding. */
+  /** The 99th percentile of scheduled pods' attempts, from the pod's turn to its written binding (ms, read off the metric's buckets). */
+  readonly p99AttemptMs: number
+  /** The same of the search for a node alone. */
   readonly p99AlgorithmMs: number
+  /** CPU that all programs of the side used for a pod, its creation included. */
+  readonly cpuMsPerPod: number
   readonly memoryMiB: Readonly<Record<string, number>>
 }
 
@@ -61,7 +65,7 @@ export class Driver {
   readonly #texts = new Map<string, string>()
   #done = false
   #nodes = 0
-  #collecting: { readonly before: string; stop: () => number[] } | undefined
+  #collecting: { readonly before: string; readonly cpu: number; stop: () => number[] } | undefined
   readonly results: Throughput[] = []
 
   constructor(side: Side, testCase: TestCase, workload: Workload) {
@@ -335,13 +339,13 @@ export class Driver {
   }
 
   async #startCollecting(namespaces: readonly string[], labels: Selector): Promise<void> {
-    const times: number[] = [performance.now()]
     const before = await this.#side.metrics()
+    const times: number[] = [performance.now()]
     const stop = this.#pods.onScheduled((pod, at) => {
       if (namespaces.includes(pod.namespace) && Object.entries(labels ?? {}).every(([key, value]) => pod.labels[key] === value)) times.push(at)
     })
     this.#collecting = {
-      before,
+      before, cpu: this.#side.cpuSeconds(),
       stop() {
         stop()
         return times
@@ -350,20 +354,35 @@ export class Driver {
   }
 
   async #stopCollecting(): Promise<void> {
-    const { before, stop } = this.#collecting!
+    const { before, cpu, stop } = this.#collecting!
     this.#collecting = undefined
     const times = stop()
     const pods = times.length - 1
+    const cpuMs = (this.#side.cpuSeconds() - cpu) * 1000
+    const after = await this.#side.metrics()
     this.results.push({
-      pods, podsPerSecond: (pods * 1000) / (times.at(-1)! - times[0]!), p99AlgorithmMs: p99(before, await this.#side.metrics()), memoryMiB: this.#side.memoryMiB(),
+      pods, podsPerSecond: (pods * 1000) / (times.at(-1)! - times[0]!), cpuMsPerPod: cpuMs / pods, memoryMiB: this.#side.memoryMiB(),
+      p99AttemptMs: p99('scheduling_attempt_duration_seconds', before, after), p99AlgorithmMs: p99('scheduling_algorithm_duration_seconds', before, after),
     })
   }
 }
 
-/** The 99th percentile of scheduling_algorithm_duration_seconds between two scrapes, in ms, read off the buckets as Prometheus does. */
-function p99(before: string, after: string): number {
-  const buckets = (text: string) => new Map([...text.matchAll(/^scheduler_scheduling_algorithm_duration_seconds_bucket\{le="([^"]+)"\} (\S+)$/gm)]
-    .map(([, le, count]) => [le === '+Inf' ? Infinity : Number(le), Number(count)]))
+/**
+ * The 99th percentile of one of the scheduler's histograms between two scrapes, in ms, read off the buckets as Prometheus does.
+ * Of several series those of scheduled pods count.
+ */
+function p99(metric: string, before: string, after: string): number {
+  const lines = new RegExp(`^scheduler_${metric}_bucket\\{([^}]*)\\} (\\S+)$`, 'gm')
+  const buckets = (text: string) => {
+    const counts = new Map<number, number>()
+    for (const [, labels = '', count] of text.matchAll(lines)) {
+      if (/result="(?!scheduled")/.test(labels)) continue
+      const le = /(?:^|,)le="([^"]+)"/.exec(labels)![1]!
+      const bound = le === '+Inf' ? Infinity : Number(le)
+      counts.set(bound, (counts.get(bound) ?? 0) + Number(count))
+    }
+    return counts
+  }
   const start = buckets(before)
   const counts = [...buckets(after)].map(([le, count]) => ({ le, count: count - (start.get(le) ?? 0) }))
   const wanted = (counts.at(-1)?.count ?? 0) * 0.99

@@ -1,11 +1,12 @@
 /** Both sides under measurement: an API server with a scheduler, reached by HTTPS. */
 import { writeFileSync } from 'node:fs'
 import { get } from 'node:https'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { loadPki } from '../../src/apiserver/http/files.ts'
+import { servingProgram } from '../../src/cluster/hosts/small.ts'
 import { kubeconfigText } from '../../src/cluster/pki/kubeconfig.ts'
 import { BenchClient } from '../lib/client.ts'
-import { freePort, residentMiB, startProgram, untilReady } from '../lib/processes.ts'
+import { cpuSeconds, freePort, residentMiB, startProgram, untilReady } from '../lib/processes.ts'
 import { root, upstreamProgram } from '../lib/upstream.ts'
 
 export interface Side {
@@ -13,11 +14,19 @@ export interface Side {
   /** The scheduler's metrics. */
   metrics(): Promise<string>
   memoryMiB(): Record<string, number>
+  /** Of all its programs, since they were started. */
+  cpuSeconds(): number
   stop(): Promise<void>
 }
 
 const admissionOff = '--disable-admission-plugins=ServiceAccount,TaintNodesByCondition,Priority'
 type Gates = Readonly<Record<string, boolean>>
+
+/** The host as hack/bench builds it beside the program, with the flags that hack/coxswain gives a control plane; the sources without that. */
+const main = process.env['COXSWAIN_MAIN']
+const hostModule = main === undefined ? join(root, 'bench/scheduler/host.ts') : join(dirname(main), 'bench-scheduler-host.js')
+const hostFlags = servingProgram.flags
+const hostEnvironment = Object.fromEntries(servingProgram.environment.map((line) => line.split('=')))
 
 /** `nodeArgs`: for profiles. */
 export async function startOurs(dir: string, gates: Gates, config = '', nodeArgs: readonly string[] = []): Promise<Side> {
@@ -26,12 +35,13 @@ export async function startOurs(dir: string, gates: Gates, config = '', nodeArgs
   const port = await freePort()
   const url = `https://127.0.0.1:${port}`
   const host = startProgram('coxswain', process.execPath, [
-    '--disable-warning=ExperimentalWarning', ...nodeArgs, join(root, 'bench/scheduler/host.ts'), String(port), keys, JSON.stringify(gates), config,
-  ], dir)
+    '--disable-warning=ExperimentalWarning', ...hostFlags, ...nodeArgs, hostModule, String(port), keys, JSON.stringify(gates), config,
+  ], dir, hostEnvironment)
   await untilReady(`${url}/readyz`, host, performance.now())
   const client = new BenchClient(url, pki.admin)
   return {
     client, metrics: async () => (await client.ok({ path: '/metrics' })).text, memoryMiB: () => ({ coxswain: residentMiB(host.pid) }),
+    cpuSeconds: () => cpuSeconds(host.pid),
     async stop() {
       client.close()
       await host.stop()
@@ -73,6 +83,7 @@ export async function startUpstream(dir: string, gates: Gates, config = ''): Pro
   return {
     client, metrics: () => scrape(schedulerPort),
     memoryMiB: () => Object.fromEntries([etcd, apiserver, scheduler].map(({ name, pid }) => [name, residentMiB(pid)])),
+    cpuSeconds: () => [etcd, apiserver, scheduler].reduce((sum, { pid }) => sum + cpuSeconds(pid), 0),
     async stop() {
       client.close()
       for (const program of [scheduler, apiserver, etcd]) await program.stop()

@@ -15,5 +15,33 @@ export function newBTree<V>(): BTree<string, V> {
 }
 
 function compareStrings(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0
+  return a < b ? -1 : a === b ? 0 : 1
+}
+
+/** Like newBTree, for maps that are asked for single keys much more often than they change: those cost a look into a hash. */
+export function newIndexedBTree<V>(): BTree<string, V> {
+  return new IndexedBTree<V>(undefined, compareStrings)
+}
+
+/** The pairs are in a hash map besides. Clones are O(1) as ever: they go without it. */
+class IndexedBTree<V> extends BTreeClass<string, V> {
+  readonly #index = new Map<string, V>()
+
+  override get(key: string, defaultValue?: V): V | undefined {
+    return this.#index.get(key) ?? defaultValue
+  }
+
+  override set(key: string, value: V, overwrite?: boolean): boolean {
+    if (overwrite !== false || !this.#index.has(key)) this.#index.set(key, value)
+    return super.set(key, value, overwrite)
+  }
+
+  override delete(key: string): boolean {
+    return this.#index.delete(key) && super.delete(key)
+  }
+
+  override clear(): void {
+    this.#index.clear()
+    super.clear()
+  }
 }

@@ -3,7 +3,7 @@
  * It is fed by the store in revision order. Everything here is synchronous. Upstream: apiserver/pkg/storage/cacher.
  */
 import type { BTree } from '../../base/btree.ts'
-import { newBTree } from '../../base/btree.ts'
+import { newIndexedBTree } from '../../base/btree.ts'
 import { ChangeLog } from '../../base/change-log.ts'
 import type { KubeObject } from '../../api/meta/object.ts'
 import { tooOldResourceVersion } from '../../api/meta/errors.ts'
@@ -77,7 +77,7 @@ export interface CacheCounts {
 
 export class WatchCache {
   readonly counts: CacheCounts = { events: 0, terminated: 0, initial: 0, lists: 0, fetched: 0, returned: 0 }
-  #tree: BTree<string, Cached> = newBTree<Cached>()
+  #tree: BTree<string, Cached> = newIndexedBTree<Cached>()
   #changes = new ChangeLog<Change>()
   #changeBytes = 0
   /** Of what is there now. */

@@ -3,7 +3,7 @@
  * durable on top of it, and the log of changes since the last compaction. Everything is synchronous; who owns the core
  * decides when a change becomes visible (memory: at once; lmdb: after the commit).
  */
-import { type BTree, newBTree } from '../../../base/btree.ts'
+import { type BTree, newIndexedBTree } from '../../../base/btree.ts'
 import { ChangeLog } from '../../../base/change-log.ts'
 import type { KeyValue, LocalWrite, RevisionBatch, StoreEvent } from '../store.ts'
 import { CompactedError, FutureRevisionError } from '../store.ts'
@@ -35,7 +35,7 @@ interface Subscriber {
 export const firstRevision = 1
 
 export class MvccCore {
-  #visible: Tree = newBTree<StoredValue>()
+  #visible: Tree = newIndexedBTree<StoredValue>()
   /** What the head holds where it differs from what is visible. */
   readonly #ahead = new Map<string, { change: Change }>()
   #log = new ChangeLog<Change>()
