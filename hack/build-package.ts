@@ -6,7 +6,10 @@ import { execFileSync } from 'node:child_process'
 import { chmodSync, cpSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { isAbsolute, join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { brotliCompressSync } from 'node:zlib'
 import { rolldown } from 'rolldown'
+import { definitionNames } from '../src/api/schema/builtin.ts'
+import { descriptionsFile, gatherDescriptions } from '../src/apiserver/http/descriptions.ts'
 
 const root = resolve(import.meta.dirname, '..')
 
@@ -78,6 +81,7 @@ async function bundle(out: string, entries: readonly Entry[]): Promise<void> {
   await build.close()
   chmodSync(join(out, 'main.js'), 0o755)
   // What is no module lies beside the modules that name it.
+  writeFileSync(join(out, descriptionsFile), brotliCompressSync(JSON.stringify(gatherDescriptions(definitionNames()))))
   for (const entry of readdirSync(join(root, 'src'), { recursive: true, withFileTypes: true })) {
     if (entry.isFile() && entry.name.endsWith('.sh')) cpSync(join(entry.parentPath, entry.name), join(out, entry.name))
   }

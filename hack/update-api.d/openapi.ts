@@ -12,6 +12,7 @@ export interface OpenApiSchema {
   items?: OpenApiSchema
   additionalProperties?: OpenApiSchema
   default?: unknown
+  enum?: unknown[]
   'x-kubernetes-group-version-kind'?: { group: string; version: string; kind: string }[]
   'x-kubernetes-list-type'?: string
   'x-kubernetes-list-map-keys'?: string[]

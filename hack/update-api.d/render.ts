@@ -2,6 +2,7 @@
 import { DISCOVERY_TS, readDiscovery, renderDiscovery } from './discovery.ts'
 import { FEATURE_GATES_TS, renderConformance, renderFeatureGates } from './gates.ts'
 import { goDefinitions } from './go-definitions.ts'
+import { addServed } from './enums.ts'
 import { readDefinitions } from './openapi.ts'
 import { readPackages } from './packages.ts'
 import { RBAC_BOOTSTRAP_TS, renderRbacBootstrap } from './rbac.ts'
@@ -13,6 +14,7 @@ import { renderWire } from './wire.ts'
 
 export function renderAll(): Map<string, string> {
   const definitions = readDefinitions()
+  addServed(definitions)
   const packages = readPackages()
   const discovery = readDiscovery()
   return new Map([

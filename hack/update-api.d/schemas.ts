@@ -30,9 +30,13 @@ function compact(schema: OpenApiSchema): Compact {
   if (schema.additionalProperties) out['v'] = compact(schema.additionalProperties)
   if (schema.properties) {
     out['p'] = Object.fromEntries(Object.entries(schema.properties).map(([field, value]) => [field, compact(value)]))
+    // A reference that nothing is said of stands by itself where others are wrapped to carry their description.
+    const bare = Object.keys(schema.properties).filter((field) => schema.properties![field]!.$ref !== undefined)
+    if (bare.length > 0) out['b'] = bare
   }
   if (schema.required) out['q'] = schema.required
   if (schema.default !== undefined) out['d'] = schema.default
+  if (schema.enum) out['e'] = schema.enum
   for (const [key, marker] of MARKERS) if (schema[marker] !== undefined) out[key] = schema[marker]
   const kinds = schema['x-kubernetes-group-version-kind']
   if (kinds) out['g'] = kinds.map((k) => `${k.group}/${k.version}/${k.kind}`)

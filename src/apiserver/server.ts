@@ -138,7 +138,7 @@ function assemble({ env, options, store, registry, services }: Parts): ApiServer
   const nodeMetrics = wantsNodeMetrics(options)
   const others = () => (nodeMetrics && !taken(metricsVersion.group, metricsVersion.version) ? [...remoteVersions(), metricsVersion] : remoteVersions())
   const discovery = createDiscovery({ definitions: () => registry.definitions(), remotes: others, serverAddress: address })
-  const openapi = createOpenApi({ definitions: () => registry.definitions(), groups: () => discovery.groups(), remotes: remoteDocuments })
+  const openapi = createOpenApi({ definitions: () => registry.definitions(), groups: () => discovery.groups(), remotes: remoteDocuments, issuesTokens: access.openid !== undefined })
   published.changed = () => {
     discovery.changed()
     openapi.changed()
@@ -156,7 +156,7 @@ function assemble({ env, options, store, registry, services }: Parts): ApiServer
     : [{ name: 'priority-and-fairness-config-consumer', run: () => flowControl.start(client, informers) }]
   const state: HookState = { hooks: [...hooksOf(options, address, onceDone(() => allocators.start()), masters), ...extensionHooks(customResources, aggregation), ...followFlows, ...(nodeMetrics && options.inherit === undefined ? [metricsHook] : [])], done: new Set(), synced: false, stopping: stopping.signal }
   const endpoints = createEndpoints({
-    metrics: env.metrics, checks: () => healthChecks(env, store, state, options), openapi, ...(access.openid === undefined ? {} : { openid: access.openid }),
+    metrics: env.metrics, checks: () => healthChecks(env, store, state, options), groups: () => discovery.groups(), openapi, ...(access.openid === undefined ? {} : { openid: access.openid }),
   })
   const own = dispatcher(resources, discovery, endpoints, options.extension)
   const dispatch = aggregated(aggregation, nodeMetrics ? createNodeMetrics(env, { client, kubelet: kubeletSettings(options), taken }, own) : own)

@@ -17,7 +17,7 @@ describe('schemaOf', () => {
       type: 'array', listType: 'map', listMapKeys: ['containerPort', 'protocol'],
       patchStrategy: 'merge', patchMergeKey: 'containerPort',
     })
-    expect(ports?.items?.properties?.['protocol']).toEqual({ type: 'string', default: 'TCP' })
+    expect(ports?.items?.properties?.['protocol']).toEqual({ type: 'string', default: 'TCP', enum: ['SCTP', 'TCP', 'UDP'] })
   })
 
   it('gives a default beside a reference to a variant, not to the definition', () => {

@@ -17,6 +17,9 @@ interface CompactObject {
   readonly p?: Readonly<Record<string, Compact>>
   readonly q?: readonly string[]
   readonly d?: unknown
+  readonly e?: readonly unknown[]
+  /** Fields that are references without a description. */
+  readonly b?: readonly string[]
   readonly l?: 'atomic' | 'set' | 'map'
   readonly k?: readonly string[]
   readonly m?: 'atomic' | 'granular'
@@ -42,7 +45,7 @@ const SPECIAL: Readonly<Record<string, Schema>> = {
   [`${META}util.intstr.IntOrString`]: { intOrString: true, format: 'int-or-string' },
   [`${META}runtime.RawExtension`]: { type: 'object', preserveUnknownFields: true },
   [`${META}apis.meta.v1.FieldsV1`]: { type: 'object', preserveUnknownFields: true },
-  [`${META}apis.meta.v1.Patch`]: { preserveUnknownFields: true },
+  [`${META}apis.meta.v1.Patch`]: { type: 'object', preserveUnknownFields: true },
   [`${EXTENSIONS}JSON`]: { preserveUnknownFields: true },
   [`${EXTENSIONS}JSONSchemaPropsOrArray`]: { preserveUnknownFields: true },
   [`${EXTENSIONS}JSONSchemaPropsOrBool`]: { preserveUnknownFields: true },
@@ -118,6 +121,8 @@ function fill(schema: Mutable<Schema>, fact: CompactObject): void {
   if (fact.v !== undefined) schema.additionalProperties = expand(fact.v)
   if (fact.q) schema.required = fact.q
   if (fact.d !== undefined) schema.default = fact.d
+  if (fact.e) schema.enum = fact.e
+  if (fact.b) schema.undescribed = fact.b
   if (fact.l !== undefined) schema.listType = fact.l
   if (fact.k) schema.listMapKeys = fact.k
   if (fact.m !== undefined) schema.mapType = fact.m

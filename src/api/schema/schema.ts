@@ -20,6 +20,8 @@ export interface Schema {
   readonly items?: Schema
   readonly default?: unknown
   readonly enum?: readonly unknown[]
+  /** Fields of a built-in type that are references without a description. */
+  readonly undescribed?: readonly string[]
   /** x-kubernetes-list-type and its keys. Absent means atomic. */
   readonly listType?: 'atomic' | 'set' | 'map'
   readonly listMapKeys?: readonly string[]

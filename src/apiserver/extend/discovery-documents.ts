@@ -1,6 +1,6 @@
 /** The documents of discovery: legacy lists and the aggregated form (upstream: apiserver/pkg/endpoints/discovery). */
-import type { ServedResource } from '../../api/generated/discovery.ts'
-import type { DiscoveredGroup } from './discovery-model.ts'
+import type { ServedResource, ServedSubresource } from '../../api/generated/discovery.ts'
+import type { DiscoveredGroup, DiscoveredResource } from './discovery-model.ts'
 
 const groupVersionOf = (group: string, version: string): string => (group === '' ? version : `${group}/${version}`)
 
@@ -68,16 +68,20 @@ export function aggregatedDiscovery(groups: readonly DiscoveredGroup[], document
   }
 }
 
-function aggregatedResource(group: string, version: string, r: ServedResource): object {
+/** A kind of the group version itself is told by its name alone. */
+const kindOf = (kind: ServedSubresource['responseKind'], group: string, version: string): ServedSubresource['responseKind'] =>
+  (sameGroup(kind, group, version) ? { group: '', version: '', kind: kind.kind } : kind)
+
+function aggregatedResource(group: string, version: string, r: DiscoveredResource): object {
   return {
-    resource: r.resource, responseKind: { group, version, kind: r.kind }, scope: r.namespaced ? 'Namespaced' : 'Cluster',
+    resource: r.resource, responseKind: r.custom === true ? { group, version, kind: r.kind } : kindOf({ group, version, kind: r.kind }, group, version), scope: r.namespaced ? 'Namespaced' : 'Cluster',
     singularResource: r.singular, verbs: [...r.verbs],
     ...(r.shortNames === undefined ? {} : { shortNames: r.shortNames }),
     ...(r.categories === undefined ? {} : { categories: r.categories }),
     ...(r.subresources === undefined || r.subresources.length === 0 ? {} : {
       subresources: r.subresources.map(({ subresource, responseKind, verbs }) => ({
         subresource,
-        responseKind: responseKind.version === '' ? { group, version, kind: responseKind.kind } : responseKind, verbs: [...verbs],
+        responseKind: r.custom === true ? responseKind : kindOf(responseKind, group, version), verbs: [...verbs],
       })),
     }),
   }

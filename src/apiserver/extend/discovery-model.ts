@@ -1,10 +1,16 @@
 /** What is served, as discovery tells it: groups, versions, resources, subresources, in upstream's order. */
+import { createHash } from 'node:crypto'
 import { type ServedResource, type ServedSubresource, discovery as facts } from '../../api/generated/discovery.ts'
 import type { ResourceDefinition } from '../resources/define.ts'
 
+export interface DiscoveredResource extends ServedResource {
+  /** Of a custom kind, whose kinds are told in full. */
+  readonly custom?: true
+}
+
 export interface DiscoveredVersion {
   readonly version: string
-  readonly resources: readonly ServedResource[]
+  readonly resources: readonly DiscoveredResource[]
   /** Its server cannot be reached: what is said of it is what it said last. */
   readonly stale?: boolean
 }
@@ -19,7 +25,7 @@ const factGroups = new Map(facts.map((group, index) => [group.group, { index, ve
 
 /** The model of all kinds. Built-in kinds keep what upstream's facts say of them; custom ones are told from their definition. */
 export function discoveryModel(definitions: readonly ResourceDefinition[]): DiscoveredGroup[] {
-  const groups = new Map<string, Map<string, ServedResource[]>>()
+  const groups = new Map<string, Map<string, DiscoveredResource[]>>()
   for (const definition of definitions) {
     for (const version of servedVersionsOf(definition)) {
       let versions = groups.get(definition.group)
@@ -44,29 +50,35 @@ export function servedVersionsOf(definition: ResourceDefinition): string[] {
   return servedVersions === undefined ? all : all.filter((version) => servedVersions.includes(version))
 }
 
-function factsOf(definition: ResourceDefinition, version: string): ServedResource {
+function factsOf(definition: ResourceDefinition, version: string): DiscoveredResource {
   const known = factGroups.get(definition.group)?.versions.get(version)?.resources.find((r) => r.resource === definition.resource)
   return known ?? customFacts(definition, version)
 }
 
 const allVerbs = ['delete', 'deletecollection', 'get', 'list', 'patch', 'create', 'update', 'watch']
 
-function customFacts(definition: ResourceDefinition, version: string): ServedResource {
+function customFacts(definition: ResourceDefinition, version: string): DiscoveredResource {
   const { group, kind, shortNames = [], categories = [] } = definition
   const subresources: ServedSubresource[] = []
-  if (definition.scale !== undefined) {
-    subresources.push({ subresource: 'scale', responseKind: { group: 'autoscaling', version: 'v1', kind: 'Scale' }, verbs: ['get', 'patch', 'update'] })
-  }
-  if (definition.subresources?.['status'] !== undefined) {
+  const has = (name: string): boolean => definition.versionSubresources?.[version]?.includes(name) !== false
+  if (definition.subresources?.['status'] !== undefined && has('status')) {
     subresources.push({ subresource: 'status', responseKind: { group, version, kind }, verbs: ['get', 'patch', 'update'] })
+  }
+  if (definition.scale !== undefined && has('scale')) {
+    subresources.push({ subresource: 'scale', responseKind: { group: 'autoscaling', version: 'v1', kind: 'Scale' }, verbs: ['get', 'patch', 'update'] })
   }
   return {
     resource: definition.resource, singular: definition.singular, kind, namespaced: definition.scope === 'Namespaced',
     verbs: definition.verbs ?? allVerbs,
     ...(shortNames.length === 0 ? {} : { shortNames }), ...(categories.length === 0 ? {} : { categories }),
     ...(subresources.length === 0 ? {} : { subresources }),
+    ...(definition.custom === true ? { storageVersionHash: storageVersionHash(group, definition.version, kind), custom: true } as const : {}),
   }
 }
+
+/** Upstream: apiserver/pkg/endpoints/discovery/storageversionhash.go. */
+const storageVersionHash = (group: string, version: string, kind: string): string =>
+  createHash('sha256').update(`${group}/${version}/${kind}`).digest().subarray(0, 8).toString('base64')
 
 /** Built-in groups in upstream's order of priority, others behind them by name. */
 function compareGroups(a: string, b: string): number {

@@ -4,6 +4,7 @@ import type { Metrics } from '../../base/env.ts'
 import { pathNotFound } from '../../api/meta/errors.ts'
 import type { ApiHandler, ApiRequest, ApiResponse } from '../handler.ts'
 import { exchangeOf } from '../http/exchange.ts'
+import type { DiscoveredGroup } from './discovery-model.ts'
 import { type HealthCheck, type HealthEndpoint, health } from './health.ts'
 import { versionInfo } from './version.ts'
 
@@ -18,6 +19,8 @@ export interface EndpointOptions {
   /** The issuer's documents; undefined when the server issues no tokens. */
   readonly openid?: { configuration(): object; keys(): object }
   readonly openapi: OpenApiSource
+  /** What discovery tells. */
+  readonly groups: () => readonly DiscoveredGroup[]
 }
 
 type Routes = { Bindings: { request: ApiRequest } }
@@ -49,7 +52,7 @@ async function healthAnswer(options: EndpointOptions, request: ApiRequest): Prom
   return { type: 'raw', code: answer.code, headers: plainText, body: answer.body }
 }
 
-async function createRoutes({ metrics, openid }: EndpointOptions): Promise<Hono<Routes>> {
+async function createRoutes({ metrics, openid, checks, groups }: EndpointOptions): Promise<Hono<Routes>> {
   const { Hono } = await import('hono/tiny')
   const app = new Hono<Routes>()
   const json = { 'content-type': 'application/json' }
@@ -60,19 +63,29 @@ async function createRoutes({ metrics, openid }: EndpointOptions): Promise<Hono<
     app.get('/.well-known/openid-configuration', (c) => c.body(JSON.stringify(openid.configuration()), 200, { ...json, ...cache }))
     app.get('/openid/v1/jwks', (c) => c.body(JSON.stringify(openid.keys()), 200, { 'content-type': 'application/jwk-set+json', ...cache }))
   }
-  const index = JSON.stringify({ paths: indexPaths }, null, 2)
-  app.get('/', (c) => c.body(index, 200, json))
-  app.notFound((c) => c.body(index, 404, json))
+  const index = (): string => JSON.stringify({ paths: indexPaths(checks(), groups()) }, null, 2)
+  app.get('/', (c) => c.body(index(), 200, json))
+  app.notFound((c) => c.body(index(), 404, json))
   app.onError((error) => {
     throw error
   })
   return app
 }
 
-const indexPaths: readonly string[] = [
-  '/.well-known/openid-configuration', '/api', '/api/v1', '/apis', '/healthz', '/livez', '/metrics', '/openapi/v2',
-  '/openapi/v3', '/openid/v1/jwks', '/readyz', '/version',
+const fixedPaths: readonly string[] = [
+  '/.well-known/openid-configuration', '/api', '/api/v1', '/apis', '/apis/', '/healthz', '/livez', '/metrics', '/openapi/v2',
+  '/openapi/v3', '/openapi/v3/', '/openid/v1/jwks', '/readyz', '/version',
 ]
+
+/** Everything that is served besides objects, in order. */
+function indexPaths(checks: readonly HealthCheck[], groups: readonly DiscoveredGroup[]): string[] {
+  return [
+    ...fixedPaths,
+    ...groups.filter(({ group }) => group !== '').flatMap(({ group, versions }) => [`/apis/${group}`, ...versions.map(({ version }) => `/apis/${group}/${version}`)]),
+    ...(['healthz', 'livez', 'readyz'] as const).flatMap((endpoint) =>
+      checks.filter((check) => check.in === undefined || check.in.includes(endpoint)).map(({ name }) => `/${endpoint}/${name}`)),
+  ].sort()
+}
 
 /** Hono routes by the web's Request; bodies do not matter here. */
 function webRequest(request: ApiRequest): Request {

@@ -1,7 +1,9 @@
 /** Schemas as OpenAPI shows them, for version 2 and version 3 documents. */
+import type { GroupVersionKind } from '../../api/meta/object.ts'
 import { kindsOf, schemaOf } from '../../api/schema/builtin.ts'
 import type { Schema } from '../../api/schema/schema.ts'
-import { definitionTexts } from './openapi-texts.ts'
+import { describe } from '../http/descriptions.ts'
+import { fieldKey } from './descriptions.ts'
 
 export type Json = Record<string, unknown>
 export type OpenApiVersion = 2 | 3
@@ -13,8 +15,12 @@ export class Definitions {
   readonly version: OpenApiVersion
   readonly #schemas = new Map<string, Json>()
 
-  constructor(version: OpenApiVersion) {
+  /** The group version that a document is of; those of custom kinds name all that clients know. */
+  readonly #own: { readonly group: string; readonly version: string } | 'custom'
+
+  constructor(version: OpenApiVersion, own: { readonly group: string; readonly version: string } | 'custom' = { group: '', version: 'v1' }) {
     this.version = version
+    this.#own = own
   }
 
   /** A reference to a built-in definition; it and all that it reaches become part of the document. */
@@ -22,12 +28,22 @@ export class Definitions {
     if (!this.#schemas.has(name)) {
       const shown: Json = {}
       this.#schemas.set(name, shown)
-      Object.assign(shown, this.#whole(schemaOf(name)))
-      const kinds = kindsOf(name)
+      const whole = this.#whole(schemaOf(name))
+      Object.assign(shown, this.version === 2 ? withoutDefaults(whole) : whole)
+      const kinds = this.#kinds(name)
       if (kinds.length > 0) shown[groupVersionKind] = kinds
-      addTexts(name, shown, this.version)
+      addTexts(name, shown)
     }
     return { $ref: `${this.version === 3 ? '#/components/schemas/' : '#/definitions/'}${name}` }
+  }
+
+  /** Options and events are of every group version; a document of one names them as its own and the core's. */
+  #kinds(name: string): GroupVersionKind[] {
+    const kinds = [...kindsOf(name)]
+    const own = this.#own
+    if (this.version === 2 || kinds.length < 3) return kinds
+    if (own === 'custom') return kinds.filter(({ group }) => !serverGroups.has(group))
+    return kinds.filter(({ group, version }) => (group === '' && version === 'v1') || (group === own.group && version === own.version))
   }
 
   /** Puts a definition in that is not built in. */
@@ -49,13 +65,20 @@ export class Definitions {
     return this.version === 3 ? { ...siblings, allOf: [ref] } : { ...siblings, ...ref }
   }
 
+  /** A built-in field that is a reference has a description beside it, which version 3 has no place for but around it. */
+  #property(schema: Schema, undescribed: boolean): Json {
+    const shown = this.show(schema)
+    const { $ref, ...rest } = shown
+    return $ref === undefined || this.version === 2 || undescribed ? shown : { ...rest, allOf: [{ $ref }] }
+  }
+
   #whole(schema: Schema): Json {
     if (schema.quantity === true) return this.version === 3 ? { oneOf: [{ type: 'string' }, { type: 'number' }] } : { type: 'string' }
     if (schema.intOrString === true) {
       const forms = this.version === 3 ? { oneOf: [{ type: 'integer' }, { type: 'string' }] } : { type: 'string' }
-      return schema.name === undefined ? { ...extensionsOf(schema), 'x-kubernetes-int-or-string': true } : { ...forms, format: 'int-or-string' }
+      if (schema.name !== undefined) return { ...forms, format: 'int-or-string' }
     }
-    const shown: Json = {}
+    const shown: Json = schema.intOrString === true ? { 'x-kubernetes-int-or-string': true } : {}
     if (schema.description !== undefined) shown['description'] = schema.description
     for (const keyword of plainKeywords) if (schema[keyword] !== undefined) shown[keyword] = schema[keyword]
     if (schema.nullable === true && this.version === 3) shown['nullable'] = true
@@ -64,7 +87,7 @@ export class Definitions {
     if (typeof additionalProperties === 'object') shown['additionalProperties'] = this.show(additionalProperties)
     else if (additionalProperties !== undefined) shown['additionalProperties'] = additionalProperties
     if (schema.properties !== undefined) {
-      shown['properties'] = Object.fromEntries(Object.entries(schema.properties).map(([name, property]) => [name, this.show(property)]))
+      shown['properties'] = Object.fromEntries(Object.entries(schema.properties).map(([name, property]) => [name, this.#property(property, schema.undescribed?.includes(name) === true)]))
     }
     for (const keyword of ['allOf', 'anyOf', 'oneOf'] as const) {
       const parts = schema[keyword]
@@ -75,18 +98,32 @@ export class Definitions {
   }
 }
 
-/** Beside a reference a description is only read when the reference is wrapped. */
-function addTexts(name: string, shown: Json, version: OpenApiVersion): void {
-  const texts = definitionTexts[name]
+/** What only servers know. */
+const serverGroups = new Set(['admission.k8s.io', 'apiextensions.k8s.io', 'apiregistration.k8s.io', 'imagepolicy.k8s.io'])
+
+/** Version 2 tells no defaults of built-in types. */
+export function withoutDefaults(shown: Json): Json {
+  const below = (value: unknown): unknown => (typeof value === 'object' && value !== null ? withoutDefaults(value as Json) : value)
+  const { default: _, ...kept } = shown
+  for (const key of ['items', 'additionalProperties'] as const) if (kept[key] !== undefined) kept[key] = below(kept[key])
+  if (kept['properties'] !== undefined) kept['properties'] = Object.fromEntries(Object.entries(kept['properties'] as Json).map(([name, value]) => [name, below(value)]))
+  return kept
+}
+
+/** What the declarations say of a type and its fields; they say nothing of fields that are types of their own, which those tell. */
+function addTexts(name: string, shown: Json): void {
+  const found = describe(name)
+  if (found?.text !== undefined) shown['description'] = found.text
   const properties = shown['properties'] as Record<string, Json> | undefined
-  if (texts === undefined || properties === undefined) return
-  shown['description'] = texts.description
-  for (const [field, description] of Object.entries(texts.fields)) {
-    const property = properties[field]
-    if (property === undefined) continue
-    const { $ref, ...rest } = property
-    properties[field] = { description, ...rest, ...($ref === undefined ? {} : version === 3 ? { allOf: [{ $ref }] } : { $ref }) }
+  for (const [field, property] of Object.entries(properties ?? {})) {
+    const description = found?.fields[fieldKey(field)] ?? textOfTarget(property)
+    if (description !== undefined) properties![field] = { description, ...property }
   }
+}
+
+function textOfTarget({ $ref, allOf }: { $ref?: unknown; allOf?: readonly Json[] }): string | undefined {
+  const target = $ref ?? allOf?.[0]?.['$ref']
+  return typeof target === 'string' ? describe(target.slice(target.lastIndexOf('/') + 1))?.text : undefined
 }
 
 const plainKeywords = [

@@ -75,12 +75,17 @@ const bodyParameter: Field = message(() => ({ description: [1, text], name: [2, 
 const queryParameter: Field = message(() => ({ required: [1, flag], in: [2, text], description: [3, text], name: [4, text], type: [6, text], uniqueItems: [20, flag] }), 23)
 const pathParameter: Field = message(() => ({ required: [1, flag], in: [2, text], description: [3, text], name: [4, text], type: [5, text], uniqueItems: [19, flag] }), 22)
 
-/** ParametersItem {parameter = 1 {body = 1, nonBody = 2 {query = 3, path = 4}}}. */
-const parameters: Field = (number, value) => {
+/** Parameter {body = 1, nonBody = 2 {query = 3, path = 4}}. */
+const parameter: Field = (number, value) => {
   const where = (value as Json)['in']
-  const shown = where === 'body' ? bodyParameter(1, value)
-    : delimited(2, where === 'path' ? pathParameter(4, value) : queryParameter(3, value))
-  return delimited(number, delimited(1, shown))
+  return delimited(number, where === 'body' ? bodyParameter(1, value)
+    : delimited(2, where === 'path' ? pathParameter(4, value) : queryParameter(3, value)))
+}
+
+/** ParametersItem {parameter = 1, jsonReference = 2 {$ref = 1}}. */
+const parameters: Field = (number, value) => {
+  const { $ref } = value as Json
+  return delimited(number, $ref === undefined ? parameter(1, value) : delimited(2, text(1, $ref)))
 }
 
 const response: Field = message(() => ({ description: [1, text], schema: [2, inside(1, schema)] }), 5)
@@ -90,13 +95,13 @@ const operation: Field = message(() => ({
   schemes: [10, many(text)],
 }), 13)
 const pathItem: Field = message(() => ({
-  get: [2, operation], put: [3, operation], post: [4, operation], delete: [5, operation], patch: [8, operation], parameters: [9, many(parameters)],
+  get: [2, operation], put: [3, operation], post: [4, operation], delete: [5, operation], options: [6, operation], head: [7, operation], patch: [8, operation], parameters: [9, many(parameters)],
 }), 10)
 const info: Field = message(() => ({ title: [1, text], version: [2, text] }))
 const apiKey: Field = message(() => ({ type: [1, text], name: [2, text], in: [3, text], description: [4, text] }))
 
 const documentFields: Table = {
-  swagger: [1, text], info: [2, info], paths: [8, inside(2, named(pathItem))], definitions: [9, inside(1, named(schema))],
+  swagger: [1, text], info: [2, info], paths: [8, inside(2, named(pathItem))], definitions: [9, inside(1, named(schema))], parameters: [10, inside(1, named(parameter))],
   security: [12, many(inside(1, named(inside(1, many(text)))))], securityDefinitions: [13, inside(1, named(inside(2, apiKey)))],
 }
 

@@ -10,7 +10,9 @@ import type { DiscoveredGroup } from './discovery-model.ts'
 import type { OpenApiSource } from './endpoints.ts'
 import { mergeVersionTwo } from './aggregation/openapi.ts'
 import { addPaths } from './openapi-paths.ts'
+import { resourceListItem, rootItem, rootsOf } from './openapi-roots.ts'
 import { Definitions, type Json } from './openapi-schemas.ts'
+import { shareParameters } from './openapi-shared.ts'
 import { encodeOpenApiV2 } from './openapi-v2-protobuf.ts'
 
 export interface OpenApi extends OpenApiSource {
@@ -20,6 +22,8 @@ export interface OpenApi extends OpenApiSource {
 export interface OpenApiOptions {
   definitions(): readonly ResourceDefinition[]
   groups(): readonly DiscoveredGroup[]
+  /** Whether this server answers for the issuer of its service account tokens. */
+  readonly issuesTokens: boolean
   /** Documents of other servers. */
   remotes(): readonly RemoteDocuments[]
 }
@@ -41,6 +45,8 @@ interface Document {
 }
 
 const info = { title: 'Kubernetes', version: '1.36' }
+/** Of the documents of custom kinds. */
+const customInfo = { title: 'Kubernetes CRD Swagger', version: 'v0.1.0' }
 const security = { BearerToken: { description: 'Bearer Token authentication', type: 'apiKey', name: 'authorization', in: 'header' } }
 /** What clients ask for; the old name is no well-formed media type, so the answer never carries it. */
 const protobufV2Names = ['application/com.github.proto-openapi.spec.v2@v1.0+protobuf', 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf']
@@ -63,6 +69,11 @@ export function createOpenApi(options: OpenApiOptions): OpenApi {
       (d.version === version || d.versions?.[version] !== undefined))
   }
 
+  /** Whether a group version is of custom kinds alone. */
+  const isCustom = (group: string, version: string): boolean => options.groups().find((g) => g.group === group)?.versions
+    .find((v) => v.version === version)?.resources.every(({ kind }) => customOf(group, version, kind) !== undefined) === true
+
+  const definitionOf = (group: string, resource: string) => options.definitions().find((d) => d.group === group && d.resource === resource)
   const remoteOf = (group: string, version: string) => options.remotes().find((remote) => remote.group === group && remote.version === version)
 
   /** "api/v1" or "apis/apps/v1" -> the group version, for all that this server serves itself. */
@@ -74,29 +85,37 @@ export function createOpenApi(options: OpenApiOptions): OpenApi {
   function addGroupVersion(paths: Json, definitions: Definitions, group: string, version: string): void {
     const resources = options.groups().find((g) => g.group === group)?.versions.find((v) => v.version === version)?.resources ?? []
     const rootPath = group === '' ? `/api/${version}/` : `/apis/${group}/${version}/`
-    paths[rootPath] = resourceListPath(definitions)
+    if (!isCustom(group, version)) paths[rootPath] = resourceListItem(rootPath, definitions)
     for (const resource of resources) {
       const custom = customOf(group, version, resource.kind)
       const names = custom === undefined ? undefined : customDefinitions(custom, version, definitions)
       const builtIn = (kind: string) => gvkDefinition(group, version, kind)
       addPaths(paths, {
-        group, version, resource, custom: custom !== undefined,
+        group, version, resource, custom: custom !== undefined, returnsDeleted: returnsDeleted(definitionOf(group, resource.resource)),
         schema: names?.kind ?? builtIn(resource.kind), list: names?.list ?? builtIn(`${resource.kind}List`),
         schemaOfKind: (kind) => gvkDefinition(kind.group, kind.version, kind.kind),
       }, definitions)
     }
   }
 
+  /** The other paths that have a document of their own. */
+  const roots = () => rootsOf(options.groups().filter(({ group, versions }) => group !== '' && versions.some(({ version, resources }) =>
+    remoteOf(group, version) === undefined && resources.some(({ kind }) => customOf(group, version, kind) === undefined))).map(({ group }) => group), options.issuesTokens)
+
   function versionThree(key: string): Document | undefined {
     const found = groupVersions().get(key)
-    if (found === undefined) return undefined
+    const root = roots()[key]
+    if (found === undefined && root === undefined) return undefined
     return document(`v3/${key}`, () => {
-      const definitions = new Definitions(3)
+      const custom = found !== undefined && isCustom(found.group, found.version)
+      const definitions = new Definitions(3, custom ? 'custom' : found)
       const paths: Json = {}
-      addGroupVersion(paths, definitions, found.group, found.version)
+      if (found !== undefined) addGroupVersion(paths, definitions, found.group, found.version)
+      else paths[root![0]] = rootItem(root!, definitions)
+      const schemas = definitions.all()
       return Buffer.from(JSON.stringify({
-        openapi: '3.0.0', info: { ...info, version: '1.36' }, paths: sorted(paths),
-        components: { schemas: definitions.all(), securitySchemes: security },
+        openapi: '3.0.0', info: custom ? customInfo : info, paths: sorted(paths),
+        components: { ...(Object.keys(schemas).length === 0 ? {} : { schemas }), ...(custom ? {} : { securitySchemes: security }) },
       }))
     })
   }
@@ -105,8 +124,10 @@ export function createOpenApi(options: OpenApiOptions): OpenApi {
     const definitions = new Definitions(2)
     const paths: Json = {}
     for (const { group, version } of groupVersions().values()) addGroupVersion(paths, definitions, group, version)
+    for (const root of Object.values(roots())) paths[root[0]] = rootItem(root, definitions)
+    const parameters = shareParameters(paths)
     const whole: Json = {
-      swagger: '2.0', info, paths, definitions: definitions.all(), securityDefinitions: security, security: [{ BearerToken: [] }],
+      swagger: '2.0', info, paths, definitions: definitions.all(), parameters, securityDefinitions: security, security: [{ BearerToken: [] }],
     }
     for (const { group, version, v2 } of options.remotes()) if (v2 !== undefined) mergeVersionTwo(whole, v2, `/apis/${group}/${version}`)
     return { ...whole, paths: sorted(paths), definitions: sorted(whole['definitions'] as Json) }
@@ -122,6 +143,11 @@ export function createOpenApi(options: OpenApiOptions): OpenApi {
       const schemas = options.definitions().filter((d) => d.custom === true && d.group === group)
         .map((d) => (d.version === version ? d.schema : d.versions?.[version]?.schema))
       const hash = hashOf(Buffer.from(JSON.stringify([info, resources, schemas])))
+      hashes.set(key, hash)
+      paths[key] = { serverRelativeURL: `/openapi/v3/${key}?hash=${hash}` }
+    }
+    for (const key of Object.keys(roots())) {
+      const hash = hashOf(Buffer.from(JSON.stringify([info, key])))
       hashes.set(key, hash)
       paths[key] = { serverRelativeURL: `/openapi/v3/${key}?hash=${hash}` }
     }
@@ -183,6 +209,9 @@ export function createOpenApi(options: OpenApiOptions): OpenApi {
   }
 }
 
+/** Kinds that are marked first answer with themselves until they are gone, which upstream's documents do not tell. */
+const returnsDeleted = (definition: ResourceDefinition | undefined): boolean => definition?.returnDeletedObject === true && definition.prepareForDelete === undefined
+
 /** 2100: any date that clients take for "never". */
 const farFuture = 4_102_444_800_000
 
@@ -197,13 +226,6 @@ function wantsProtobuf(accept: string): boolean {
   if (accept === '') return false
   const [best] = parseAccept(accept)
   return best !== undefined && protobufV2Names.includes(`${best.type}/${best.subtype}`)
-}
-
-function resourceListPath(definitions: Definitions): Json {
-  const answer = definitions.ref('io.k8s.apimachinery.pkg.apis.meta.v1.APIResourceList')
-  const ok = definitions.version === 3
-    ? { description: 'OK', content: { 'application/json': { schema: answer } } } : { description: 'OK', schema: answer }
-  return { get: { responses: { 200: ok, 401: { description: 'Unauthorized' } } } }
 }
 
 const hashOf = (bytes: Buffer): string => createHash('sha512').update(bytes).digest('hex').toUpperCase()

@@ -108,6 +108,7 @@ async function handleSubresource(context: RequestContext): Promise<ApiResponse> 
     return own(context)
   }
   const { definition } = served
+  if (info.subresource !== '' && definition.versionSubresources?.[info.apiVersion]?.includes(info.subresource) === false) throw pathNotFound()
   if (info.subresource === 'scale' && definition.scale !== undefined) return handleScale(context)
   const subresource = definition.subresources?.[info.subresource]
   if (subresource === undefined) throw pathNotFound()

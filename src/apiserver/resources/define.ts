@@ -181,6 +181,8 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   readonly createResetFields?: readonly string[]
   readonly subresources?: Readonly<Record<string, SubresourceDefinition<T>>>
   readonly scale?: ScaleDefinition
+  /** Of a custom kind: the subresources of each version, where those of the stored one are not every version's. */
+  readonly versionSubresources?: Readonly<Record<string, readonly string[]>>
   /** Field selectors besides metadata.name and metadata.namespace: path -> value as text. */
   readonly selectableFields?: Readonly<Record<string, (object: T) => string>>
   /** What is said of a field that cannot be selected by, for kinds that have own words; `apiVersion` is the one asked. */

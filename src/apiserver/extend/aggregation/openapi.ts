@@ -12,13 +12,32 @@ export function mergeVersionTwo(into: Json, remote: Json, root: string): void {
   const paths = Object.fromEntries(Object.entries(fields(remote['paths'])).filter(([path]) => path === root || path.startsWith(`${root}/`)))
   const definitions = fields(remote['definitions'])
   const target = fields(into['definitions'])
-  const wanted = reachable(paths, definitions)
+  const wanted = reachable([paths, remote['parameters']], definitions)
   const names = new Map<string, string>()
   for (const name of wanted) names.set(name, freeName(target, name, definitions[name]))
   const renamed = (value: unknown): unknown => withReferences(value, names)
   for (const [name, as] of names) target[as] ??= renamed(definitions[name])
   const own = fields(into['paths'])
   for (const [path, item] of Object.entries(paths)) own[path] ??= renamed(item)
+  // Their names tell what is in them.
+  const parameters = fields(remote['parameters'])
+  for (const name of referencesTo('#/parameters/', paths)) {
+    const shared = (into['parameters'] ??= {}) as Json
+    if (parameters[name] !== undefined) shared[name] ??= renamed(parameters[name])
+  }
+}
+
+function referencesTo(start: string, value: unknown): Set<string> {
+  const found = new Set<string>()
+  const visit = (inner: unknown): void => {
+    if (typeof inner !== 'object' || inner === null) return
+    for (const [key, item] of Object.entries(inner)) {
+      if (key === '$ref' && typeof item === 'string' && item.startsWith(start)) found.add(item.slice(start.length))
+      else visit(item)
+    }
+  }
+  visit(value)
+  return found
 }
 
 function fields(value: unknown): Json {

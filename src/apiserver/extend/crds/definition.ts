@@ -6,6 +6,7 @@ import { hasRules, validateRules } from '../../../api/cel/rules/validate.ts'
 import type { FieldError } from '../../../api/meta/errors.ts'
 import { fieldInvalid } from '../../../api/meta/field-errors.ts'
 import { goQuote } from '../../../api/meta/go-text.ts'
+import { isConditionTrue } from '../../../api/meta/conditions.ts'
 import { isQualifiedName } from '../../../api/meta/names.ts'
 import type { KubeObject } from '../../../api/meta/object.ts'
 import { validateEmbedded } from '../../../api/schema/embedded.ts'
@@ -48,6 +49,8 @@ export function definitionOf(crd: CustomResourceDefinition, converterFor?: Conve
       subresources: { status: { writes: ['status'], validateUpdate: (object, old, context) => validateStatus(object, schema, old, context) } },
     }),
     ...(scale === undefined ? {} : { scale }),
+    versionSubresources: Object.fromEntries(spec.versions.map(({ name, subresources = {} }) => [name, (['status', 'scale'] as const).filter((one) => subresources[one] !== undefined && stored.subresources?.[one] !== undefined)])),
+    ...(isConditionTrue(status?.conditions, 'Terminating') ? { verbs: ['delete', 'deletecollection', 'get', 'list', 'watch'] } : {}),
     validate: (object, context) => validateObject(object, schema, undefined, context),
     validateUpdate: (object, old, context) => validateObject(object, schema, old, context),
     ...(spec.conversion?.strategy === 'Webhook' && converterFor !== undefined
