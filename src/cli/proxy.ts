@@ -2,15 +2,18 @@ import { readFileSync, watch, writeFileSync } from 'node:fs'
 import { availableParallelism, hostname, networkInterfaces } from 'node:os'
 import { encodeYaml, parseYaml, YamlError } from '../api/codec/yaml.ts'
 import { aggregateText } from '../api/meta/field-errors.ts'
-import { type Family, familyOf } from '../proxy/addresses.ts'
+import type { Metrics } from '../base/env.ts'
+import { type Family, contains, familyOf } from '../proxy/addresses.ts'
 import type { RuleBackend } from '../proxy/backend.ts'
 import { ConfigurationError, type ProxyConfiguration, defaultConfiguration, readConfiguration, withPort, writeConfiguration } from '../proxy/config/configuration.ts'
 import { periodsOf, splitHostPort, validateConfiguration } from '../proxy/config/validation.ts'
 import { createConntrack } from '../proxy/conntrack/exec/conntrack.ts'
 import { growConntrackHash, setSysctls } from '../proxy/conntrack/exec/sysctls.ts'
 import { conntrackSysctls } from '../proxy/conntrack/sysctls.ts'
+import { createIptablesBackend } from '../proxy/iptables/backend.ts'
 import { createIptables } from '../proxy/iptables/exec/iptables.ts'
 import { removalScript } from '../proxy/iptables/leftovers.ts'
+import { iptablesMetrics } from '../proxy/metrics.ts'
 import { createNftablesBackend } from '../proxy/nftables/backend.ts'
 import { createNft } from '../proxy/nftables/exec/nft.ts'
 import { deleteTable } from '../proxy/nftables/table.ts'
@@ -50,6 +53,7 @@ async function run(invocation: Invocation): Promise<number> {
     // Not ours to set in a network namespace of our own; the rules work without.
     stderr(`warning: could not set conntrack parameters: ${String(error)}\n`)
   }
+  routeLocalnet(config)
   if (flags.bool('init-only')) return 0
   try {
     writeFileSync('/proc/self/oom_score_adj', String(config.oomScoreAdj))
@@ -67,17 +71,38 @@ async function run(invocation: Invocation): Promise<number> {
   const file = flags.string('config')!
   const watcher = file === '' ? undefined : watch(file, () => end(new Error("content of the proxy server's configuration file was updated")))
   const options = proxyOptions(config)
-  const backends = supportedFamilies().map((family) => backendOf(config, family))
   const code = await runWithClient(
-    invocation, 'kube-proxy', (env, client) => createProxy(env, client, { ...options, backends, tracking: createConntrack(), onFatal: end }),
+    invocation, 'kube-proxy', (env, client) => {
+      const backends = supportedFamilies().map((family) => backendOf(config, family, env.metrics))
+      return createProxy(env, client, { ...options, backends, tracking: createConntrack(), onFatal: end })
+    },
     { source: { kubeconfig: config.clientConnection.kubeconfig, server: flags.string('master')! } },
   )
   watcher?.close()
   return fatal === undefined ? code : 1
 }
 
-function backendOf(config: ProxyConfiguration, family: Family): RuleBackend {
+function backendOf(config: ProxyConfiguration, family: Family, metrics: Metrics): RuleBackend {
+  if (config.mode === 'iptables') {
+    const { masqueradeBit } = config.iptables
+    return createIptablesBackend(family, createIptables(family), { masqueradeBit, liberal: conntrackIsLiberal(), onWritten: iptablesMetrics(metrics, family) })
+  }
   return createNftablesBackend(family, createNft(), config.nftables.masqueradeBit)
+}
+
+/** Node ports by the loopback's address need packets to it to be routed (upstream: NewProxier of pkg/proxy/iptables). */
+function routeLocalnet(config: ProxyConfiguration): void {
+  const { mode, iptables: { localhostNodePorts }, nodePortAddresses } = config
+  const asked = nodePortAddresses.length === 0 || nodePortAddresses.some((range) => contains(range, '127.0.0.1'))
+  if (mode === 'iptables' && localhostNodePorts && asked) setSysctls('net/ipv4/conf/all', [['route_localnet', 1]])
+}
+
+function conntrackIsLiberal(): boolean {
+  try {
+    return readFileSync('/proc/sys/net/netfilter/nf_conntrack_tcp_be_liberal', 'utf8').trim() !== '0'
+  } catch {
+    return false
+  }
 }
 
 async function removeNftables(): Promise<void> {

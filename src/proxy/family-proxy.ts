@@ -101,6 +101,7 @@ export class FamilyProxy {
         onFirst()
       } catch (error) {
         // What of the changes arrived is not known: the next attempt writes everything.
+        if (!this.#full) this.#metrics.partialFailures?.inc(this.#metrics.labels)
         this.#full = true
         failures++
         this.#metrics.syncFailures.inc(this.#metrics.labels)
@@ -175,7 +176,7 @@ export class FamilyProxy {
       await this.#options.backend.cleanUp()
     } catch (error) {
       // Left-over chains do no harm; a full sync finds them again.
-      this.#metrics.cleanupFailures.inc(this.#metrics.labels)
+      this.#metrics.cleanupFailures?.inc(this.#metrics.labels)
       this.#env.log.debug('could not remove unused chains', { error })
     }
   }

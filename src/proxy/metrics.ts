@@ -19,7 +19,10 @@ export interface ProxyMetrics {
   readonly endpointsPending: Gauge
   readonly servicesPending: Gauge
   readonly syncFailures: Counter
-  readonly cleanupFailures: Counter
+  /** Mode nftables: removals of chains without use. */
+  readonly cleanupFailures?: Counter
+  /** Mode iptables: syncs of changes. */
+  readonly partialFailures?: Counter
   readonly noLocalEndpoints: Gauge
   readonly conntrack: Histogram
   readonly conntrackDeleted: Counter
@@ -49,10 +52,23 @@ export function proxyMetrics(metrics: Metrics, family: Family, mode: 'nftables' 
     endpointsPending: metrics.gauge(name('sync_proxy_rules_endpoint_changes_pending'), 'Changes of endpoints not yet written'),
     servicesPending: metrics.gauge(name('sync_proxy_rules_service_changes_pending'), 'Changes of Services not yet written'),
     syncFailures: metrics.counter(name(mode === 'nftables' ? 'sync_proxy_rules_nftables_sync_failures_total' : 'sync_proxy_rules_iptables_restore_failures_total'), 'Syncs that failed', byFamily),
-    cleanupFailures: metrics.counter(name(mode === 'nftables' ? 'sync_proxy_rules_nftables_cleanup_failures_total' : 'sync_proxy_rules_iptables_partial_restore_failures_total'), 'Removals of unused chains that failed', byFamily),
+    ...(mode === 'nftables'
+      ? { cleanupFailures: metrics.counter(name('sync_proxy_rules_nftables_cleanup_failures_total'), 'Removals of unused chains that failed', byFamily) }
+      : { partialFailures: metrics.counter(name('sync_proxy_rules_iptables_partial_restore_failures_total'), 'Syncs of changes that failed', byFamily) }),
     noLocalEndpoints: metrics.gauge(name('sync_proxy_rules_no_local_endpoints_total'), 'Services with a Local policy and no endpoint here', ['traffic_policy', 'ip_family']),
     conntrack: metrics.histogram(name('conntrack_reconciler_sync_duration_seconds'), 'Seconds that cleaning tracked flows took', doubling, byFamily),
     conntrackDeleted: metrics.counter(name('conntrack_reconciler_deleted_entries_total'), 'Tracked flows deleted', byFamily),
     labels: { ip_family: family },
+  }
+}
+
+/** How many rules each table of mode iptables has, and how many the last sync wrote. */
+export function iptablesMetrics(metrics: Metrics, family: Family): (table: 'filter' | 'nat', rules: number, written: number) => void {
+  const names = ['table', 'ip_family']
+  const total = metrics.gauge('kubeproxy_sync_proxy_rules_iptables_total', 'Rules that the proxy owns', names)
+  const last = metrics.gauge('kubeproxy_sync_proxy_rules_iptables_last', 'Rules written by the last sync', names)
+  return (table, rules, written) => {
+    total.set(rules, { table, ip_family: family })
+    last.set(written, { table, ip_family: family })
   }
 }

@@ -5,6 +5,7 @@ import type { Ruleset } from './ruleset.ts'
 import { Table } from './nftables/table.ts'
 import { type Flow, type FlowWorld, flowWorld, podPort } from './testing/flows.ts'
 import { renderChanges, service, slice } from './testing/objects.ts'
+import { modes, rulesetOf } from './testing/rulesets.ts'
 import { type Outcome, trace } from './trace.ts'
 import { ServiceTracker } from './tracker.ts'
 
@@ -29,11 +30,15 @@ function follow(rules: Ruleset, flow: Pick<Flow, 'from' | 'ip' | 'port' | 'proto
   return trace(rules, packet, { localAddresses: [nodeIP, '127.0.0.1', '::1'], remembered })
 }
 
-describe.each(['IPv4', 'IPv6'] as const)('the ways of packets through the rules, %s', (family) => {
+describe.each(modes.flatMap((mode) => (['IPv4', 'IPv6'] as const).map((family) => ({ mode, family }))))('the ways of packets through the rules, $mode, $family', ({ mode, family }) => {
   const world = flowWorld(family)
-  const rules = render(tracked(world), world).ruleset
+  const rules = rulesetOf(mode, tracked(world), world.ruleOptions)
   it.each(world.flows)('$name', (flow) => {
     const outcomes = follow(rules, flow, {}, world)
+    if (flow.untouched === mode) {
+      expect(outcomes).toEqual([{ verdict: 'accept', destination: hostPort(flow.ip, flow.port), translated: false, masqueraded: false }])
+      return
+    }
     if (typeof flow.expect === 'string') {
       expect(outcomes.map(({ verdict }) => verdict)).toEqual([flow.expect])
       return
@@ -59,6 +64,17 @@ describe('session affinity', () => {
     expect(rules.sets.get(set)!.timeoutSeconds).toBe(60)
     expect(follow(rules, flow, { [set]: [addresses.pod2] }).map(({ destination }) => destination)).toEqual(['10.77.1.13:8080'])
     expect(follow(rules, { ...flow, from: 'pod1' }, { [set]: [addresses.pod2] })).toHaveLength(2)
+  })
+
+  it('is kept by the lists of mode iptables too', () => {
+    tracker.touchAll()
+    const lists = rulesetOf('iptables', tracker, ruleOptions)
+    expect(follow(lists, flow).map(({ destination }) => destination).sort()).toEqual(['10.77.0.11:8080', '10.77.1.13:8080'])
+    const remembering = [...lists.chains].flatMap(([name, { rules }]) => (JSON.stringify(rules).includes('10.77.1.13') && name.includes('SEP') ? [name.split(' ')[1]!] : []))
+    expect(remembering).toHaveLength(1)
+    expect(JSON.stringify([...lists.chains])).toContain('"seconds":60')
+    // The list is looked at first, and the choice by chance would come after it.
+    expect(follow(lists, flow, { [remembering[0]!]: [addresses.pod2] }).map(({ destination }) => destination)).toEqual(['10.77.1.13:8080'])
   })
 })
 

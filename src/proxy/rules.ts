@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import { type Family, contains } from './addresses.ts'
+import { base32 } from './base32.ts'
 import { type Chain, type Rule, type Rules, type SetSpec, type Statement, elementKey, type Verdict } from './ruleset.ts'
 import { type EndpointInfo, type PortInfo, isExternallyAccessible, portName, usesClusterEndpoints, usesLocalEndpoints } from './service-map.ts'
 import { type NodeTopology, categorize } from './topology.ts'
@@ -26,7 +27,8 @@ export interface RuleOptions {
 /** What comes from pods: by source ranges, or by the interface it comes in ("cali*": all that begin so). */
 export type LocalTraffic = { readonly cidrs: readonly string[] } | { readonly interface: string }
 
-function fromPods(local: LocalTraffic, not = false): Statement {
+/** Goes on only for (or, with `not`, only for all but) what comes from pods. */
+export function fromPods(local: LocalTraffic, not = false): Statement {
   return 'cidrs' in local ? { do: 'among', field: 'saddr', values: local.cidrs, ...(not ? { not } : {}) } : { do: 'fromInterface', name: local.interface, ...(not ? { not } : {}) }
 }
 
@@ -210,15 +212,8 @@ const nameLengthMax = 240
 
 /** A hash before the name, so that long names stay different when they are cut. */
 export function chainBase(name: string): string {
-  const full = `${base32(createHash('sha256').update(name).digest()).slice(0, 8)}-${name}`
+  const full = `${base32(createHash('sha256').update(name).digest().subarray(0, 5))}-${name}`
   return full.length > nameLengthMax ? `${full.slice(0, nameLengthMax - 3)}...` : full
-}
-
-function base32(bytes: Uint8Array): string {
-  const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'
-  let bits = ''
-  for (const byte of bytes.subarray(0, 5)) bits += byte.toString(2).padStart(8, '0')
-  return (bits.match(/.{5}/g) ?? []).map((five) => alphabet[Number.parseInt(five, 2)]).join('')
 }
 
 /** Whether a chain or set belongs to a Service or a policy rather than to the base. */

@@ -1,6 +1,6 @@
 /**
- * Packet rules as data: what rules.ts and policy make, the nftables writer writes and the tracer follows. Only the statements
- * that Services and policies need exist; each is understood by both readers (nftables/write.ts and trace.ts).
+ * Packet rules as data: what the back ends' rules.ts and policy make, a back end's write.ts writes and the tracer follows. Only the statements
+ * that Services and policies need exist; each is understood by the tracer and by the writers whose rules have it.
  */
 import type { Family } from './addresses.ts'
 
@@ -21,13 +21,23 @@ export type Statement =
   | { readonly do: 'isProtocol'; readonly protocol: string }
   /** Goes on only when the connection's destination port is among these ("80", "8000-9000"). */
   | { readonly do: 'toPorts'; readonly protocol: string; readonly ports: readonly string[] }
-  | { readonly do: 'isMarked' }
+  /** Goes on only when the packet is on its way to this address (absent: any) and port; iptables only. */
+  | { readonly do: 'isTo'; readonly ip?: string; readonly protocol: string; readonly port: number }
+  /** Goes on only when the connection is (not) in one of these states; iptables only. */
+  | { readonly do: 'isState'; readonly states: readonly ('INVALID' | 'RELATED' | 'ESTABLISHED' | 'DNAT')[]; readonly not?: boolean }
+  /** Goes on with one packet of so many, by chance; iptables only. */
+  | { readonly do: 'chance'; readonly of: number }
+  /** Goes on only when the source address was remembered within so many seconds; iptables only. */
+  | { readonly do: 'remembered'; readonly set: string; readonly seconds: number }
+  | { readonly do: 'isMarked'; readonly not?: boolean }
   | { readonly do: 'mark' }
   | { readonly do: 'unmark' }
   /** Looks the fields up in a named map of verdicts and follows what it finds. */
   | { readonly do: 'lookup'; readonly fields: readonly Field[]; readonly map: string }
   | { readonly do: 'jump'; readonly chain: string }
   | { readonly do: 'goto'; readonly chain: string }
+  /** Goes back to whoever jumped to this chain; iptables only. */
+  | { readonly do: 'return' }
   /** Ends this hook's chain; those of lower priority still follow. */
   | { readonly do: 'accept' }
   | { readonly do: 'drop' }

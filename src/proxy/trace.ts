@@ -124,7 +124,15 @@ class Tracer {
         const inRange = (range: string) => { const [first, last = first] = range.split('-').map(Number); return port >= first! && port <= last! }
         return statement.protocol === protocol && statement.ports.some(inRange) ? goOn(state) : stop()
       }
-      case 'isMarked': return state.marked ? goOn(state) : stop()
+      case 'isTo': {
+        const { protocol, port, destination } = state.packet
+        return protocol === statement.protocol && port === statement.port && (statement.ip ?? destination) === destination ? goOn(state) : stop()
+      }
+      // The packet is the first of its connection: of these states only a translated destination can be true.
+      case 'isState': return (statement.states.includes('DNAT') && state.translated) !== (statement.not === true) ? goOn(state) : stop()
+      case 'chance': return [...goOn(state), ...stop()]
+      case 'remembered': return this.#has(statement.set, state.packet.source) ? goOn(state) : stop()
+      case 'isMarked': return state.marked !== (statement.not === true) ? goOn(state) : stop()
       case 'mark': return goOn({ ...state, marked: true })
       case 'unmark': return goOn({ ...state, marked: false })
       case 'lookup': {
@@ -134,6 +142,7 @@ class Tracer {
       }
       case 'jump': return this.#chain(statement.chain, state).flatMap((walked) => (walked.ended === 'hook' ? [walked] : goOn(walked.state)))
       case 'goto': return goTo(statement.chain)
+      case 'return': return [{ state, ended: 'chain' }]
       case 'choose': return statement.chains.flatMap(goTo)
       case 'accept': return end({})
       case 'drop': return end({ verdict: 'drop' })

@@ -3,8 +3,13 @@
 /** Chains with these names, or names that begin so, are a proxy's. */
 const own = /^KUBE-(SERVICES|EXTERNAL-SERVICES|NODEPORTS|POSTROUTING|FORWARD|PROXY-FIREWALL|PROXY-CANARY|MARK-MASQ|(SVC|SVL|SEP|EXT|FW|XLB)-.+)$/
 
-export function isProxyChain(name: string): boolean {
+function isProxyChain(name: string): boolean {
   return own.test(name)
+}
+
+/** Whether the chain belongs to a Service port or an endpoint, of this version or an older one. */
+export function isServiceChain(name: string): boolean {
+  return /^KUBE-(SVC|SVL|SEP|EXT|FW|XLB)-/.test(name)
 }
 
 /** Input for iptables-restore --noflush that removes the proxy's chains and the rules that lead to them; '' when there are none. */

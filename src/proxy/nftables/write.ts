@@ -60,7 +60,7 @@ function statementText(statement: Statement, { ip, mark }: Context): string {
     case 'isTranslated': return 'ct status dnat'
     case 'isProtocol': return `meta l4proto ${statement.protocol}`
     case 'toPorts': return `meta l4proto ${statement.protocol} ct reply proto-src { ${statement.ports.join(', ')} }`
-    case 'isMarked': return `mark and ${mark} != 0`
+    case 'isMarked': return `mark and ${mark} ${statement.not === true ? '==' : '!='} 0`
     case 'mark': return `mark set mark or ${mark}`
     case 'unmark': return `mark set mark xor ${mark}`
     case 'lookup': return `${statement.fields.map(field).join(' . ')} vmap @${statement.map}`
@@ -73,6 +73,7 @@ function statementText(statement: Statement, { ip, mark }: Context): string {
     case 'translate': return translateText(statement.to, ip)
     case 'choose': return `numgen random mod ${statement.chains.length} vmap { ${statement.chains.map((chain, i) => `${i} : goto ${chain}`).join(', ')} }`
     case 'remember': return `update @${statement.set} { ${ip} saddr }`
+    case 'isTo': case 'isState': case 'chance': case 'remembered': case 'return': throw new Error(`rules of nftables have no "${statement.do}"`)
   }
 }
 

@@ -54,6 +54,8 @@ export interface Flow {
   readonly port: number
   /** Who may answer; or how the packet is turned away. */
   readonly expect: readonly Place[] | 'drop' | 'reject'
+  /** No rule of mode iptables is about it: the packet goes its way, and nobody is there. */
+  readonly untouched?: 'iptables'
   /** Whether the answering side sees the node's address instead of the sender's. */
   readonly masqueraded?: boolean
 }
@@ -83,8 +85,8 @@ const flows: readonly Flow[] = [
   { name: 'endpoints that end but serve are the last resort', from: 'pod2', ip: '10.96.0.12', port: 80, expect: ['pod1'] },
   { name: 'UDP', from: 'pod1', protocol: 'udp', ip: '10.96.0.13', port: 53, expect: ['pod2', 'pod3'] },
   { name: 'TCP on the same port', from: 'pod1', ip: '10.96.0.13', port: 53, expect: ['pod2', 'pod3'] },
-  { name: 'a port that the Service has not', from: 'pod1', ip: '10.96.0.1', port: 81, expect: 'reject' },
-  { name: 'an address that no Service has', from: 'pod1', ip: '10.96.9.9', port: 80, expect: 'drop' },
+  { name: 'a port that the Service has not', from: 'pod1', ip: '10.96.0.1', port: 81, expect: 'reject', untouched: 'iptables' },
+  { name: 'an address that no Service has', from: 'pod1', ip: '10.96.9.9', port: 80, expect: 'drop', untouched: 'iptables' },
   { name: 'pod to pod, past all Services', from: 'pod1', ip: addresses.pod3, port: podPort, expect: ['pod3'] },
 ]
 

@@ -130,3 +130,8 @@ export async function expectFlow(kernel: World, { addresses, nodeIP }: FlowWorld
   if (flow.masqueraded === true) for (const address of seen) expect([nodeIP, '169.254.1.1'], flow.name).toContain(address)
   if (flow.masqueraded === false) expect(seen, flow.name).toEqual(new Set([addresses[flow.from]]))
 }
+
+/** Dials an address that no rule is about and that nobody has: the machine outside says so in IPv4, and nothing in IPv6. */
+export async function expectNobody(kernel: World, flow: Flow): Promise<void> {
+  expect(await kernel.dial(flow.from, flow.protocol ?? 'tcp', flow.ip, flow.port, { timeoutMs: 500 }), flow.name).toMatch(/^(drop|EHOSTUNREACH)$/)
+}

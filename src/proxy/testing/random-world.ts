@@ -5,6 +5,7 @@ import type { Service } from '../../api/generated/types/core-v1.ts'
 import { contains } from '../addresses.ts'
 import { flowWorld } from './flows.ts'
 import { type End, service, slice } from './objects.ts'
+import type { Mode } from './rulesets.ts'
 
 export interface RandomService {
   readonly service: Service
@@ -68,8 +69,9 @@ export function* probes(services: readonly RandomService[]): Generator<Probe> {
 export type Expected = { readonly verdict: 'drop' | 'reject' } | { readonly verdict: 'accept'; readonly to: readonly string[]; readonly masqueraded: (endpoint: string) => boolean; readonly translated: boolean }
 
 /** What the Service API promises for the first packet of a connection, on node "a" in zone "z1". */
-export function expectedOf(services: readonly RandomService[], probe: Probe): Expected {
+export function expectedOf(services: readonly RandomService[], probe: Probe, mode: Mode): Expected {
   const fromPod = contains(podRange, probe.source)
+  const untouched: Expected = { verdict: 'accept', translated: false, to: [`${probe.destination}:${probe.port}`], masqueraded: () => false }
   for (const { service: { spec, status }, ends } of services) {
     const port = spec!.ports![0]!
     if (port.protocol!.toLowerCase() !== probe.protocol) continue
@@ -79,10 +81,14 @@ export function expectedOf(services: readonly RandomService[], probe: Probe): Ex
     const atExternal = (spec!.externalIPs ?? []).includes(probe.destination) && port.port === probe.port
     if (!balanced && !atCluster && !atNode && !atExternal) continue
     const ranges = spec!.loadBalancerSourceRanges ?? []
-    if (balanced && ranges.length > 0 && !ranges.some((range) => contains(range, probe.source))) return { verdict: 'drop' }
+    // Mode iptables fences only what has endpoints.
+    const fenced = balanced && ranges.length > 0 && (mode === 'nftables' || anywhere(ends))
+    if (fenced && !ranges.some((range) => contains(range, probe.source))) return { verdict: 'drop' }
     const local = atCluster ? spec!.internalTrafficPolicy === 'Local' : spec!.externalTrafficPolicy === 'Local' && !fromPod && !probe.fromNode
     const pool = poolOf(ends, local)
     if (pool.length === 0) {
+      // Mode iptables looks for external addresses without endpoints in what comes in, not in what the node sends.
+      if (mode === 'iptables' && probe.fromNode && !atCluster && !atNode) return untouched
       // What has an endpoint elsewhere is dropped, so that senders try again; the others are told.
       return { verdict: anywhere(ends) ? 'drop' : 'reject' }
     }
@@ -94,9 +100,11 @@ export function expectedOf(services: readonly RandomService[], probe: Probe): Ex
       masqueraded: (endpoint) => external || own || outsider || (endpoint === `${probe.source}:${targetPort}` && ends.some(({ ip, node }) => node === 'a' && endpoint === `${ip}:${targetPort}`)),
     }
   }
+  // Mode iptables has no rule for addresses and ports that no Service uses.
+  if (mode === 'iptables') return untouched
   if (services.some(({ service: { spec } }) => spec!.clusterIP === probe.destination)) return { verdict: 'reject' }
   if (ruleOptions.serviceCidrs.some((range) => contains(range, probe.destination))) return { verdict: 'drop' }
-  return { verdict: 'accept', translated: false, to: [`${probe.destination}:${probe.port}`], masqueraded: () => false }
+  return untouched
 }
 
 const anywhere = (ends: readonly End[]) => ends.some(({ ready, serving }) => ready === true || serving === true)

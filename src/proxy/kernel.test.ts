@@ -1,17 +1,17 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { parseConntrack } from '../conntrack/exec/conntrack.ts'
-import { staleFlows } from '../conntrack/stale.ts'
-import { renderBase } from '../rules.ts'
-import { type Flow, flowWorld, podPort } from '../testing/flows.ts'
-import { type World, expectFlow, startWorld, whyNoKernel } from '../testing/kernel.ts'
-import { renderChanges, service, slice } from '../testing/objects.ts'
-import { ServiceTracker } from '../tracker.ts'
-import { parseListing } from './exec/nft.ts'
-import { Table, deleteTable } from './table.ts'
+import type { RuleBackend } from './backend.ts'
+import { parseConntrack } from './conntrack/exec/conntrack.ts'
+import { staleFlows } from './conntrack/stale.ts'
+import { type TestBackend, testBackend } from './testing/backends.ts'
+import { type Flow, flowWorld, podPort } from './testing/flows.ts'
+import { type World, expectFlow, expectNobody, startWorld, whyNoKernel } from './testing/kernel.ts'
+import { service, slice } from './testing/objects.ts'
+import { modes } from './testing/rulesets.ts'
+import { ServiceTracker } from './tracker.ts'
 
 const reason = whyNoKernel()
 
-describe.skipIf(reason !== undefined)(`rules in the kernel${reason === undefined ? '' : ` (skipped: ${reason})`}`, () => {
+describe.skipIf(reason !== undefined).each(modes)(`rules in the kernel, %s${reason === undefined ? '' : ` (skipped: ${reason})`}`, (mode) => {
   let kernel: World
   beforeAll(async () => {
     kernel = await startWorld()
@@ -22,21 +22,24 @@ describe.skipIf(reason !== undefined)(`rules in the kernel${reason === undefined
     const world = flowWorld(family)
     const { addresses, ruleOptions, at } = world
     const tracker = new ServiceTracker(family, 'a')
-    const table = new Table(family)
-    const nft = (text: string) => kernel.onNode('nft', ['-f', '-'], text)
-    const update = () => nft(table.update(renderChanges(tracker, ruleOptions)))
-    const existing = () => parseListing(kernel.onNode('nft', ['--terse', '--json', 'list', 'table', family === 'IPv4' ? 'ip' : 'ip6', 'kube-proxy']))
+    let made: TestBackend
+    let backend: RuleBackend
+    const sync = (how: { first?: boolean; full?: boolean } = {}) => {
+      const { first = false, full = first } = how
+      return backend.sync({ changed: tracker.takeChanges().changed, options: ruleOptions, baseChanged: first, full, first })
+    }
     const expectOne = (flow: Omit<Flow, 'name'>) => expectFlow(kernel, world, { name: '', ...flow })
 
-    beforeAll(() => {
+    beforeAll(async () => {
       for (const s of world.services) tracker.setService(`ns/${s.metadata.name}`, s)
       for (const s of world.slices) tracker.setSlice(s, false)
-      table.update(new Map([['', renderBase(ruleOptions)], ...renderChanges(tracker, ruleOptions)]))
-      nft(table.full({ chains: [], sets: [] }, true))
+      made = testBackend(mode, family, kernel.enterNode)
+      backend = made.create()
+      await sync({ first: true })
     })
 
     it('every flow goes its way', async () => {
-      await Promise.all(world.flows.map((flow) => expectFlow(kernel, world, flow)))
+      await Promise.all(world.flows.map((flow) => (flow.untouched === mode ? expectNobody(kernel, flow) : expectFlow(kernel, world, flow))))
     })
 
     it('keeps a client with its endpoint, through a resync too, and lets it go when affinity ends', async () => {
@@ -44,30 +47,33 @@ describe.skipIf(reason !== undefined)(`rules in the kernel${reason === undefined
       const sticky = (sessionAffinity: string) => service('sticky', ip, [{ port: 80 }], { sessionAffinity, sessionAffinityConfig: { clientIP: { timeoutSeconds: 60 } } })
       tracker.setService('ns/sticky', sticky('ClientIP'))
       tracker.setSlice(slice('sticky', [{ port: podPort }], [{ ip: addresses.pod1, node: 'a' }, { ip: addresses.pod2, node: 'a' }, { ip: addresses.pod3, node: 'b' }]), false)
-      update()
+      await sync()
       const dial = () => kernel.dial('client', 'tcp', ip, 80)
       const first = await dial()
       for (let i = 0; i < 12; i++) expect(await dial()).toBe(first)
-      nft(table.full(existing(), false))
+      await sync({ full: true })
       expect(await dial()).toBe(first)
       tracker.setService('ns/sticky', sticky('None'))
-      update()
+      await sync()
       const names = new Set<string>()
       for (let i = 0; i < 40; i++) names.add((await dial()).split(' ')[0]!)
       expect(names.size).toBe(3)
-      expect(existing().sets.filter((name) => name.startsWith('affinity-'))).toEqual([])
+      expect((await made.leftInKernel()).filter((name) => name.startsWith('affinity-'))).toEqual([])
     })
 
     it('follows changes, and cleans up chains that nothing uses', async () => {
+      const before = await made.leftInKernel()
       tracker.setSlice(slice('web', [{ port: podPort }], [{ ip: addresses.pod2, node: 'a' }]), false)
       tracker.setService('ns/alone', undefined)
-      update()
+      await sync()
       await expectOne({ from: 'pod1', ip: at('10.96.0.1'), port: 80, expect: ['pod2'] })
-      await expectOne({ from: 'pod1', ip: at('10.96.0.11'), port: 80, expect: 'drop' })
-      nft(table.cleanUp())
-      expect(existing().chains.filter((name) => name.includes('alone'))).toEqual([])
+      await expectNobody(kernel, { name: 'gone', from: 'pod1', ip: at('10.96.0.11'), port: 80, expect: 'drop' })
+      await backend.cleanUp()
+      const left = await made.leftInKernel()
+      expect(left.length).toBeLessThan(before.length)
+      expect(before).toEqual(expect.arrayContaining([...left]))
       tracker.setService('ns/alone', world.services.find((s) => s.metadata.name === 'alone'))
-      update()
+      await sync()
       await expectOne({ from: 'pod2', ip: at('10.96.0.11'), port: 80, expect: ['pod1'] })
     })
 
@@ -76,7 +82,7 @@ describe.skipIf(reason !== undefined)(`rules in the kernel${reason === undefined
       const first = (await dial()).split(' ')[0]!
       const other = first === 'pod2' ? 'pod3' : 'pod2'
       tracker.setSlice(slice('names', [{ name: 'dns', port: 5353, protocol: 'UDP' }], [{ ip: addresses[other] }]), false)
-      update()
+      await sync()
       expect((await dial()).split(' ')[0]).toBe(first)
       const words = ['-p', 'udp', '-f', family.toLowerCase()]
       const stale = staleFlows(parseConntrack(kernel.onNode('conntrack', ['-L', ...words])), tracker.view()).filter((flow) => flow.sourcePort === 40_001)
@@ -85,10 +91,25 @@ describe.skipIf(reason !== undefined)(`rules in the kernel${reason === undefined
       expect((await dial()).split(' ')[0]).toBe(other)
     })
 
-    it('comes back whole after somebody removed the table', async () => {
-      nft(deleteTable(family))
+    it('a back end that starts anew takes over what an earlier one wrote, and what nothing needs any more goes', async () => {
+      const known = (await made.leftInKernel()).length
+      tracker.setService('ns/local', undefined)
+      tracker.touchAll()
+      backend = made.create()
+      await sync({ first: true })
+      await backend.cleanUp()
+      expect((await made.leftInKernel()).length).toBeLessThan(known)
+      await expectOne({ from: 'pod2', ip: at('10.96.0.2'), port: 80, expect: ['pod1', 'pod3'] })
+    })
+
+    it('comes back whole after somebody removed everything', async () => {
+      expect(await backend.intact()).toBe(true)
+      await made.remove()
+      expect(await backend.intact()).toBe(false)
+      expect(await made.leftInKernel()).toEqual([])
       expect(await kernel.dial('pod1', 'tcp', at('10.96.0.2'), 80)).not.toContain('pod')
-      nft(table.full({ chains: [], sets: [] }, true))
+      await sync({ full: true })
+      expect(await backend.intact()).toBe(true)
       await expectOne({ from: 'pod2', ip: at('10.96.0.2'), port: 80, expect: ['pod1', 'pod3'] })
     })
   })

@@ -1,19 +1,17 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createNft } from './exec/nft.ts'
-import { createNftablesBackend } from './backend.ts'
-import type { RuleBackend } from '../backend.ts'
-import type { PacketFilter } from '../packet-filter.ts'
-import { flowWorld, podPort } from '../testing/flows.ts'
-import { type World, startWorld, whyNoKernel } from '../testing/kernel.ts'
-import { service, slice } from '../testing/objects.ts'
-import { ServiceTracker } from '../tracker.ts'
+import type { RuleBackend } from './backend.ts'
+import { testBackend } from './testing/backends.ts'
+import { flowWorld, podPort } from './testing/flows.ts'
+import { type World, startWorld, whyNoKernel } from './testing/kernel.ts'
+import { service, slice } from './testing/objects.ts'
+import { modes } from './testing/rulesets.ts'
+import { ServiceTracker } from './tracker.ts'
 
 const reason = whyNoKernel()
 
-describe.skipIf(reason !== undefined)(`traffic while rules change${reason === undefined ? '' : ` (skipped: ${reason})`}`, () => {
+describe.skipIf(reason !== undefined).each(modes)(`traffic while rules change, %s${reason === undefined ? '' : ` (skipped: ${reason})`}`, (mode) => {
   const { addresses, ruleOptions, nodeIP } = flowWorld('IPv4')
   let kernel: World
-  let filter: PacketFilter
   let tracker: ServiceTracker
   let backend: RuleBackend
   const ends = (...places: ('pod1' | 'pod2' | 'pod3')[]) => places.map((place) => ({ ip: addresses[place], node: place === 'pod3' ? 'b' : 'a' }))
@@ -21,7 +19,7 @@ describe.skipIf(reason !== undefined)(`traffic while rules change${reason === un
   const sync = (first = false) => backend.sync({ changed: tracker.takeChanges().changed, options: ruleOptions, baseChanged: first, full: first, first })
   const start = async (...places: ('pod1' | 'pod2' | 'pod3')[]) => {
     tracker = new ServiceTracker('IPv4', 'a')
-    backend = createNftablesBackend('IPv4', filter)
+    backend = testBackend(mode, 'IPv4', kernel.enterNode).create()
     for (const [i, name] of ['talk', 'web'].entries()) tracker.setService(`ns/${name}`, service(name, `10.96.0.${i + 1}`, [{ port: 80, nodePort: 30_080 + i }], { type: 'NodePort' }))
     set('talk', ...places)
     set('web', ...places)
@@ -30,7 +28,6 @@ describe.skipIf(reason !== undefined)(`traffic while rules change${reason === un
 
   beforeAll(async () => {
     kernel = await startWorld()
-    filter = createNft(kernel.enterNode)
     await start('pod1', 'pod2', 'pod3')
   })
   afterAll(() => kernel.stop())
@@ -51,7 +48,7 @@ describe.skipIf(reason !== undefined)(`traffic while rules change${reason === un
       await syncing
       await backend.cleanUp()
     }
-    // A new process knows nothing of the old one: the table of the dead serves until its own takes the place in one transaction.
+    // A new process knows nothing of the old one: the rules of the dead serve until its own take their place in one transaction.
     for (let i = 0; i < 3; i++) {
       dialAll()
       const starting = start('pod1', 'pod2')
