@@ -1,4 +1,5 @@
 /** From the chosen node to the written binding, beside the next cycles (upstream: bindingCycle). */
+import type { Task } from '../base/env.ts'
 import type { SchedulerContext } from './context.ts'
 import type { CycleState, Verdict } from './framework.ts'
 import { type Failure, fail } from './failure.ts'
@@ -19,18 +20,18 @@ interface Chosen extends Attempt {
   readonly state: CycleState
 }
 
-/** Counts the pod on the node, reserves, asks for permission; then binds in the background. */
-export function assumeAndBind(context: SchedulerContext, attempt: Chosen, node: NodeInfo): void {
+/** Counts the pod on the node, reserves, asks for permission; then binds in the background, by the task that is answered. */
+export function assumeAndBind(context: SchedulerContext, attempt: Chosen, node: NodeInfo): Task | undefined {
   const { cache, queue, waiting, env } = context
   const { framework, state, queued } = attempt
   cache.assume(queued.info, node.name)
   queue.nominate(queued.info, '')
   const refused = framework.reserve(state, queued.info, node)
-  if (refused !== undefined) return giveUp(context, attempt, node.name, refused, false)
+  if (refused !== undefined) return void giveUp(context, attempt, node.name, refused, false)
   const permit = framework.permit(state, queued.info, node)
-  if (permit !== undefined && 'code' in permit) return giveUp(context, attempt, node.name, permit, false)
+  if (permit !== undefined && 'code' in permit) return void giveUp(context, attempt, node.name, permit, false)
   if (permit !== undefined) waiting.add(queued.info, node.name, permit.waits)
-  env.tasks.go('bind', (signal) => bindingCycle(context, attempt, node.name, signal))
+  return env.tasks.go('bind', (signal) => bindingCycle(context, attempt, node.name, signal))
 }
 
 async function bindingCycle(context: SchedulerContext, attempt: Chosen, node: string, signal: AbortSignal): Promise<void> {

@@ -152,7 +152,7 @@ export function resultOf(outcomes: readonly Pick<Outcome, 'kind'>[]): GroupResul
 }
 
 function settle(context: SchedulerContext, { attempt, state, node }: Extract<Outcome, { kind: 'placed' }>): void {
-  if (context.cache.node(node.name) !== undefined) return assumeAndBind(context, { ...attempt, state }, node)
+  if (context.cache.node(node.name) !== undefined) return void assumeAndBind(context, { ...attempt, state }, node)
   fail(context, attempt.framework, attempt.queued, { message: `node "${node.name}" is gone`, reason: 'SchedulerError', nominate: '' }, attempt.started)
 }
 

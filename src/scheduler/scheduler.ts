@@ -28,6 +28,7 @@ import { type QueuedPod, SchedulingQueue } from './queue.ts'
 import { Framework } from './runtime.ts'
 import { type CycleOptions, type CycleResult, NodeRotation, schedule } from './schedule-one.ts'
 import { type PodInfo, podInfo } from './snapshot.ts'
+import { Patience } from './patience.ts'
 import { WaitingPods } from './waiting-pods.ts'
 
 export interface SchedulerOptions {
@@ -88,6 +89,7 @@ class Scheduler implements Component, SchedulerContext {
   readonly extenders: readonly Extender[]
   readonly #features: Readonly<Record<string, boolean>>
   readonly #rotation = new NodeRotation()
+  readonly #patience = new Patience()
   readonly #ownsInformers: boolean
   readonly #metricsEveryMs: number
   #resolveReady!: () => void
@@ -178,6 +180,7 @@ class Scheduler implements Component, SchedulerContext {
     for (let next = await this.queue.pop(signal); next !== undefined; next = await this.queue.pop(signal)) {
       const waits = this.#scheduleOne(next)
       if (waits !== undefined) await waits
+      await this.#patience.give()
       if (clock.monotonic() - turn < turnMs) continue
       await clock.sleep(0, signal).catch(() => undefined)
       turn = clock.monotonic()
@@ -301,7 +304,7 @@ class Scheduler implements Component, SchedulerContext {
     const { framework, queued, started } = attempt
     if (result.node !== undefined) {
       this.metrics.algorithm((this.env.clock.monotonic() - started) / 1000)
-      assumeAndBind(this, { ...attempt, state: result.state }, result.node)
+      this.#patience.expect(assumeAndBind(this, { ...attempt, state: result.state }, result.node))
       return undefined
     }
     const { diagnosis, state } = result
