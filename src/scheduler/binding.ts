@@ -27,9 +27,11 @@ export function assumeAndBind(context: SchedulerContext, attempt: Chosen, node: 
   cache.assume(queued.info, node.name)
   queue.nominate(queued.info, '')
   const refused = framework.reserve(state, queued.info, node)
-  if (refused !== undefined) return void giveUp(context, attempt, node.name, refused, false)
-  const permit = framework.permit(state, queued.info, node)
-  if (permit !== undefined && 'code' in permit) return void giveUp(context, attempt, node.name, permit, false)
+  const permit = refused ?? framework.permit(state, queued.info, node)
+  if (permit !== undefined && 'code' in permit) {
+    giveUp(context, attempt, node.name, permit, false)
+    return undefined
+  }
   if (permit !== undefined) waiting.add(queued.info, node.name, permit.waits)
   return env.tasks.go('bind', (signal) => bindingCycle(context, attempt, node.name, signal))
 }

@@ -5,7 +5,7 @@ import { Patience } from './patience.ts'
 const task = (done: Promise<void>): Task => ({ name: 'bind', done, stop: () => done })
 
 async function steps(count: number): Promise<void> {
-  for (let i = 0; i < count; i++) await undefined
+  for (let i = 0; i < count; i++) await Promise.resolve()
 }
 
 test('a binding of promises ends before the next cycle', async () => {

@@ -5,6 +5,7 @@ import type { Task } from '../base/env.ts'
 const maxSteps = 400
 /** After a binding that took longer so many pods go by before patience is tried again. */
 const pause = 100
+const step = Promise.resolve()
 
 /**
  * A binding that needs nothing but promises, because the API server is in this process, ends before the next cycle begins:
@@ -31,7 +32,7 @@ export class Patience {
 
   async give(): Promise<void> {
     if (!this.#open) return
-    for (let steps = 0; this.#open && steps < maxSteps; steps++) await undefined
+    for (let steps = 0; this.#open && steps < maxSteps; steps++) await step
     if (!this.#open) return
     this.#open = false
     this.#skip = pause
