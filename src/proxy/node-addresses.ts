@@ -18,12 +18,12 @@ export function chooseNodeIPs(addresses: readonly NodeAddress[], bindAddress = '
   return Object.keys(out).length === 0 ? undefined : out
 }
 
-/** The addresses that take node ports; 'all' where no range of the family is named, or all addresses are. */
-export function nodePortAddresses(family: Family, ranges: readonly string[], own: readonly string[]): 'all' | readonly string[] {
+/** The addresses that take node ports; 'all' where no range of the family is named, or all addresses are. `loopback`: the mode can have it among them. */
+export function nodePortAddresses(family: Family, ranges: readonly string[], own: readonly string[], loopback = false): 'all' | readonly string[] {
   const ofFamily = ranges.filter((range) => familyOf(range) === family)
   if (ofFamily.length === 0 || ofFamily.some((range) => range.endsWith('/0'))) return 'all'
   const isLoopback = (ip: string) => ip.startsWith('127.') || ip === '::1'
-  return [...new Set(own.filter((ip) => familyOf(ip) === family).map(canonical))].filter((ip) => !isLoopback(ip) && ofFamily.some((range) => contains(range, ip))).sort()
+  return [...new Set(own.filter((ip) => familyOf(ip) === family).map(canonical))].filter((ip) => (loopback || !isLoopback(ip)) && ofFamily.some((range) => contains(range, ip))).sort()
 }
 
 export function podCIDRsOf(node: Node | undefined): readonly string[] {

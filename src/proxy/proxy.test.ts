@@ -134,9 +134,10 @@ describe('addresses', () => {
     expect(chooseNodeIPs(addresses, '192.0.2.1')).toEqual({ IPv4: '192.0.2.1', IPv6: 'fd00::9' })
     expect(chooseNodeIPs([], '::')).toBeUndefined()
   })
-  it('that take node ports: of the ranges, never the loopback; all where no range of the family is named', () => {
+  it('that take node ports: of the ranges, the loopback only where the mode can; all where no range of the family is named', () => {
     const own = ['127.0.0.1', '10.0.0.9', '192.168.0.1', '::1', 'fd00::9']
     expect(nodePortAddresses('IPv4', ['10.0.0.0/8', '127.0.0.0/8'], own)).toEqual(['10.0.0.9'])
+    expect(nodePortAddresses('IPv4', ['10.0.0.0/8', '127.0.0.0/8'], own, true)).toEqual(['10.0.0.9', '127.0.0.1'])
     expect(nodePortAddresses('IPv6', ['10.0.0.0/8'], own)).toBe('all')
     expect(nodePortAddresses('IPv4', ['0.0.0.0/0'], own)).toBe('all')
   })

@@ -182,7 +182,7 @@ class Proxy implements Component {
     const { family } = backend
     const { nodePortAddresses: ranges = [], interfaceAddresses = () => [] } = this.#options
     const primary = [ips[family]].filter((ip) => ip !== undefined && ip !== '127.0.0.1' && ip !== '::1') as string[]
-    const addresses = ranges === 'primary' ? (primary.length === 0 ? 'all' : primary) : nodePortAddresses(family, ranges, interfaceAddresses())
+    const addresses = ranges === 'primary' ? (primary.length === 0 ? 'all' : primary) : nodePortAddresses(family, ranges, interfaceAddresses(), backend.mode === 'iptables')
     const checks = new ServiceHealthChecks(addresses === 'all' ? [family === 'IPv4' ? '0.0.0.0' : '::'] : addresses, this.#env.log, () => this.#health.healthy)
     this.#checks.push(checks)
     const node = this.#nodes!.get({ name: nodeName })
