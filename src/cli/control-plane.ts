@@ -1,4 +1,5 @@
 /** `coxswain control-plane`: API server, controllers and scheduler in one process; hack/up runs it. */
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { type ServerPki, loadPki } from '../apiserver/http/files.ts'
 import type { ApiServerOptions } from '../apiserver/server.ts'
@@ -43,7 +44,7 @@ async function run(invocation: Invocation): Promise<number> {
       controllers: flags.list('controllers'), rootCA: pki.ca.cert, clusterCIDRs: flags.list('cluster-cidr'), serviceCIDRs,
       signServiceAccountToken: legacyTokens(pki.serviceAccountKey), clusterSigningCert: pki.ca.cert, clusterSigningKey: pki.ca.key,
     },
-    ...(flags.bool('leader-elect') ? { candidate: advertiseAddress } : {}), progress: (text) => env.log.info(text),
+    ...(flags.bool('leader-elect') ? { candidate: advertiseAddress } : {}), host: hostname(), progress: (text) => env.log.info(text),
   }).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'EADDRINUSE') throw error
     stderr(`error: port ${port} of ${bindAddress} is in use: choose another with --port, or stop what listens there\n`)

@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs'
+import { hostname } from 'node:os'
 import { encodeYaml } from '../api/codec/yaml.ts'
 import { parseDuration } from '../api/meta/time.ts'
 import { versionInfo } from '../apiserver/extend/version.ts'
@@ -41,6 +42,7 @@ export const command: Command = {
     const kubeconfig = file === '' ? flags.string('kubeconfig')! : ((configuration.clientConnection?.['kubeconfig'] as string | undefined) ?? '')
     return runWithClient(underConfiguration(invocation, configuration), name, (env, client) => createScheduler(env, client, {
       ...options,
+      host: hostname(),
       podMaxInUnschedulableMs: flags.number('pod-max-in-unschedulable-pods-duration'),
     }), {
       source: { kubeconfig, server: flags.string('master') ?? '' },

@@ -33,6 +33,7 @@ const retryMs = 10_000
 export function createEventRecorder(env: Env, client: Client, source: EventSource): EventRecorder {
   const state = createCorrelatorState()
   const queue: Event[] = []
+  const dropped = droppedEvents(env, source.component)
   let sending = false
   let lastTick = ''
   let sequence = 0
@@ -60,7 +61,7 @@ export function createEventRecorder(env: Env, client: Client, source: EventSourc
     event(about, type, reason, message, annotations) {
       if (queue.length >= maxQueued) {
         env.log.warn('event queue is full, dropping an event', { reason, message })
-        return
+        return dropped()
       }
       queue.push(makeEvent(referenceTo(about), type, reason, message, annotations, source, formatTime(env.clock.now()), uniqueSuffix()))
       if (sending) return
@@ -68,6 +69,11 @@ export function createEventRecorder(env: Env, client: Client, source: EventSourc
       env.tasks.go(`events of ${source.component}`, drain)
     },
   }
+}
+
+/** Counts an event that is not written because too many wait already; upstream drops them too and does not count. */
+export function droppedEvents(env: Env, component: string): () => void {
+  return env.metrics.counter('coxswain_events_dropped_total', 'Events that were not written because too many waited.', ['component']).with({ component })
 }
 
 /** What an event's involvedObject says of an object. */

@@ -19,6 +19,8 @@ export interface ControlPlaneOptions {
   readonly metricsEveryMs?: number
   /** Controllers and scheduler work only where this one leads, of several control planes over one store; unique among them. */
   readonly candidate?: string
+  /** This machine's name, for the scheduler's events. */
+  readonly host?: string
   /** Told what is being waited for. */
   readonly progress?: (text: string) => void
 }
@@ -92,7 +94,7 @@ export async function createControlPlane(env: Env, options: ControlPlaneOptions)
     if (options.scheduler !== false) {
       progress('starting the scheduler')
       const acting = client('system:kube-scheduler')
-      await add(led('kube-scheduler', acting, () => createScheduler(env, acting, { informers, metricsEveryMs: options.metricsEveryMs, features: options.features })))
+      await add(led('kube-scheduler', acting, () => createScheduler(env, acting, { informers, metricsEveryMs: options.metricsEveryMs, features: options.features, host: options.host })))
     }
   }
   function led(name: string, acting: Client, create: () => Component): Component {

@@ -56,7 +56,7 @@ async function bindingCycle(context: SchedulerContext, attempt: Chosen, node: st
   const now = env.clock.monotonic()
   metrics.attempt('scheduled', framework.profile, (now - started) / 1000)
   metrics.scheduled(queued.attempts, queued.firstReady === undefined ? undefined : (env.clock.now() - queued.firstReady) / 1000, queued.flushed)
-  context.recorder(framework.profile).event(podReference(queued.pod), 'Normal', 'Scheduled', `Successfully assigned ${namespace}/${name} to ${node}`)
+  context.recorder(framework.profile).event(podReference(queued.pod), 'Normal', 'Scheduled', 'Binding', `Successfully assigned ${namespace}/${name} to ${node}`)
   framework.postBind(state, queued.info, node)
 }
 

@@ -1,8 +1,8 @@
 /** What the parts of one scheduler share. */
 import type { Env } from '../base/env.ts'
 import type { Client } from '../client/client.ts'
-import type { EventRecorder } from '../client/events.ts'
 import type { InformerFactory } from '../client/informer.ts'
+import type { SeriesRecorder } from '../client/series-events.ts'
 import type { SchedulerCache } from './cache.ts'
 import type { Extender } from './extender.ts'
 import type { Evictions } from './evictions.ts'
@@ -26,5 +26,5 @@ export interface SchedulerContext {
   /** By spec.schedulerName. */
   readonly profiles: ReadonlyMap<string, Framework>
   /** Records events in the name of the profile. */
-  recorder(profile: string): EventRecorder
+  recorder(profile: string): SeriesRecorder
 }

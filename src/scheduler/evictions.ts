@@ -2,8 +2,8 @@
 import { pods } from '../api/generated/resources.ts'
 import type { Client } from '../client/client.ts'
 import type { Env } from '../base/env.ts'
-import type { EventRecorder } from '../client/events.ts'
 import type { InformerFactory } from '../client/informer.ts'
+import type { SeriesRecorder } from '../client/series-events.ts'
 import type { Preemptor } from './framework.ts'
 import type { SchedulerMetrics } from './metrics.ts'
 import { ignoreGone, podReference, writePodStatus } from './pod-status.ts'
@@ -18,7 +18,7 @@ export interface EvictionsContext {
   readonly queue: SchedulingQueue
   readonly waiting: WaitingPods
   readonly metrics: SchedulerMetrics
-  recorder(profile: string): EventRecorder
+  recorder(profile: string): SeriesRecorder
 }
 
 export class Evictions implements Preemptor {
@@ -86,7 +86,7 @@ export class Evictions implements Preemptor {
     const message = `Preempted by pod ${preemptor.uid} on node ${node}`
     // A pod that is not bound yet only loses its place.
     if (waiting.reject(victim.uid, 'DefaultPreemption', 'preempted')) {
-      return recorder.event(podReference(victim.pod), 'Normal', 'Preempted', `${message} (in kube-scheduler memory).`)
+      return recorder.event(podReference(victim.pod), 'Normal', 'Preempted', 'Preempting', `${message} (in kube-scheduler memory).`, podReference(preemptor.pod))
     }
     const condition = {
       type: 'DisruptionTarget', status: 'True', reason: 'PreemptionByScheduler', message: `${profile}: preempting to accommodate a higher priority pod`,
@@ -94,7 +94,7 @@ export class Evictions implements Preemptor {
     const { namespace, name, uid } = victim.pod.metadata
     await writePodStatus(client, victim.pod, { condition }, env.clock.now(), signal)
     await client.delete(pods, { namespace, name: name! }, { preconditions: { uid }, signal }).catch(ignoreGone)
-    recorder.event(podReference(victim.pod), 'Normal', 'Preempted', message)
+    recorder.event(podReference(victim.pod), 'Normal', 'Preempted', 'Preempting', message, podReference(preemptor.pod))
   }
 }
 

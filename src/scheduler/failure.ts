@@ -36,7 +36,7 @@ export function fail(context: SchedulerContext, framework: Framework, queued: Qu
   if (pod !== undefined && nominate !== undefined) queue.nominate(queued.info, nominate)
   const shown = message.length > maxEventMessage ? `${message.slice(0, maxEventMessage - 4)} ...` : message
   const about = pod ?? queued.pod
-  context.recorder(framework.profile).event(podReference(about), 'Warning', 'FailedScheduling', shown)
+  context.recorder(framework.profile).event(podReference(about), 'Warning', 'FailedScheduling', 'Scheduling', shown)
   const condition = { type: 'PodScheduled', status: 'False', reason, message }
   env.tasks.go('pod condition', (signal) => writePodStatus(client, about, { condition, nominate }, env.clock.now(), signal))
 }

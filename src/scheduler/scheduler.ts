@@ -4,8 +4,8 @@ import type { Pod } from '../api/generated/types/core-v1.ts'
 import { podGroupOf } from '../api/helpers/pod-group.ts'
 import type { Component, Env } from '../base/env.ts'
 import type { Client } from '../client/client.ts'
-import { type EventRecorder, createEventRecorder } from '../client/events.ts'
 import { InformerFactory, trimmed } from '../client/informer.ts'
+import { type SeriesRecorder, createSeriesRecorder } from '../client/series-events.ts'
 import { type Attempt, assumeAndBind } from './binding.ts'
 import { SchedulerCache } from './cache.ts'
 import { loadSchedulerConfiguration } from './config/load.ts'
@@ -24,6 +24,7 @@ import type { CycleState, Diagnosis, Handle, PluginDefinition, PostFilterResult,
 import { SchedulerMetrics } from './metrics.ts'
 import { knownPlugins } from './plugins/index.ts'
 import { PodGroups } from './pod-groups.ts'
+import { podReference } from './pod-status.ts'
 import { type QueuedPod, SchedulingQueue } from './queue.ts'
 import { Framework } from './runtime.ts'
 import { type CycleOptions, type CycleResult, NodeRotation, schedule } from './schedule-one.ts'
@@ -43,6 +44,8 @@ export interface SchedulerOptions {
   readonly features?: Readonly<Record<string, boolean>>
   /** How long a refused pod waits when nothing happens. Default 5 minutes. */
   readonly podMaxInUnschedulableMs?: number
+  /** This machine's name, for events; "localhost" when absent. */
+  readonly host?: string
   /** How often gauges are brought up to date. Default a second. */
   readonly metricsEveryMs?: number
 }
@@ -85,12 +88,13 @@ class Scheduler implements Component, SchedulerContext {
   readonly evictions: Evictions
   readonly profiles = new Map<string, Framework>()
   readonly #configuration: SchedulerConfiguration
-  readonly #recorders = new Map<string, EventRecorder>()
+  readonly #recorders = new Map<string, SeriesRecorder>()
   readonly extenders: readonly Extender[]
   readonly #features: Readonly<Record<string, boolean>>
   readonly #rotation = new NodeRotation()
   readonly #patience = new Patience()
   readonly #ownsInformers: boolean
+  readonly #host: string
   readonly #metricsEveryMs: number
   #resolveReady!: () => void
   #stops: (() => Promise<void> | void)[] = []
@@ -99,6 +103,7 @@ class Scheduler implements Component, SchedulerContext {
     this.env = env
     this.client = client
     this.#metricsEveryMs = options.metricsEveryMs ?? metricsEveryMs
+    this.#host = options.host ?? 'localhost'
     this.#ownsInformers = options.informers === undefined
     this.informers = options.informers ?? new InformerFactory(env, client, () => trimmed(client))
     this.ready = new Promise((resolve) => (this.#resolveReady = resolve))
@@ -126,9 +131,9 @@ class Scheduler implements Component, SchedulerContext {
     }
   }
 
-  recorder(profile: string): EventRecorder {
+  recorder(profile: string): SeriesRecorder {
     let recorder = this.#recorders.get(profile)
-    if (recorder === undefined) this.#recorders.set(profile, (recorder = createEventRecorder(this.env, this.client, { component: profile })))
+    if (recorder === undefined) this.#recorders.set(profile, (recorder = createSeriesRecorder(this.env, this.client, profile, `${profile}-${this.#host}`)))
     return recorder
   }
 
@@ -333,9 +338,16 @@ class Scheduler implements Component, SchedulerContext {
   #frameworkOf(queued: QueuedPod): Framework | undefined {
     const { pod, uid } = queued
     const current = this.informers.of(pods).get({ namespace: pod.metadata.namespace, name: pod.metadata.name! })
-    if (current === undefined || current.metadata.uid !== uid || current.metadata.deletionTimestamp !== undefined || this.cache.has(uid)) return undefined
+    if (current === undefined || current.metadata.uid !== uid) return undefined
+    const profile = current.spec?.schedulerName ?? ''
+    if (current.metadata.deletionTimestamp !== undefined) {
+      const note = `skip schedule deleting pod: ${current.metadata.namespace}/${current.metadata.name}`
+      this.recorder(profile).event(podReference(current), 'Warning', 'FailedScheduling', 'Scheduling', note)
+      return undefined
+    }
+    if (this.cache.has(uid)) return undefined
     if (current !== pod) queued.info = podInfo(current)
-    return this.profiles.get(current.spec?.schedulerName ?? '')
+    return this.profiles.get(profile)
   }
 }
 
