@@ -131,7 +131,7 @@ sends the corpus to upstream's kube-apiserver and to ours and prints where the a
         writeFileSync(join(import.meta.dirname, 'recorded', `${file}.json`), `${JSON.stringify(Object.fromEntries(entries), undefined, 1)}\n`)
       }
     }
-    if (process.argv.includes('--keep')) await new Promise((done) => process.once('SIGINT', done))
+    if (process.argv.includes('--keep')) await new Promise((done) => ['SIGINT', 'SIGTERM'].forEach((signal) => process.once(signal, done)))
   } finally {
     running.stop()
   }

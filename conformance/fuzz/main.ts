@@ -59,7 +59,17 @@ async function fuzz(name: string, seed: string, minutes: number): Promise<string
   }
 }
 
+const help = `Usage: hack/fuzz [--minutes N] [--target NAME,...] [--seed S]
+Feeds every decoder of the server for N minutes (10) with inputs that are nearly right. Ends with 1 and the input when one
+breaks the program, takes over ten seconds or more than ${limitMiB} MiB. The same seed gives the same inputs.
+Targets: ${Object.keys(targets).join(', ')}
+`
+
 async function main(): Promise<number> {
+  if (process.argv.includes('--help')) {
+    process.stdout.write(help)
+    return 0
+  }
   const { values } = parseArgs({ options: { minutes: { type: 'string', default: '10' }, target: { type: 'string', default: Object.keys(targets).join(',') }, seed: { type: 'string', default: String(Date.now()) } } })
   const names = values.target.split(',')
   const unknown = names.find((name) => targets[name] === undefined)
