@@ -56,7 +56,7 @@ async function ready(server: Server): Promise<void> {
 
 /** What both are told: every version and the gates as they are by default. */
 const shared = [
-  '--runtime-config=api/all=true', '--feature-gates=ClusterTrustBundle=true,PodCertificateRequest=true,GenericWorkload=true,StorageVersionMigrator=true', '--service-cluster-ip-range=10.96.0.0/16',
+  '--runtime-config=api/all=true', '--feature-gates=ClusterTrustBundle=true,PodCertificateRequest=true,GenericWorkload=true,StorageVersionMigrator=true', '--service-cluster-ip-range=10.96.0.0/16', '--service-account-issuer=https://kubernetes.default.svc',
 ]
 
 /** A folder with what the servers share, and the programs that run in it. */
@@ -68,9 +68,12 @@ export class Workshop {
   readonly #key = join(this.directory, 'sa.key')
   readonly #shared: readonly string[]
 
-  /** `users`: names besides the administrator's, each its own token, who may what RBAC says; without them everybody may everything. */
-  constructor(users: readonly string[] = []) {
-    this.#shared = [...shared, `--authorization-mode=${users.length === 0 ? 'AlwaysAllow' : 'RBAC'}`]
+  /**
+   * `users`: names besides the administrator's, each its own token, who may what RBAC says; without them everybody may
+   * everything. `more`: flags of both servers, how they authorize among them.
+   */
+  constructor(users: readonly string[] = [], more: readonly string[] = [`--authorization-mode=${users.length === 0 ? 'AlwaysAllow' : 'RBAC'}`]) {
+    this.#shared = [...shared, ...more]
     writeFileSync(this.#tokens, `${token},admin,admin,"system:masters"\n${users.map((name) => `${name},${name},,\n`).join('')}`)
     const keys = generateKeyPairSync('rsa', { modulusLength: 2048 })
     writeFileSync(this.#key, keys.privateKey.export({ type: 'pkcs1', format: 'pem' }))
@@ -93,7 +96,7 @@ export class Workshop {
     this.processes.start('kube-apiserver', join(this.#bin, 'kube-apiserver'), [
       ...this.#shared, '--allow-privileged', `--etcd-servers=${etcdUrl}`, `--secure-port=${port}`, '--bind-address=127.0.0.1',
       `--cert-dir=${join(this.directory, 'their-certs')}`, `--token-auth-file=${this.#tokens}`, `--service-account-key-file=${this.#key}`,
-      `--service-account-signing-key-file=${this.#key}`, '--service-account-issuer=https://kubernetes.default.svc', ...more,
+      `--service-account-signing-key-file=${this.#key}`, ...more,
     ], this.directory)
     return { name: 'theirs', url: `https://127.0.0.1:${port}` }
   }
@@ -127,8 +130,8 @@ export class Workshop {
 }
 
 /** Runs both; `stop` ends them and removes what they stored. */
-export async function startServers(users: readonly string[] = []): Promise<{ ours: Server; theirs: Server; stop(): void }> {
-  const workshop = new Workshop(users)
+export async function startServers(users: readonly string[] = [], more?: readonly string[]): Promise<{ ours: Server; theirs: Server; stop(): void }> {
+  const workshop = new Workshop(users, more)
   const etcdUrl = await workshop.etcd()
   const [ours, theirs] = await Promise.all([workshop.ours(), workshop.theirs(etcdUrl)])
   await workshop.ready(ours, theirs)

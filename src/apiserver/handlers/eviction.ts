@@ -71,12 +71,12 @@ async function readEviction(context: RequestContext, options: ReturnType<typeof 
   const kind: BodyKind = { ...evictionKind, version: old ? 'v1beta1' : 'v1', schema: schemaOf('io.k8s.api.policy.v1.Eviction') }
   const sent = decodeBody(context, kind, options.fieldValidation)
   checkNamespace(context, sent)
-  if (sent.metadata.name !== info.name) throw badRequest('name in URL does not match name in Eviction object')
   const input = {
     operation: 'CREATE' as const, name: info.name, oldObject: undefined, kind: evictionKind,
     options: options.object, dryRun: options.dryRun,
   }
   const eviction = await admit(context, attributesOf(context, { ...input, object: sent })) as KubeObject
+  if (eviction.metadata.name !== info.name) throw badRequest('name in URL does not match name in Eviction object')
   await deps.admission.validate(attributesOf(context, { ...input, object: eviction }))
   return eviction
 }

@@ -5,8 +5,8 @@ import type { CertificateSigningRequest } from '../../../api/generated/types/cer
 import type { PodCertificateRequest } from '../../../api/generated/types/certificates-v1beta1.ts'
 import type { Node, PersistentVolumeClaim, Pod, Volume } from '../../../api/generated/types/core-v1.ts'
 import type { ResourceSlice } from '../../../api/generated/types/resource-v1.ts'
-import { notFound } from '../../../api/meta/errors.ts'
-import type { OwnerReference } from '../../../api/meta/object.ts'
+import { StatusError, notFound } from '../../../api/meta/errors.ts'
+import type { OwnerReference, Resource } from '../../../api/meta/object.ts'
 import type { UserInfo } from '../../handler.ts'
 import { parseSubject } from '../certificate-request.ts'
 import type { AdmissionPlugin, Attributes } from '../contract.ts'
@@ -140,9 +140,7 @@ class References {
   }
 
   #pod(namespace: string, name: string): Pod {
-    const pod = this.#context.lister.get(pods, namespace, name)
-    if (pod === undefined) throw notFound({ resource: 'pods' }, name)
-    return pod
+    return this.#listed(pods, 'pod', namespace, name)
   }
 
   admitPod(a: Attributes, node: string): void {
@@ -191,21 +189,38 @@ class References {
   async #admitAudience(a: Attributes, audiences: readonly string[], pod: Pod): Promise<void> {
     if (audiences.length > 1) throw refuse(a, 'node may only request 0 or 1 audiences')
     const audience = audiences[0] ?? ''
-    if ((pod.spec?.volumes ?? []).some((volume) => this.#namesAudience(volume, pod, audience))) return
+    const failures: string[] = []
+    for (const volume of pod.spec?.volumes ?? []) {
+      try {
+        if (this.#namesAudience(volume, pod, audience)) return
+      } catch (error) {
+        if (!(error instanceof StatusError)) throw error
+        if (!failures.includes(error.message)) failures.push(error.message)
+      }
+    }
+    if (failures.length > 0) throw refuse(a, `error validating audience ${quote(audience)}: ${failures.length === 1 ? failures[0] : `[${failures.join(', ')}]`}`)
     const verb = 'request-serviceaccounts-token-audience'
     if ((await this.#context.authorize(a.user, { verb, version: 'v1', resource: audience, namespace: a.namespace, name: a.name })).allowed) return
     throw refuse(a, `audience ${quote(audience)} not found in pod spec volume, ${a.user.name} is not authorized to request tokens for this audience`)
   }
 
+  /** Whether the volume's token is for the audience, told by itself or by its CSI driver. Throws what upstream's listers say of what is missing. */
   #namesAudience(volume: Volume, pod: Pod, audience: string): boolean {
-    const { lister } = this.#context
+    const namespace = pod.metadata.namespace ?? ''
     if (volume.projected?.sources?.some((s) => s.serviceAccountToken !== undefined && (s.serviceAccountToken.audience ?? '') === audience)) return true
     const claimName = volume.persistentVolumeClaim?.claimName ?? (volume.ephemeral === undefined ? undefined : `${pod.metadata.name}-${volume.name}`)
-    const claim = claimName === undefined ? undefined : lister.get(persistentVolumeClaims, pod.metadata.namespace ?? '', claimName)
-    const bound = claim?.spec?.volumeName === undefined ? undefined : lister.get(persistentVolumes, '', claim.spec.volumeName)
-    const driver = volume.csi?.driver ?? bound?.spec?.csi?.driver
-    const requests = driver === undefined ? [] : lister.get(csiDrivers, '', driver)?.spec.tokenRequests ?? []
-    return requests.some((r) => r.audience === audience)
+    const volumeName = claimName === undefined ? undefined : this.#listed(persistentVolumeClaims, 'persistentvolumeclaim', namespace, claimName).spec?.volumeName ?? ''
+    const bound = volumeName === undefined ? undefined : this.#listed(persistentVolumes, 'persistentvolume', '', volumeName)
+    const driver = volume.csi?.driver ?? bound?.spec?.csi?.driver ?? ''
+    if (driver === '') return false
+    return this.#listed(csiDrivers, 'csidriver', '', driver).spec.tokenRequests?.some((r) => r.audience === audience) === true
+  }
+
+  /** Not found as upstream's listers say it, by the singular. */
+  #listed<T>(resource: Resource<T>, singular: string, namespace: string, name: string): T {
+    const found = this.#context.lister.get(resource, namespace, name)
+    if (found === undefined) throw notFound({ group: resource.group, resource: singular }, name)
+    return found
   }
 
   admitPodCertificate(a: Attributes, node: string): void {

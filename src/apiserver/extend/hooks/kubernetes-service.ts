@@ -89,7 +89,7 @@ function wantedService(options: KubernetesServiceOptions): Service {
   return {
     apiVersion: 'v1', kind: 'Service', metadata: { name, namespace, labels },
     spec: {
-      type: 'ClusterIP', clusterIP: options.clusterIP, clusterIPs: [options.clusterIP], ipFamilyPolicy: 'SingleStack',
+      type: 'ClusterIP', clusterIP: options.clusterIP, ipFamilyPolicy: 'SingleStack',
       sessionAffinity: 'None', ports: servicePorts(options),
     },
   }
