@@ -65,10 +65,10 @@ test('a gang that does not fit as a whole holds nothing, and is bound as a whole
   await client.create(podGroups, group('big', { gang: { minCount: 5 } }))
   const names = Array.from({ length: 5 }, (_, i) => `big-${i}`)
   for (const name of names) await client.create(pods, pod(name, 'big'))
-  await poll(() => scheduled('big')).toMatchObject({ status: 'False', reason: 'Unschedulable' })
+  await poll(() => scheduled('big')).toMatchObject({ status: 'False', reason: 'Unschedulable', message: 'pod group is unschedulable' })
   await poll(async () => (await Promise.all(names.map(refusal))).map((condition) => condition?.message ?? '').sort((a, b) => (a < b ? -1 : 1))).toEqual([
     '0/2 nodes are available: 2 Insufficient cpu. no new claims to deallocate, preemption: 0/2 nodes are available: 2 No preemption victims found for incoming pod.',
-    ...Array.from({ length: 4 }, () => 'waiting for minCount pods from a gang to be scheduled'),
+    ...Array.from({ length: 4 }, () => 'pod group is unschedulable, waiting for minCount pods from a gang to be scheduled'),
   ])
   expect(await nodesOf(names)).toEqual(['', '', '', '', ''])
   // The places of the four are free for others meanwhile.

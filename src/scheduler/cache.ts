@@ -114,6 +114,11 @@ export class SchedulerCache {
     return this.#nodeOfPod.has(uid)
   }
 
+  /** Where the pod is, or is assumed to be. */
+  nodeOf(uid: string): string | undefined {
+    return this.#nodeOfPod.get(uid)
+  }
+
   isAssumed(uid: string): boolean {
     return this.#assumed.has(uid)
   }

@@ -47,6 +47,10 @@ export class Evictions implements Preemptor {
     return known !== undefined && known.metadata.deletionTimestamp === undefined
   }
 
+  attempted(): void {
+    this.#context.metrics.preemptionAttempt()
+  }
+
   evict(preemptor: PodInfo, node: string, victims: readonly PodInfo[]): void {
     if (this.instead !== undefined) return this.instead(node, victims)
     const { env, metrics, queue } = this.#context

@@ -108,9 +108,11 @@ export interface WaitingPod {
 }
 
 export interface Preemptor {
+  /** A pod asked whether others could go for it. */
+  attempted(): void
   evict(preemptor: PodInfo, node: string, victims: readonly PodInfo[]): void
   nominatedOn(node: string): readonly PodInfo[]
-  /** Whether victims of this pod are still being deleted. */
+  /** Whether victims of this pod, or pod group, are still being deleted. */
   isPreempting(uid: string): boolean
 }
 
@@ -152,6 +154,25 @@ export interface PostFilterResult {
 
 export type PermitResult = Verdict | { readonly code: 'Wait'; readonly timeoutMs: number; readonly reason?: string }
 
+/** Nodes on which a pod group is tried by itself. */
+export interface Placement {
+  /** The value of the topology label; '' for all nodes. */
+  readonly name: string
+  readonly nodes: readonly NodeInfo[]
+}
+
+export interface PodGroupKey {
+  readonly namespace: string
+  readonly name: string
+}
+
+/** What a placement would do for the group. */
+export interface ProposedPlacement {
+  readonly placement: Placement
+  /** Pods that would get a node. */
+  readonly assignments: readonly { readonly pod: PodInfo; readonly node: string }[]
+}
+
 export interface SchedulerPlugin {
   readonly name: string
   readonly events?: readonly EventInterest[]
@@ -185,6 +206,12 @@ export interface SchedulerPlugin {
   /** Answers false when it leaves the binding to the next plugin. Throws when it failed. */
   bind?(state: CycleState, pod: PodInfo, nodeName: string, signal: AbortSignal): Promise<boolean>
   postBind?(state: CycleState, pod: PodInfo, nodeName: string): void
+  /** The sets of nodes that a pod group may be tried on, each by itself. Throws when it cannot tell. */
+  generatePlacements?(group: PodGroupKey, parent: Placement): readonly Placement[]
+  /** How good a placement is that would take the group: 0..100, or any number when normalizePlacements makes it that. */
+  scorePlacement?(group: PodGroupKey, proposed: ProposedPlacement): number
+  /** Throws when the scores make no sense. */
+  normalizePlacements?(group: PodGroupKey, scores: Float64Array): void
 }
 
 export interface QueueOrder {

@@ -8,6 +8,7 @@ export interface PodGroupState {
   readonly count: number
   /** Those that have a node, assumed ones included. */
   readonly scheduled: number
+  readonly placed: readonly { readonly pod: Pod; readonly node: string }[]
   /** Those whose node is only assumed, by uid. */
   readonly assumed: ReadonlySet<string>
   readonly unscheduled: readonly Pod[]
@@ -16,10 +17,10 @@ export interface PodGroupState {
 const nobody: ReadonlyMap<string, Pod> = new Map()
 
 export class PodGroups {
-  readonly #cache: Pick<SchedulerCache, 'has' | 'isAssumed'>
+  readonly #cache: Pick<SchedulerCache, 'nodeOf' | 'isAssumed'>
   readonly #groups = new Map<string, Map<string, Pod>>()
 
-  constructor(cache: Pick<SchedulerCache, 'has' | 'isAssumed'>) {
+  constructor(cache: Pick<SchedulerCache, 'nodeOf' | 'isAssumed'>) {
     this.#cache = cache
   }
 
@@ -43,11 +44,14 @@ export class PodGroups {
     const pods = this.#groups.get(`${namespace}/${name}`) ?? nobody
     const assumed = new Set<string>()
     const unscheduled: Pod[] = []
+    const placed: { pod: Pod; node: string }[] = []
     for (const [uid, pod] of pods) {
+      const node = this.#cache.nodeOf(uid)
+      if (node === undefined) unscheduled.push(pod)
+      else placed.push({ pod, node })
       if (this.#cache.isAssumed(uid)) assumed.add(uid)
-      else if (!this.#cache.has(uid)) unscheduled.push(pod)
     }
-    return { count: pods.size, scheduled: pods.size - unscheduled.length, assumed, unscheduled }
+    return { count: pods.size, scheduled: placed.length, placed, assumed, unscheduled }
   }
 }
 

@@ -28,6 +28,8 @@ export interface PluginLists {
   readonly preBind: readonly SchedulerPlugin[]
   readonly bind: readonly SchedulerPlugin[]
   readonly postBind: readonly SchedulerPlugin[]
+  readonly placementGenerate: readonly SchedulerPlugin[]
+  readonly placementScore: readonly WeightedPlugin[]
 }
 
 /** Pods nominated to a node by preemption, which lower-priority pods must leave room for. */
@@ -72,8 +74,8 @@ export class Framework implements FilterRunner {
     this.percentageOfNodesToScore = options.percentageOfNodesToScore
     this.metrics = options.metrics
     this.#nominations = nominations
-    const { score, ...others } = lists
-    this.plugins = [...new Set([...Object.values(others).flat(), ...score.map(({ plugin }) => plugin)])]
+    const { score, placementScore, ...others } = lists
+    this.plugins = [...new Set([...Object.values(others).flat(), ...[...score, ...placementScore].map(({ plugin }) => plugin)])]
     this.#events = new Map(this.plugins.map(({ name, events }) => [name, events]))
     this.#results = new ResultsByShape(handle)
     this.#withAddPod = lists.preFilter.filter((plugin) => plugin.addPod !== undefined)

@@ -1,6 +1,6 @@
 /** One scheduling cycle, pure over the cache: which nodes take the pod, which is best (upstream: schedule_one.go). */
 import type { Random } from '../base/env.ts'
-import { CycleState, type Diagnosis, type Verdict } from './framework.ts'
+import { CycleState, type Diagnosis, type Placement, type Verdict } from './framework.ts'
 import type { Framework } from './runtime.ts'
 import type { NodeInfo, PodInfo } from './snapshot.ts'
 
@@ -27,6 +27,8 @@ export interface CycleOptions {
   readonly percentageOfNodesToScore: number
   /** Extenders filter or score too: one feasible node is never enough. */
   readonly extenders?: boolean
+  /** Only nodes of it are looked at; all when absent. */
+  readonly placement?: Placement
 }
 
 /** Finds the best node for the pod, or says why there is none. */
@@ -53,17 +55,22 @@ export function findFeasible(framework: Framework, state: CycleState, pod: PodIn
     return { feasible: [], diagnosis }
   }
   const filter = framework.nodeFilter(state, pod)
+  const all = options.placement?.nodes ?? handle.nodes
+  const nodeNamed = (name: string) => {
+    const node = handle.node(name)
+    return node === undefined || options.placement === undefined || all.includes(node) ? node : undefined
+  }
   const nominated = pod.pod.status?.nominatedNodeName
   if (nominated !== undefined && nominated !== '') {
-    const node = handle.node(nominated)
+    const node = nodeNamed(nominated)
     const verdict = node === undefined ? noMoreNodes : filter(node)
     if (node !== undefined && verdict === undefined) return { feasible: [node], diagnosis }
     if (node !== undefined) diagnosis.verdicts.set(nominated, verdict!)
     if (verdict?.plugin !== undefined) blame(diagnosis, verdict)
   }
-  let nodes = handle.nodes
+  let nodes = all
   if (nodeNames !== undefined) {
-    nodes = [...nodeNames].map((name) => handle.node(name)).filter((node) => node !== undefined)
+    nodes = [...nodeNames].map(nodeNamed).filter((node) => node !== undefined)
     diagnosis.absent = { code: 'UnschedulableAndUnresolvable', reasons: [`node(s) didn't satisfy plugin(s) [${by.join(' ')}]`] }
   }
   const percentage = framework.percentageOfNodesToScore ?? options.percentageOfNodesToScore
@@ -85,7 +92,7 @@ export function findFeasible(framework: Framework, state: CycleState, pod: PodIn
       blame(diagnosis, verdict)
     }
   }
-  if (handle.nodes.length > 0) options.rotation.next = (options.rotation.next + feasible.length + diagnosis.verdicts.size) % handle.nodes.length
+  if (all.length > 0) options.rotation.next = (options.rotation.next + feasible.length + diagnosis.verdicts.size) % all.length
   return { feasible, diagnosis }
 }
 
@@ -96,7 +103,7 @@ function blame(diagnosis: Diagnosis, verdict: Verdict): void {
 }
 
 /** The highest score; among equals one by chance, each as likely. */
-export function pickBest(feasible: readonly NodeInfo[], totals: Float64Array, random: Random): NodeInfo {
+export function pickBest<T>(feasible: readonly T[], totals: Float64Array, random: Random): T {
   let highest = -Infinity
   let ties = 0
   for (const total of totals) {

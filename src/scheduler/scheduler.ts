@@ -278,10 +278,11 @@ class Scheduler implements Component, SchedulerContext {
       for (const queued of members) fail(this, this.#frameworkOf(queued)!, queued, { message, reason: 'SchedulerError', nominate: '' }, this.env.clock.monotonic())
       return
     }
+    if (members.length === 0) return
     await scheduleGroup(this, {
-      framework, members, wanted,
-      find: ({ info }) => {
-        const options = this.#cycleOptions()
+      framework, members, wanted, namespace: first.pod.metadata.namespace!, name: podGroupOf(first.pod)!,
+      find: ({ info }, placement) => {
+        const options = placement === undefined ? this.#cycleOptions() : { ...this.#cycleOptions(), placement }
         return this.extenders.length > 0 ? scheduleWithExtenders(framework, info, options, this.extenders) : schedule(framework, info, options)
       },
     })

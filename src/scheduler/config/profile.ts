@@ -13,6 +13,7 @@ export interface KnownPlugin {
 const hooks: Readonly<Record<ExtensionPoint, readonly (keyof SchedulerPlugin)[]>> = {
   preEnqueue: ['preEnqueue'], queueSort: ['less'], preFilter: ['preFilter'], filter: ['filter'], postFilter: ['postFilter'], preScore: ['preScore'],
   score: ['score'], reserve: ['reserve', 'unreserve'], permit: ['permit'], preBind: ['preBind'], bind: ['bind'], postBind: ['postBind'],
+  placementGenerate: ['generatePlacements'], placementScore: ['scorePlacement'],
 }
 
 /** Custom sets over the defaults: disabled ones go, enabled ones replace theirs in place or follow. */
@@ -41,16 +42,21 @@ export function createPlugins(profile: SchedulerProfile, known: readonly KnownPl
     created.set(name, (plugin = definition.create(args.get(name) ?? {}, handle)))
     return plugin
   }
-  const weights = new Map<string, number>()
-  for (const { name, weight } of [...multiPoint.enabled!, ...(profile.plugins?.score?.enabled ?? [])]) if (weight !== undefined && weight !== 0) weights.set(name, weight)
   const lists = {} as Record<ExtensionPoint, SchedulerPlugin[]>
   for (const point of extensionPoints) lists[point] = pointPlugins(point, profile.plugins?.[point] ?? {}, multiPoint.enabled!, pluginOf)
   if (lists.queueSort.length !== 1) throw new SchedulerConfigError(lists.queueSort.length === 0
     ? `no queue sort plugin is enabled for profile with scheduler name "${profile.schedulerName}"`
     : 'only one queue sort plugin can be enabled')
   if (lists.bind.length === 0) throw new SchedulerConfigError('at least one bind plugin is needed')
-  const score: WeightedPlugin[] = lists.score.map((plugin) => ({ plugin, weight: weights.get(plugin.name) ?? 1 }))
-  return { ...lists, score }
+  if (lists.placementGenerate.length > 1) {
+    throw new SchedulerConfigError(`at most one placement generate plugin is allowed for profile with scheduler name "${profile.schedulerName}"`)
+  }
+  const weighted = (point: 'score' | 'placementScore'): WeightedPlugin[] => {
+    const weights = new Map<string, number>()
+    for (const { name, weight } of [...multiPoint.enabled!, ...(profile.plugins?.[point]?.enabled ?? [])]) if (weight !== undefined && weight !== 0) weights.set(name, weight)
+    return lists[point].map((plugin) => ({ plugin, weight: weights.get(plugin.name) ?? 1 }))
+  }
+  return { ...lists, score: weighted('score'), placementScore: weighted('placementScore') }
 }
 
 /** Those named for this very point that also came by multiPoint go first, then multiPoint's, then the rest. */

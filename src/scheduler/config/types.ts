@@ -12,7 +12,8 @@ export interface PluginSet {
 }
 
 export const extensionPoints = [
-  'preEnqueue', 'queueSort', 'preFilter', 'filter', 'postFilter', 'preScore', 'score', 'reserve', 'permit', 'preBind', 'bind', 'postBind',
+  'preEnqueue', 'queueSort', 'preFilter', 'filter', 'postFilter', 'preScore', 'score', 'reserve', 'permit', 'preBind', 'bind', 'postBind', 'placementGenerate',
+  'placementScore',
 ] as const
 export type ExtensionPoint = (typeof extensionPoints)[number]
 

@@ -10,7 +10,7 @@ async function run(nodes: Node[], placed: Pod[], wanted: Pod, budgets?: PodDisru
     objects: budgets, random: { ...firstChoice, int: () => 0 },
     preemptor: {
       evict: (_preemptor, on, victims) => void evicted.push(`${on}: ${victims.map((v) => v.pod.metadata.name).join(' ')}`),
-      nominatedOn: () => [], isPreempting: () => false,
+      attempted: () => undefined, nominatedOn: () => [], isPreempting: () => false,
     },
   })
   const info = podInfo(wanted)

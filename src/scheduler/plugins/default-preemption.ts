@@ -1,7 +1,10 @@
 /** DefaultPreemption (upstream: plugins/defaultpreemption, framework/preemption): which pods to evict where. */
-import { podDisruptionBudgets } from '../../api/generated/resources.ts'
+import { podDisruptionBudgets, podGroups } from '../../api/generated/resources.ts'
 import type { PodDisruptionBudget } from '../../api/generated/types/policy-v1.ts'
+import { podGroupOf } from '../../api/helpers/pod-group.ts'
 import { type CycleState, type Diagnosis, type FilterRunner, type Handle, type PluginDefinition, type PostFilterResult, type Verdict, unresolvable } from '../framework.ts'
+import type { PodGroup } from '../../api/generated/types/scheduling-v1alpha2.ts'
+import type { Lister } from '../../client/lister.ts'
 import type { Extender, Victims } from '../extender.ts'
 import { fitMessage } from '../fit-message.ts'
 import { type NodeInfo, type PodInfo, labelMatcher } from '../snapshot.ts'
@@ -25,6 +28,7 @@ export const defaultPreemption: PluginDefinition = {
     const percentage = (args['minCandidateNodesPercentage'] as number | undefined) ?? 10
     const absolute = (args['minCandidateNodesAbsolute'] as number | undefined) ?? 100
     const budgets = handle.lister(podDisruptionBudgets)
+    const groups = handle.feature('TopologyAwareWorkloadScheduling') ? handle.lister(podGroups) : undefined
     const search: Search = {
       handle,
       budgets: () => budgets.list(),
@@ -37,6 +41,9 @@ export const defaultPreemption: PluginDefinition = {
       preEnqueue: (pod) =>
         (handle.preemptor?.isPreempting(pod.metadata.uid!) === true ? unresolvable('waiting for the preemption for this pod to be finished') : undefined),
       postFilter(state, pod, diagnosis, runner) {
+        handle.preemptor?.attempted()
+        const groupRefusal = groups === undefined ? undefined : refusedForGroup(groups, pod)
+        if (groupRefusal !== undefined) return { success: false, message: `preemption: ${groupRefusal}` }
         const found = preempt(search, state, pod, diagnosis, runner)
         if ('message' in found) return found
         const carryOut = (candidates: readonly Candidate[]): PostFilterResult => {
@@ -50,6 +57,15 @@ export const defaultPreemption: PluginDefinition = {
       },
     }
   },
+}
+
+/** Pods would be evicted for every placement that is tried. */
+function refusedForGroup(groups: Lister<PodGroup>, { pod, namespace }: PodInfo): string | undefined {
+  const name = podGroupOf(pod)
+  if (name === undefined) return undefined
+  const group = groups.get({ namespace, name })
+  if (group === undefined) return 'pod group for pod not found'
+  return group.spec.schedulingConstraints === undefined ? undefined : 'not eligible due to placement-based pod group scheduling limitation'
 }
 
 interface Search {

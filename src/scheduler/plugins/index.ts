@@ -13,10 +13,12 @@ import { nodeResourcesBalancedAllocation } from './node-resources-balanced-alloc
 import { nodeResourcesFit } from './node-resources-fit.ts'
 import { nodeUnschedulable } from './node-unschedulable.ts'
 import { nodeVolumeLimits } from './node-volume-limits.ts'
+import { podGroupPodsCount } from './pod-group-pods-count.ts'
 import { podTopologySpread } from './pod-topology-spread.ts'
 import { prioritySort } from './priority-sort.ts'
 import { schedulingGates } from './scheduling-gates.ts'
 import { taintToleration } from './taint-toleration.ts'
+import { topologyPlacementGenerator } from './topology-placement-generator.ts'
 import { volumeBinding } from './volume-binding.ts'
 import { volumeRestrictions } from './volume-restrictions.ts'
 import { volumeZone } from './volume-zone.ts'
@@ -56,6 +58,8 @@ const inTreePlugins: readonly InTreePlugin[] = [
   { definition: defaultBinder, weight: 0 },
   { definition: nodeDeclaredFeatures, weight: 0 },
   { definition: gangScheduling, weight: 0, feature: 'GangScheduling' },
+  { definition: topologyPlacementGenerator, weight: 0, feature: 'TopologyAwareWorkloadScheduling' },
+  { definition: podGroupPodsCount, weight: 1, feature: 'TopologyAwareWorkloadScheduling' },
 ]
 
 /** The plugins of this version whose feature gates are on. */
