@@ -75,6 +75,18 @@ describe('the judge of histories', () => {
     expect.unreachable('thirty histories looked right')
   })
 
+  it('tells a watch that stands still from one that left something out', async () => {
+    const judged = (change: (batch: RevisionBatch) => boolean) => {
+      const store = createMemoryStore({ clock })
+      const watch: KVStore['watch'] = async function* (...args) {
+        for await (const batch of store.watch(...args)) if (change(batch)) yield batch
+      }
+      return memoryHistory({ ...store, watch }, 'judge-stuck').then((history) => violations(history, { exclusive: true }))
+    }
+    expect(await judged(({ revision }) => revision < 12)).toEqual([expect.stringMatching(/^the watch of everything stands at revision 11 and got no further: writes at 12, .* the last is \d+; 0 of/)])
+    expect((await judged(({ revision, events }) => revision !== 12 || events.length === 0)).join('\n')).toMatch(/revision 13 comes behind 11 in the log/)
+  })
+
   it('lets etcd leave out what was before the first events of a watch, and nothing of the others', async () => {
     const without = async (left: (events: number) => boolean) => {
       const store = createMemoryStore({ clock })

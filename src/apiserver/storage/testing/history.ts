@@ -98,14 +98,17 @@ export interface HistoryOptions {
   readonly compactions?: boolean
   /** Lets others go on; called between a client's operations. */
   pause(random: SeededRandom): Promise<void>
-  /** How long watches may take to get to the end. */
+  /** How long watches may stand still before they are given up. */
   within(ms: number): { readonly over: Promise<'late'>; cancel(): void }
 }
 
 const text = (value: Uint8Array | undefined): string | undefined => (value === undefined ? undefined : Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString())
 const item = (kv: KeyValue): SeenItem => ({ key: kv.key, value: text(kv.value)!, createRevision: kv.createRevision, modRevision: kv.modRevision })
 
-/** Runs one history to its end; resolves when every watch is at the last write, or late. */
+/** A watch that shows nothing new for so long, though it is asked how far it is, is stuck: a busy machine alone does not do that. */
+const stuckMs = 60_000
+
+/** Runs one history to its end; resolves when every watch is at the last write, or stuck. */
 export async function runHistory(o: HistoryOptions): Promise<History> {
   const run = new Run(o)
   return run.finish()
@@ -131,11 +134,11 @@ class Run {
   }
 
   async finish(): Promise<History> {
-    const { prefix, clients = 4, operations = 40, within } = this.#o
+    const { prefix, clients = 4, operations = 40 } = this.#o
     const { log, startRevision } = await this.#logged()
     await Promise.all(Array.from({ length: clients }, (_, client) => this.#client(client, Math.ceil(operations / clients))))
     const last = await this.#mark('last')
-    await this.#arrived([log, ...this.#watches], last, within(10_000))
+    await this.#arrived([log, ...this.#watches], last)
     for (const stop of this.#stops.values()) stop.abort()
     await Promise.all(this.#running)
     return { prefix, startRevision, calls: this.#calls, compactions: this.#shared.compactions, watches: this.#watches, log, endRevision: last }
@@ -148,7 +151,7 @@ class Run {
       this.#revisions = [startRevision]
       const log = this.#watch(this.#o.prefix, startRevision)
       const first = await this.#mark(`first-${attempt}`)
-      await this.#until(() => log.batches.length === 0 && !log.compacted, this.#o.within(10_000))
+      await this.#until(() => log.batches.length === 0 && !log.compacted, () => log.batches.length)
       if (!log.compacted) return { log, startRevision }
       await this.#o.store.delete(`${this.#o.prefix}first-${attempt}`, first)
       this.#calls.length = 0
@@ -163,16 +166,29 @@ class Run {
   }
 
   /** Until each has shown, by an event or a progress mark, that it is at the revision. */
-  #arrived(watches: readonly Watch[], revision: number, limit: ReturnType<HistoryOptions['within']>): Promise<void> {
-    return this.#until(() => watches.some((watch) => !watch.stopped && !watch.compacted && watch.error === undefined && reached(watch) < revision), limit)
+  #arrived(watches: readonly Watch[], revision: number): Promise<void> {
+    const behind = (): Watch[] => watches.filter((watch) => !watch.stopped && !watch.compacted && watch.error === undefined && reached(watch) < revision)
+    return this.#until(() => behind().length > 0, () => behind().reduce((sum, watch) => sum + reached(watch), 0))
   }
 
-  async #until(waiting: () => boolean, limit: ReturnType<HistoryOptions['within']>): Promise<void> {
+  /** Waits for as long as `mark` changes now and then. */
+  async #until(waiting: () => boolean, mark: () => number): Promise<void> {
     let late = false
-    void limit.over.then(() => { late = true })
+    const patience = (): { cancel(): void } => {
+      const limit = this.#o.within(stuckMs)
+      let cancelled = false
+      void limit.over.then(() => { late ||= !cancelled })
+      return { cancel: () => { cancelled = true; limit.cancel() } }
+    }
+    let before = mark()
+    let limit = patience()
     for (let turn = 0; !late && waiting(); turn++) {
       if (turn % 16 === 0) await this.#o.store.requestProgress()
       await this.#o.pause(this.#o.random)
+      if (mark() === before) continue
+      before = mark()
+      limit.cancel()
+      limit = patience()
     }
     limit.cancel()
   }

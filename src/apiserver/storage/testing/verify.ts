@@ -8,19 +8,31 @@ import { type Held, Model, type Written } from './model.ts'
 
 /**
  * What is wrong with the history, in sentences; empty when nothing is. `exclusive`: nobody else wrote, so revisions have no
- * gaps; `mayFail`: the store was disturbed, so calls may fail; `lateStart`: what is before the first events of a watch may lack,
+ * gaps; `lateStart`: what is before the first events of a watch may lack,
  * as with etcd, which may read them before it has noted that the watch wants it (server/etcdserver/api/v3rpc/watch.go: a
  * watch is begun before prevKV is set).
  */
-export function violations(history: History, o: { readonly exclusive?: boolean; readonly mayFail?: boolean; readonly lateStart?: boolean } = {}): string[] {
+export function violations(history: History, o: { readonly exclusive?: boolean; readonly lateStart?: boolean } = {}): string[] {
   const out: string[] = []
   if (history.log.error !== undefined) return [`the watch of everything broke off: ${history.log.error}`]
+  if (reached(history.log) < history.endRevision) return [stuck(history)]
   const model = replay(history, o.exclusive === true, out)
   if (out.length > 0) return out
   realTime(history, out)
-  for (const call of history.calls) if (o.mayFail !== true || call.outcome.type !== 'failed') answer(history, model, call, out)
+  for (const call of history.calls) answer(history, model, call, out)
   for (const watch of [history.log, ...history.watches]) watched(history, model, watch, o.lateStart === true, out)
   return out
+}
+
+/**
+ * The watch of everything has not shown the end, nor said that it is there: what it would have told of writes behind its
+ * place cannot be judged, and whether only it stands still is what the others tell.
+ */
+function stuck({ log, watches, calls, endRevision }: History): string {
+  const at = reached(log)
+  const behind = calls.flatMap(({ outcome }) => (outcome.type === 'written' && outcome.revision > at ? [outcome.revision] : []))
+  const others = watches.filter(({ stopped, compacted, error }) => !stopped && !compacted && error === undefined)
+  return `the watch of everything stands at revision ${at} and got no further: writes at ${behind.join(', ')} are not told yet, the last is ${endRevision}; ${others.filter((watch) => reached(watch) >= endRevision).length} of ${others.length} other watches are there`
 }
 
 /** The model after the writes of the log, each of which somebody must have asked for. */
