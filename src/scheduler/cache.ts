@@ -110,6 +110,20 @@ export class SchedulerCache {
     if (this.#assumed.has(uid)) this.removePod(uid)
   }
 
+  /** Takes the pod out for a dry run; what is answered puts it back, unless it is there again by then. */
+  lift(uid: string): () => void {
+    const name = this.#nodeOfPod.get(uid)
+    const info = name === undefined ? undefined : this.#nodes.get(name)?.pods.get(uid)
+    if (name === undefined || info === undefined) return () => undefined
+    const assumed = this.#assumed.has(uid)
+    this.removePod(uid)
+    return () => {
+      if (this.#nodeOfPod.has(uid)) return
+      this.#add(info, name)
+      if (assumed) this.#assumed.add(uid)
+    }
+  }
+
   has(uid: string): boolean {
     return this.#nodeOfPod.has(uid)
   }

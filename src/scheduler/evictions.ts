@@ -1,5 +1,6 @@
 /** Carries preemptions out beside the cycles (upstream: framework/preemption/executor.go, asynchronous). */
 import { pods } from '../api/generated/resources.ts'
+import type { ObjectReference, Pod } from '../api/generated/types/core-v1.ts'
 import type { Client } from '../client/client.ts'
 import type { Env } from '../base/env.ts'
 import type { InformerFactory } from '../client/informer.ts'
@@ -19,6 +20,18 @@ export interface EvictionsContext {
   readonly waiting: WaitingPods
   readonly metrics: SchedulerMetrics
   recorder(profile: string): SeriesRecorder
+}
+
+/** Who others go for. */
+export interface EvictionCause {
+  readonly uid: string
+  readonly priority: number
+  readonly profile: string
+  readonly type: 'pod' | 'podgroup'
+  /** What events refer to. */
+  readonly reference: ObjectReference
+  /** They are tried again when an eviction fails. */
+  readonly pods: readonly Pod[]
 }
 
 export class Evictions implements Preemptor {
@@ -51,7 +64,12 @@ export class Evictions implements Preemptor {
     this.#context.metrics.preemptionAttempt()
   }
 
-  evict(preemptor: PodInfo, node: string, victims: readonly PodInfo[]): void {
+  evict({ uid, priority, pod }: PodInfo, node: string, victims: readonly PodInfo[]): void {
+    this.evictFor({ uid, priority, profile: pod.spec?.schedulerName ?? '', type: 'pod', reference: podReference(pod), pods: [pod] }, node, victims)
+  }
+
+  /** `node`: what becomes free, as events name it; "cluster" where it is no single node. */
+  evictFor(preemptor: EvictionCause, node: string, victims: readonly PodInfo[]): void {
     if (this.instead !== undefined) return this.instead(node, victims)
     const { env, metrics, queue } = this.#context
     const alive = victims.filter(({ terminating }) => !terminating)
@@ -64,14 +82,14 @@ export class Evictions implements Preemptor {
       this.#preempting.delete(preemptor.uid)
       metrics.preempted(fails.length === 0 ? 'success' : 'error', (env.clock.monotonic() - started) / 1000)
       if (fails.length === 0 || signal.aborted) return
-      env.log.warn('preemption failed', { pod: preemptor.pod.metadata.name, node, error: fails[0] })
+      env.log.warn('preemption failed', { [preemptor.type]: preemptor.reference.name, node, error: fails[0] })
       // Nothing else would wake it: its victims may never be deleted.
-      queue.activate([preemptor.pod])
+      queue.activate(preemptor.pods)
     })
   }
 
   /** Nominations of less important pods go first, then all victims but one at once, the last alone. */
-  async #carryOut(preemptor: PodInfo, node: string, victims: readonly PodInfo[], signal: AbortSignal): Promise<unknown[]> {
+  async #carryOut(preemptor: EvictionCause, node: string, victims: readonly PodInfo[], signal: AbortSignal): Promise<unknown[]> {
     const { env, client } = this.#context
     const lower = this.nominatedOn(node).filter((other) => other.priority < preemptor.priority)
     const cleared = await Promise.allSettled(lower.map(({ pod }) => writePodStatus(client, pod, { nominate: '' }, env.clock.now(), signal)))
@@ -83,22 +101,22 @@ export class Evictions implements Preemptor {
     return failures([...cleared, ...await Promise.allSettled([this.#evictOne(preemptor, node, last, signal)])])
   }
 
-  async #evictOne(preemptor: PodInfo, node: string, victim: PodInfo, signal: AbortSignal): Promise<void> {
+  async #evictOne(preemptor: EvictionCause, node: string, victim: PodInfo, signal: AbortSignal): Promise<void> {
     const { env, client, waiting } = this.#context
-    const profile = preemptor.pod.spec?.schedulerName ?? ''
+    const { profile, type, reference } = preemptor
     const recorder = this.#context.recorder(profile)
-    const message = `Preempted by pod ${preemptor.uid} on node ${node}`
+    const message = `Preempted by ${type} ${preemptor.uid} on node ${node}`
     // A pod that is not bound yet only loses its place.
     if (waiting.reject(victim.uid, 'DefaultPreemption', 'preempted')) {
-      return recorder.event(podReference(victim.pod), 'Normal', 'Preempted', 'Preempting', `${message} (in kube-scheduler memory).`, podReference(preemptor.pod))
+      return recorder.event(podReference(victim.pod), 'Normal', 'Preempted', 'Preempting', `${message} (in kube-scheduler memory).`, reference)
     }
     const condition = {
-      type: 'DisruptionTarget', status: 'True', reason: 'PreemptionByScheduler', message: `${profile}: preempting to accommodate a higher priority pod`,
+      type: 'DisruptionTarget', status: 'True', reason: 'PreemptionByScheduler', message: `${profile}: preempting to accommodate a higher priority ${type}`,
     }
     const { namespace, name, uid } = victim.pod.metadata
     await writePodStatus(client, victim.pod, { condition }, env.clock.now(), signal)
     await client.delete(pods, { namespace, name: name! }, { preconditions: { uid }, signal }).catch(ignoreGone)
-    recorder.event(podReference(victim.pod), 'Normal', 'Preempted', 'Preempting', message, podReference(preemptor.pod))
+    recorder.event(podReference(victim.pod), 'Normal', 'Preempted', 'Preempting', message, reference)
   }
 }
 

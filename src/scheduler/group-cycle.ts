@@ -10,6 +10,7 @@ import { findCondition } from '../api/meta/conditions.ts'
 import { type Attempt, assumeAndBind } from './binding.ts'
 import type { SchedulerContext } from './context.ts'
 import { type Failure, fail } from './failure.ts'
+import { preemptFor } from './group-preemption.ts'
 import { tryPlacements } from './group-placement.ts'
 import { type Group, type GroupTrial, type Outcome, type TrialOptions, groupUnschedulable, tryGroup } from './group-trial.ts'
 import { ignoreGone } from './pod-status.ts'
@@ -26,8 +27,10 @@ export function membersOf({ queue, groups }: SchedulerContext, first: QueuedPod)
 export async function scheduleGroup(context: SchedulerContext, group: Group): Promise<void> {
   const { env, metrics } = context
   const started = env.clock.monotonic()
-  const trial = await search(context, group, { postFilters: true })
+  const first = await search(context, group, { postFilters: true })
   metrics.groupAlgorithm((env.clock.monotonic() - started) / 1000)
+  const preempts = first.result === 'unschedulable' && group.framework.handle.feature('WorkloadAwarePreemption')
+  const trial = preempts ? await preemptFor(context, group, first, () => search(context, group, { postFilters: false })) : first
   for (const [i, queued] of group.members.entries()) {
     const attempt: Attempt = { framework: group.framework, queued, started }
     const outcome = trial.outcomes[i]
@@ -48,7 +51,7 @@ function settle(context: SchedulerContext, { attempt, state, node }: Extract<Out
   fail(context, attempt.framework, attempt.queued, { message: `node "${node.name}" is gone`, reason: 'SchedulerError', nominate: '' }, attempt.started)
 }
 
-/** What a pod of the group is told that is not placed. Refusals of the group as a whole are tried again after a back-off. */
+/** What a pod of the group is told that is not placed. One that only the group holds back is tried again after a back-off, others when an event helps. */
 function failureIn({ result, message }: GroupTrial, outcome: Outcome | undefined): Failure {
   if (result === 'error') return outcome?.kind === 'error' ? outcome.failure : { message, reason: 'SchedulerError', nominate: '' }
   if (outcome === undefined) return { message, reason: 'Unschedulable', nominate: '' }

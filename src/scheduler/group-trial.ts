@@ -109,7 +109,8 @@ function place(context: SchedulerContext, attempt: Attempt, result: CycleResult,
     diagnosis.postFilterMessage = settled?.message ?? ''
     const nominate = settled === undefined ? '' : settled.nominate
     const looked = options.placement?.nodes.length ?? context.cache.nodes.length
-    const failure: Failure = { message: fitMessage(looked, diagnosis), reason: 'Unschedulable', ...(nominate === undefined ? {} : { nominate }) }
+    const { unschedulablePlugins, pendingPlugins } = diagnosis
+    const failure: Failure = { message: fitMessage(looked, diagnosis), reason: 'Unschedulable', unschedulablePlugins, pendingPlugins, ...(nominate === undefined ? {} : { nominate }) }
     const cleared = nominate === undefined || nominate === '' ? undefined : context.cache.node(nominate)
     return cleared === undefined ? { kind: 'refused', attempt, failure } : hold(context, attempt, state, cleared, failure)
   }
@@ -125,12 +126,7 @@ function hold(context: SchedulerContext, attempt: Attempt, state: CycleState, no
   if (permit === undefined) return { kind: 'placed', attempt, state, node, waits: undefined, preempts }
   if (!('code' in permit)) return { kind: 'placed', attempt, state, node, waits: permit.message, preempts }
   takeBack(context, attempt, state, node)
-  return { kind: permit.code === 'Error' ? 'error' : 'refused', attempt, failure: withoutPlugins(failureOf(node.name, permit)) }
-}
-
-/** Groups are tried again after a back-off alone: which events could help this very pod does not count. */
-function withoutPlugins({ message, reason, nominate }: Failure): Failure {
-  return { message, reason, ...(nominate === undefined ? {} : { nominate }) }
+  return { kind: permit.code === 'Error' ? 'error' : 'refused', attempt, failure: failureOf(node.name, permit) }
 }
 
 function takeBack({ cache }: SchedulerContext, { framework, queued }: Attempt, state: CycleState, node: NodeInfo): void {

@@ -7,7 +7,8 @@ import type { PodGroup } from '../../api/generated/types/scheduling-v1alpha2.ts'
 import type { Lister } from '../../client/lister.ts'
 import type { Extender, Victims } from '../extender.ts'
 import { fitMessage } from '../fit-message.ts'
-import { type NodeInfo, type PodInfo, labelMatcher } from '../snapshot.ts'
+import type { NodeInfo, PodInfo } from '../snapshot.ts'
+import { budgetCheck } from './budgets.ts'
 
 const name = 'DefaultPreemption'
 const noVictims = unresolvable('No preemption victims found for incoming pod')
@@ -28,7 +29,9 @@ export const defaultPreemption: PluginDefinition = {
     const percentage = (args['minCandidateNodesPercentage'] as number | undefined) ?? 10
     const absolute = (args['minCandidateNodesAbsolute'] as number | undefined) ?? 100
     const budgets = handle.lister(podDisruptionBudgets)
-    const groups = handle.feature('TopologyAwareWorkloadScheduling') ? handle.lister(podGroups) : undefined
+    const byPlacement = handle.feature('TopologyAwareWorkloadScheduling')
+    const byGroup = handle.feature('WorkloadAwarePreemption')
+    const groups = byPlacement || byGroup ? handle.lister(podGroups) : undefined
     const search: Search = {
       handle,
       budgets: () => budgets.list(),
@@ -38,12 +41,17 @@ export const defaultPreemption: PluginDefinition = {
       name,
       // Victims' deletions help through the plugins that refused the pod, not through this one.
       events: [{ resource: 'Pod', actions: ['Delete'], hint: () => false }],
-      preEnqueue: (pod) =>
-        (handle.preemptor?.isPreempting(pod.metadata.uid!) === true ? unresolvable('waiting for the preemption for this pod to be finished') : undefined),
+      preEnqueue(pod) {
+        const group = byGroup ? podGroupOf(pod) : undefined
+        const uid = group === undefined ? pod.metadata.uid! : groups!.get({ namespace: pod.metadata.namespace, name: group })?.metadata.uid
+        if (uid === undefined || handle.preemptor?.isPreempting(uid) !== true) return undefined
+        return unresolvable(`waiting for the preemption for this ${group === undefined ? 'pod' : 'pod group'} to be finished`)
+      },
       postFilter(state, pod, diagnosis, runner) {
         handle.preemptor?.attempted()
-        const groupRefusal = groups === undefined ? undefined : refusedForGroup(groups, pod)
-        if (groupRefusal !== undefined) return { success: false, message: `preemption: ${groupRefusal}` }
+        const placed = byPlacement ? refusedForPlacement(groups!, pod) : undefined
+        const refusal = placed ?? (byGroup && podGroupOf(pod.pod) !== undefined ? 'not eligible due to workload aware preemption enabled' : undefined)
+        if (refusal !== undefined) return { success: false, message: `preemption: ${refusal}` }
         const found = preempt(search, state, pod, diagnosis, runner)
         if ('message' in found) return found
         const carryOut = (candidates: readonly Candidate[]): PostFilterResult => {
@@ -60,7 +68,7 @@ export const defaultPreemption: PluginDefinition = {
 }
 
 /** Pods would be evicted for every placement that is tried. */
-function refusedForGroup(groups: Lister<PodGroup>, { pod, namespace }: PodInfo): string | undefined {
+function refusedForPlacement(groups: Lister<PodGroup>, { pod, namespace }: PodInfo): string | undefined {
   const name = podGroupOf(pod)
   if (name === undefined) return undefined
   const group = groups.get({ namespace, name })
@@ -175,29 +183,11 @@ function moreImportantFirst(a: PodInfo, b: PodInfo): number {
 }
 
 function splitByBudgets(pods: readonly PodInfo[], budgets: readonly PodDisruptionBudget[]): { violating: PodInfo[]; others: PodInfo[] } {
-  const compiled = budgets.map((budget) => ({
-    budget, allowed: budget.status?.disruptionsAllowed ?? 0,
-    matches: isEmpty(budget.spec?.selector) ? () => false : labelMatcher(budget.spec?.selector),
-  }))
+  const breaks = budgetCheck(budgets, true)
   const violating: PodInfo[] = []
   const others: PodInfo[] = []
-  for (const pod of pods) {
-    let violates = false
-    if (Object.keys(pod.labels).length > 0) {
-      for (const entry of compiled) {
-        const { budget } = entry
-        if (budget.metadata.namespace !== pod.namespace || !entry.matches(pod.labels)) continue
-        if (budget.status?.disruptedPods?.[pod.pod.metadata.name!] !== undefined) continue
-        if (--entry.allowed < 0) violates = true
-      }
-    }
-    ;(violates ? violating : others).push(pod)
-  }
+  for (const pod of pods) (breaks(pod) ? violating : others).push(pod)
   return { violating, others }
-}
-
-function isEmpty(selector: { matchLabels?: object; matchExpressions?: unknown[] } | undefined): boolean {
-  return selector === undefined || (Object.keys(selector.matchLabels ?? {}).length === 0 && (selector.matchExpressions ?? []).length === 0)
 }
 
 /** Fewest budget violations; lowest top priority; lowest sum; fewest victims; latest start of the most important ones. */

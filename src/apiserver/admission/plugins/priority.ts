@@ -1,7 +1,8 @@
-/** A pod's priority comes from its class (upstream: Priority plugin). */
+/** The priority of a pod, or of a pod group, comes from its class (upstream: Priority plugin). */
 import { priorityClasses } from '../../../api/generated/resources.ts'
 import type { Pod } from '../../../api/generated/types/core-v1.ts'
 import type { PriorityClass } from '../../../api/generated/types/scheduling-v1.ts'
+import type { PodGroup } from '../../../api/generated/types/scheduling-v1alpha2.ts'
 import type { AdmissionPlugin, Attributes } from '../contract.ts'
 import { isFor, isOperation, objectOf, oldObjectOf, refuse, type Lister, type PluginContext } from '../context.ts'
 
@@ -34,6 +35,17 @@ function admitNewPod(a: Attributes, lister: Lister): void {
   spec.preemptionPolicy = policy
 }
 
+function admitNewGroup(a: Attributes, lister: Lister): void {
+  const { spec } = objectOf<PodGroup>(a)
+  const used = classOf(a, lister, spec.priorityClassName)
+  const priority = used?.value ?? 0
+  if (spec.priority !== undefined && spec.priority !== priority) {
+    throw refuse(a, `priority set in the pod group (${spec.priority}) must match the priority computed (${priority}) based on the priority class set in the spec`)
+  }
+  spec.priority = priority
+  if (used !== undefined) spec.priorityClassName = used.metadata.name
+}
+
 /** An update that leaves them out keeps them. */
 function keepPriority(a: Attributes): void {
   const spec = objectOf<Pod>(a).spec!
@@ -42,11 +54,13 @@ function keepPriority(a: Attributes): void {
   if (spec.preemptionPolicy === undefined && old.preemptionPolicy !== undefined) spec.preemptionPolicy = old.preemptionPolicy
 }
 
-export function priority({ lister }: PluginContext): AdmissionPlugin {
+export function priority({ lister, feature }: PluginContext): AdmissionPlugin {
+  const isGroup = (a: Attributes) => a.operation === 'CREATE' && isFor(a, 'scheduling.k8s.io', 'podgroups') && feature('WorkloadAwarePreemption')
   return {
     name: 'Priority',
-    handles: (a) => isOperation(a, 'CREATE', 'UPDATE') && (isFor(a, '', 'pods') || isFor(a, 'scheduling.k8s.io', 'priorityclasses')),
+    handles: (a) => isOperation(a, 'CREATE', 'UPDATE') && (isFor(a, '', 'pods') || isFor(a, 'scheduling.k8s.io', 'priorityclasses') || isGroup(a)),
     admit(a) {
+      if (isGroup(a)) admitNewGroup(a, lister)
       if (a.resource.resource === 'pods') {
         if (a.operation === 'CREATE') admitNewPod(a, lister)
         else keepPriority(a)
