@@ -125,6 +125,8 @@ export interface ApiServerOptions {
   /** "api/all", "group/version", … to on or off. */
   readonly runtimeConfig?: Readonly<Record<string, boolean>>
   readonly feature?: (name: string) => boolean
+  /** What /flagz shows: flags with their values; without it there is no such page. */
+  readonly flags?: () => Readonly<Record<string, string>>
   /** Handed to the kinds' hooks: allocators and the like. */
   readonly services?: Readonly<Record<string, unknown>>
   /** In the place of the built-in chain. */

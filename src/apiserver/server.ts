@@ -155,8 +155,10 @@ function assemble({ env, options, store, registry, services }: Parts): ApiServer
   const followFlows: PostStartHook[] = flowControl === undefined ? []
     : [{ name: 'priority-and-fairness-config-consumer', run: () => flowControl.start(client, informers) }]
   const state: HookState = { hooks: [...hooksOf(options, address, onceDone(() => allocators.start()), masters), ...extensionHooks(customResources, aggregation), ...followFlows, ...(nodeMetrics && options.inherit === undefined ? [metricsHook] : [])], done: new Set(), synced: false, stopping: stopping.signal }
+  const feature = options.feature ?? featureDefault
   const endpoints = createEndpoints({
-    metrics: env.metrics, checks: () => healthChecks(env, store, state, options), groups: () => discovery.groups(), openapi, ...(access.openid === undefined ? {} : { openid: access.openid }),
+    metrics: env.metrics, checks: () => healthChecks(env, store, state, options), groups: () => discovery.groups(), openapi,
+    pages: { ...env, statusz: feature('ComponentStatusz'), flags: feature('ComponentFlagz') ? options.flags : undefined }, ...(access.openid === undefined ? {} : { openid: access.openid }),
   })
   const own = dispatcher(resources, discovery, endpoints, options.extension)
   const dispatch = aggregated(aggregation, nodeMetrics ? createNodeMetrics(env, { client, kubelet: kubeletSettings(options), taken }, own) : own)

@@ -37,7 +37,7 @@ async function run({ flags, stderr }: Invocation): Promise<number> {
   // Ciphers take their time to load.
   const encryption = wanted(flags, 'encryption-provider-config') ? await (await import('./apiserver-encryption.ts')).encryptionFrom(env, flags, fileText) : undefined
   const server = await createApiServer(env, {
-    ...options, ...await accessFrom(env, flags, options), ...(encryption === undefined ? {} : { encryption: encryption.holder }), ...(audit === undefined ? {} : { audit }), admissionPlugins: { ...options.admissionPlugins, configuration },
+    ...options, flags: () => flags.texts(), ...await accessFrom(env, flags, options), ...(encryption === undefined ? {} : { encryption: encryption.holder }), ...(audit === undefined ? {} : { audit }), admissionPlugins: { ...options.admissionPlugins, configuration },
   })
   try {
     await server.start()

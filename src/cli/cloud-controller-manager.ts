@@ -1,4 +1,4 @@
-import { versionInfo } from '../apiserver/extend/version.ts'
+import { versionInfo } from '../api/meta/version.ts'
 import { type CloudController, createCloudControllerManager, selectControllers } from '../cloud/manager.ts'
 import type { CloudControllerManagerOptions } from '../cloud/options.ts'
 import { nodeIpamName, startNodeIpam } from '../controllers/node-ipam/index.ts'

@@ -3,6 +3,7 @@
  * on it): --name=value and --name value, booleans that take a value only after "=", -v=4, repeated and comma lists,
  * a=b maps, "_" read as "-".
  */
+import { flagText } from './flag-text.ts'
 
 /** 'array' is a list whose elements may hold commas: one for each time that the flag is given. */
 export type FlagType = 'string' | 'bool' | 'int' | 'float' | 'duration' | 'list' | 'array' | 'map'
@@ -48,9 +49,16 @@ export interface Command {
 export class FlagValues {
   readonly #values: Map<string, FlagValue>
   readonly #set: Set<string>
-  constructor(values: Map<string, FlagValue>, set: Set<string>) {
+  readonly #flags: readonly Flag[]
+  constructor(values: Map<string, FlagValue>, set: Set<string>, flags: readonly Flag[] = []) {
     this.#values = values
     this.#set = set
+    this.#flags = flags
+  }
+  /** Every flag with its value as a text, also what was not given. */
+  texts(): Record<string, string> {
+    const entries = this.#flags.map((flag) => [flag.name, flagText(flag, this.#values.get(flag.name))])
+    return { ...Object.fromEntries(entries) as Record<string, string>, help: 'false' }
   }
   /** Whether the user gave it. */
   given(name: string): boolean {
@@ -113,7 +121,7 @@ export function parseFlags(flags: readonly Flag[], words: readonly string[]): { 
   for (const flag of flags) {
     if (flag.required === true && !given.has(flag.name)) throw new UsageError(`required flag(s) "${flag.name}" not set`)
   }
-  return { values: new FlagValues(values, given), args }
+  return { values: new FlagValues(values, given, flags), args }
 }
 
 interface Match {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { Pod } from '../api/generated/types/core-v1.ts'
 import { parseYaml } from '../api/codec/yaml.ts'
-import { versionInfo } from '../apiserver/extend/version.ts'
+import { versionInfo } from '../api/meta/version.ts'
 import { createLogger, createSystemEnv } from '../base/real/env.ts'
 import type { Tuning } from '../client/controller.ts'
 import { explainControllers } from '../controllers/explain.ts'

@@ -1,12 +1,13 @@
 /** Everything that is no resource: version, health, metrics, OpenAPI, the issuer's documents. Hono routes them. */
 import type { Hono } from 'hono/tiny'
 import type { Metrics } from '../../base/env.ts'
+import { ComponentPages, type ComponentPagesOptions } from '../../api/pages/component-pages.ts'
 import { pathNotFound } from '../../api/meta/errors.ts'
 import type { ApiHandler, ApiRequest, ApiResponse } from '../handler.ts'
 import { exchangeOf } from '../http/exchange.ts'
 import type { DiscoveredGroup } from './discovery-model.ts'
 import { type HealthCheck, type HealthEndpoint, health } from './health.ts'
-import { versionInfo } from './version.ts'
+import { versionInfo } from '../../api/meta/version.ts'
 
 export interface OpenApiSource {
   /** Undefined: no such document. */
@@ -21,38 +22,54 @@ export interface EndpointOptions {
   readonly openapi: OpenApiSource
   /** What discovery tells. */
   readonly groups: () => readonly DiscoveredGroup[]
+  /** What the server's pages about itself need. */
+  readonly pages: Omit<ComponentPagesOptions, 'component' | 'paths'>
 }
 
 type Routes = { Bindings: { request: ApiRequest } }
 
+const notFound = '404 page not found\n'
 const plainText = { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff' }
 
 export function createEndpoints(options: EndpointOptions): ApiHandler {
   let routes: Promise<Hono<Routes>> | undefined
+  const pages: ComponentPages = new ComponentPages({ ...options.pages, component: 'apiserver', paths: () => indexPaths(options, pages) })
   return async (request) => {
     const { path } = request.info
-    const checked = await healthAnswer(options, request)
+    const checked = await healthAnswer(options, pages, request)
     if (checked !== undefined) return checked
+    const page = pageOf(pages, request)
+    if (page !== undefined) return page
     if (path.startsWith('/openapi/')) {
       const answer = await options.openapi.answer(request)
       if (answer === undefined) throw pathNotFound()
       return answer
     }
+    // A path below a page is none; the version alone is a folder upstream.
+    if (path.endsWith('/') && path !== '/' && path !== '/version/') return { type: 'raw', code: 404, headers: plainText, body: notFound }
     // Health must answer as soon as the server listens; all else can wait for the router to be loaded.
-    const app = await (routes ??= createRoutes(options))
+    const app = await (routes ??= createRoutes(options, pages))
     return rawResponse(await app.fetch(webRequest(request), { request }))
   }
 }
 
-async function healthAnswer(options: EndpointOptions, request: ApiRequest): Promise<ApiResponse | undefined> {
+async function healthAnswer(options: EndpointOptions, pages: ComponentPages, request: ApiRequest): Promise<ApiResponse | undefined> {
   const [, endpoint, name] = /^\/(healthz|livez|readyz)(?:\/(.*))?$/.exec(request.info.path) ?? []
   if (endpoint === undefined) return undefined
-  const answer = await health(options.checks(), endpoint as HealthEndpoint, name ?? '', request.query)
-  if (answer === undefined) return { type: 'raw', code: 404, headers: plainText, body: '404 page not found\n' }
+  const answer = await health(options.checks(), endpoint as HealthEndpoint, name ?? '', request.query, (check, healthy) => pages.observe(check, endpoint, healthy))
+  if (answer === undefined) return { type: 'raw', code: 404, headers: plainText, body: notFound }
   return { type: 'raw', code: answer.code, headers: plainText, body: answer.body }
 }
 
-async function createRoutes({ metrics, openid, checks, groups }: EndpointOptions): Promise<Hono<Routes>> {
+function pageOf(pages: ComponentPages, request: ApiRequest): ApiResponse | undefined {
+  const exchange = exchangeOf(request)
+  const { accept, 'user-agent': userAgent } = exchange?.headers ?? {}
+  const page = pages.answer(exchange?.method ?? request.info.verb.toUpperCase(), request.info.path, { accept, userAgent, query: request.query })
+  return page === undefined ? undefined : { type: 'raw', ...page }
+}
+
+async function createRoutes(options: EndpointOptions, pages: ComponentPages): Promise<Hono<Routes>> {
+  const { metrics, openid } = options
   const { Hono } = await import('hono/tiny')
   const app = new Hono<Routes>()
   const json = { 'content-type': 'application/json' }
@@ -63,9 +80,9 @@ async function createRoutes({ metrics, openid, checks, groups }: EndpointOptions
     app.get('/.well-known/openid-configuration', (c) => c.body(JSON.stringify(openid.configuration()), 200, { ...json, ...cache }))
     app.get('/openid/v1/jwks', (c) => c.body(JSON.stringify(openid.keys()), 200, { 'content-type': 'application/jwk-set+json', ...cache }))
   }
-  const index = (): string => JSON.stringify({ paths: indexPaths(checks(), groups()) }, null, 2)
-  app.get('/', (c) => c.body(index(), 200, json))
-  app.notFound((c) => c.body(index(), 404, json))
+  const index = (): string => JSON.stringify({ paths: indexPaths(options, pages) }, null, 2)
+  for (const path of ['/', '/index.html']) app.all(path, (c) => c.body(index(), 200, json))
+  app.notFound((c) => c.body(notFound, 404, plainText))
   app.onError((error) => {
     throw error
   })
@@ -78,12 +95,12 @@ const fixedPaths: readonly string[] = [
 ]
 
 /** Everything that is served besides objects, in order. */
-function indexPaths(checks: readonly HealthCheck[], groups: readonly DiscoveredGroup[]): string[] {
+function indexPaths({ checks, groups }: EndpointOptions, pages: ComponentPages): string[] {
   return [
-    ...fixedPaths,
-    ...groups.filter(({ group }) => group !== '').flatMap(({ group, versions }) => [`/apis/${group}`, ...versions.map(({ version }) => `/apis/${group}/${version}`)]),
+    ...fixedPaths, ...pages.served,
+    ...groups().filter(({ group }) => group !== '').flatMap(({ group, versions }) => [`/apis/${group}`, ...versions.map(({ version }) => `/apis/${group}/${version}`)]),
     ...(['healthz', 'livez', 'readyz'] as const).flatMap((endpoint) =>
-      checks.filter((check) => check.in === undefined || check.in.includes(endpoint)).map(({ name }) => `/${endpoint}/${name}`)),
+      checks().filter((check) => check.in === undefined || check.in.includes(endpoint)).map(({ name }) => `/${endpoint}/${name}`)),
   ].sort()
 }
 

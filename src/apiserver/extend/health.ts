@@ -15,9 +15,11 @@ export interface HealthAnswer {
   readonly body: string
 }
 
-/** The answer of one endpoint, or of one check of it. Undefined when it has no such check. */
+type Observe = (check: string, healthy: boolean) => void
+
+/** The answer of one endpoint, or of one check of it. Undefined when it has no such check. `observe` hears of each check of a whole endpoint. */
 export async function health(
-  checks: readonly HealthCheck[], endpoint: HealthEndpoint, name: string, query: URLSearchParams,
+  checks: readonly HealthCheck[], endpoint: HealthEndpoint, name: string, query: URLSearchParams, observe: Observe,
 ): Promise<HealthAnswer | undefined> {
   const counted = checks.filter((check) => check.in === undefined || check.in.includes(endpoint))
   if (name !== '') {
@@ -26,10 +28,10 @@ export async function health(
     const problem = await runCheck(found)
     return problem === undefined ? { code: 200, body: 'ok' } : { code: 500, body: `internal server error: ${problem}\n` }
   }
-  return summary(counted, endpoint, query)
+  return summary(counted, endpoint, query, observe)
 }
 
-async function summary(checks: readonly HealthCheck[], endpoint: HealthEndpoint, query: URLSearchParams): Promise<HealthAnswer> {
+async function summary(checks: readonly HealthCheck[], endpoint: HealthEndpoint, query: URLSearchParams, observe: Observe): Promise<HealthAnswer> {
   const excluded = new Set(query.getAll('exclude').filter((value) => value !== ''))
   const lines: string[] = []
   const failed: string[] = []
@@ -38,7 +40,9 @@ async function summary(checks: readonly HealthCheck[], endpoint: HealthEndpoint,
       lines.push(`[+]${check.name} excluded: ok`)
       continue
     }
-    if ((await runCheck(check)) === undefined) lines.push(`[+]${check.name} ok`)
+    const healthy = (await runCheck(check)) === undefined
+    observe(check.name, healthy)
+    if (healthy) lines.push(`[+]${check.name} ok`)
     else {
       // Reasons may tell too much to everybody; they are in the log.
       lines.push(`[-]${check.name} failed: reason withheld`)

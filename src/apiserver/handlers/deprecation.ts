@@ -1,6 +1,6 @@
 /** Warnings of kinds that will not be served for ever (upstream: apiserver/pkg/endpoints/deprecation). */
 import { lifecycles } from '../../api/generated/lifecycle.ts'
-import { versionInfo } from '../extend/version.ts'
+import { versionInfo } from '../../api/meta/version.ts'
 
 const [, currentMinor] = [versionInfo.major, Number.parseInt(versionInfo.minor, 10)]
 const minorOf = (version: string): number => Number(version.split('.')[1])

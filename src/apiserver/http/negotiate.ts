@@ -1,4 +1,5 @@
 /** Which format an answer is written in (upstream: apiserver/pkg/endpoints/handlers/negotiation). */
+import { type Clause, parseAccept, takes, wantsPretty } from '../../api/meta/accept.ts'
 import { StatusError, notAcceptable } from '../../api/meta/errors.ts'
 
 export type MediaType = 'application/json' | 'application/yaml' | 'application/vnd.kubernetes.protobuf'
@@ -33,42 +34,6 @@ export interface Offer {
   readonly routed?: readonly string[]
 }
 
-interface Clause {
-  type: string
-  subtype: string
-  params: Record<string, string>
-  q: number
-}
-
-/** Accept headers repeat without end; what they parse to is kept. */
-const parsed = new Map<string, readonly Clause[]>()
-
-/** The clauses of an Accept header, best first; equal ones in their order. */
-export function parseAccept(text: string): readonly Clause[] {
-  const known = parsed.get(text)
-  if (known !== undefined) return known
-  const clauses: Clause[] = []
-  for (const part of text.split(',')) {
-    const [range, ...parameters] = part.split(';')
-    const [type, subtype] = range!.trim().split('/')
-    if (type === undefined || type === '') continue
-    const clause: Clause = { type, subtype: subtype ?? '*', params: {}, q: 1 }
-    for (const parameter of parameters) {
-      const equals = parameter.indexOf('=')
-      if (equals < 0) continue
-      const name = parameter.slice(0, equals).trim()
-      const value = parameter.slice(equals + 1).trim()
-      if (name === 'q') clause.q = Number.isNaN(Number(value)) ? 1 : Number(value)
-      else clause.params[name] = value
-    }
-    clauses.push(clause)
-  }
-  clauses.sort((a, b) => b.q - a.q)
-  if (parsed.size > 1000) parsed.clear()
-  parsed.set(text, clauses)
-  return clauses
-}
-
 /** Throws NotAcceptable when nothing that the client takes can be written here. */
 export function negotiate(accept: string | undefined, query: URLSearchParams, userAgent: string, offer: Offer = {}): Negotiated {
   const pretty = wantsPretty(query, userAgent)
@@ -77,7 +42,7 @@ export function negotiate(accept: string | undefined, query: URLSearchParams, us
   const clauses = parseAccept(accept)
   for (const clause of clauses) {
     for (const mediaType of offered) {
-      if (!matches(clause, mediaType)) continue
+      if (!takes(clause, mediaType)) continue
       const options = optionsOf(clause, mediaType, offer)
       if (options === undefined) continue
       if (offer.stream === true && mediaType === yamlType) throw notAcceptable(offered)
@@ -90,7 +55,7 @@ export function negotiate(accept: string | undefined, query: URLSearchParams, us
 /** Throws what upstream's router says of an Accept header in which there is nothing for it. */
 export function checkRouted(accept: string | undefined, { routed, mediaTypes = allTypes }: Offer): void {
   if (routed === undefined || accept === undefined || accept === '') return
-  if (!parseAccept(accept).some((clause) => mediaTypes.some((mediaType) => matches(clause, mediaType)))) throw notRouted(routed)
+  if (!parseAccept(accept).some((clause) => mediaTypes.some((mediaType) => takes(clause, mediaType)))) throw notRouted(routed)
 }
 
 function notRouted(routed: readonly string[]): StatusError {
@@ -98,13 +63,6 @@ function notRouted(routed: readonly string[]): StatusError {
     kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message: `406: Not Acceptable\n\nAvailable representations: ${routed.join(', ')}`,
     reason: 'NotAcceptable', details: {}, code: 406,
   })
-}
-
-function matches(clause: Clause, mediaType: MediaType): boolean {
-  const slash = mediaType.indexOf('/')
-  if (clause.type === '*') return clause.subtype === '*'
-  if (clause.type !== mediaType.slice(0, slash)) return false
-  return clause.subtype === '*' || clause.subtype === mediaType.slice(slash + 1)
 }
 
 /** Undefined when the clause wants what the endpoint does not do. */
@@ -121,10 +79,4 @@ function optionsOf({ params }: Clause, mediaType: MediaType, offer: Offer): Part
   if (kind === 'Table') return offer.table === true && mediaType !== protobufType ? { transform: { kind, version } } : undefined
   if (kind !== 'PartialObjectMetadata' && kind !== 'PartialObjectMetadataList') return undefined
   return offer.partial === true ? { transform: { kind, version } } : undefined
-}
-
-function wantsPretty(query: URLSearchParams, userAgent: string): boolean {
-  const asked = query.get('pretty')
-  if (asked !== null && asked !== '') return ['1', 't', 'T', 'true', 'TRUE', 'True'].includes(asked)
-  return userAgent.startsWith('curl') || userAgent.startsWith('Wget') || userAgent.startsWith('Mozilla/5.0')
 }
