@@ -36,7 +36,7 @@ Example:
       ...options, ...(flags.bool('use-service-account-credentials') ? { clientFor: accountClients(env, client, config, name) } : {}),
     }, more), {
       source: { kubeconfig: flags.string('kubeconfig')!, server: flags.string('master')! },
-      serve: (env) => serveComponent(env, flags, name, { checks: { leaderElection: () => undefined } }),
+      serve: (env) => serveComponent(env, flags, name, { checks: { leaderElection: () => undefined }, statusPages: false }),
     })
   },
 }

@@ -88,7 +88,7 @@ test('health is open to all, metrics only to those who are known', async () => {
   env.metrics.counter('a_total', 'A').inc()
   env.metrics.counter('hidden_total', 'H').inc()
   let sick: string | undefined
-  const values = parse(`--secure-port=${await freePort()}`, '--bind-address=127.0.0.1', '--disabled-metrics=hidden_total', '--authorization-always-allow-paths=/healthz,/readyz,/livez,/metrics')
+  const values = parse(`--secure-port=${await freePort()}`, '--bind-address=127.0.0.1', '--disabled-metrics=hidden_total', '--authorization-always-allow-paths=/healthz,/readyz,/livez,/metrics,/metrics/slis,/statusz,/flagz')
   const server = (await serveComponent(env, values, 'test', { checks: { heart: () => sick } }))!
   const ask = (path: string): Promise<[number, string]> => new Promise((done, failed) => {
     https.get({ port: server.port, host: '127.0.0.1', path, rejectUnauthorized: false, agent: false }, (response) => {
@@ -104,6 +104,12 @@ test('health is open to all, metrics only to those who are known', async () => {
     expect([code, metrics.includes('a_total 1'), metrics.includes('hidden')]).toEqual([200, true, false])
     sick = 'it hurts'
     expect(await ask('/livez')).toEqual([500, '[-]heart failed: it hurts\nlivez check failed\n'])
+    const [, slis] = await ask('/metrics/slis')
+    expect(slis.split('\n').filter((line) => line.startsWith('kubernetes_healthcheck{'))).toEqual([
+      'kubernetes_healthcheck{name="heart",type="healthz"} 1', 'kubernetes_healthcheck{name="heart",type="readyz"} 1', 'kubernetes_healthcheck{name="heart",type="livez"} 0',
+    ])
+    expect((await ask('/statusz'))[1]).toMatch(/^\ntest statusz\n[^]*\nPaths.* \/configz \/flagz \/healthz \/livez \/metrics \/readyz\n$/)
+    expect((await ask('/flagz'))[1]).toMatch(/\nauthorization-always-allow-paths.*\[\/healthz,\/readyz,\/livez,[^]*\nbind-address.*127\.0\.0\.1\n/)
   } finally {
     await server.close()
   }

@@ -104,9 +104,14 @@ async function serverOptions(env: Env, client: ClosableClient, flags: FlagValues
     }, signal)
   })
   return {
-    ...rest, ...pair, debuggingHandlers: document['enableDebuggingHandlers'] === true, systemLogs: document['enableSystemLogHandler'] === true, ...(asked ? { renewals } : {}),
+    ...rest, ...pair, ...aboutIt(flags, document), debuggingHandlers: document['enableDebuggingHandlers'] === true, systemLogs: document['enableSystemLogHandler'] === true, ...(asked ? { renewals } : {}),
     ...(clientCAFile === undefined ? {} : { clientCA: readText(clientCAFile, 'client authorities') }),
   }
+}
+
+/** Which pages it serves about itself. */
+function aboutIt(flags: FlagValues, { featureGates = {} }: { featureGates?: Readonly<Record<string, boolean>> }): Pick<KubeletServerOptions, 'statusz' | 'flags'> {
+  return { statusz: featureGates['ComponentStatusz'] !== false, ...(featureGates['ComponentFlagz'] === false ? {} : { flags: () => flags.texts() }) }
 }
 
 /** The addresses that the node has in the API: the cluster signs for no others. */

@@ -74,7 +74,7 @@ async function run(invocation: Invocation): Promise<number> {
   const code = await runWithClient(
     invocation, 'kube-proxy', (env, client) => {
       const backends = supportedFamilies().map((family) => backendOf(config, family, env.metrics))
-      return createProxy(env, client, { ...options, backends, tracking: createConntrack(), onFatal: end })
+      return createProxy(env, client, { ...options, ...(config.featureGates['ComponentFlagz'] === false ? {} : { flags: () => flags.texts() }), backends, tracking: createConntrack(), onFatal: end })
     },
     { source: { kubeconfig: config.clientConnection.kubeconfig, server: flags.string('master')! } },
   )
@@ -211,6 +211,7 @@ export function proxyOptions(config: ProxyConfiguration): Omit<ProxyOptions, 'ba
     bindHardFail: config.bindAddressHardFail,
     ...endpoint('healthz', config.healthzBindAddress), ...endpoint('metrics', config.metricsBindAddress),
     pages: { '/configz': () => ({ code: 200, body: JSON.stringify({ 'kubeproxy.config.k8s.io': writeConfiguration(config) }) }) },
+    statusz: config.featureGates['ComponentStatusz'] !== false,
   }
 }
 

@@ -13,6 +13,7 @@ import type { SubjectAccessReview } from '../api/generated/types/authorization-v
 import { subjectAccessReviews, tokenReviews } from '../api/generated/resources.ts'
 import { createAuthority, issueCertificate } from '../apiserver/auth/certificates.ts'
 import { keptCertificate } from '../apiserver/http/files.ts'
+import { ComponentPages } from '../api/pages/component-pages.ts'
 import type { Client } from '../client/client.ts'
 import { type FlagValues, UsageError } from './command.ts'
 import { clientFromKubeconfig } from './component.ts'
@@ -24,6 +25,8 @@ export interface Served {
   readonly checks: Readonly<Record<string, HealthCheck>>
   /** What /configz shows, by the name of the configuration. */
   readonly config?: () => Readonly<Record<string, unknown>>
+  /** Whether there are /statusz and /flagz; default: there are. */
+  readonly statusPages?: boolean
 }
 
 export interface ComponentServer {
@@ -50,18 +53,22 @@ export async function serveComponent(env: Env, flags: FlagValues, name: string, 
   }
   const authenticate = authenticator(env, flags, await clientOf('authentication-kubeconfig'))
   const authorize = authorizer(env, flags, await clientOf('authorization-kubeconfig'))
+  const pages = pagesOf(env, flags, name, served)
   const clientCA = text(flags, 'client-ca-file')
   const server = https.createServer({
     ...await serverCertificate(flags, name), ca: clientCA, requestCert: clientCA !== undefined, rejectUnauthorized: false,
     minVersion: minVersion(flags), ...cipherSuites(flags),
   }, (request, response) => {
     void (async () => {
-      const path = new URL(request.url ?? '/', 'https://component').pathname
+      const url = new URL(request.url ?? '/', 'https://component')
+      const path = url.pathname
       const caller = await authenticate(request)
       if (caller === undefined) return answer(response, 401, 'Unauthorized\n')
       const refusal = await authorize(caller, request.method ?? 'GET', path)
       if (refusal !== undefined) return answer(response, 403, refusal)
-      serve(env, flags, path, served, response)
+      const page = pages.answer(request.method ?? 'GET', path, { accept: request.headers.accept, userAgent: request.headers['user-agent'], query: url.searchParams })
+      if (page !== undefined) return void response.writeHead(page.code, page.headers).end(page.body)
+      serve(env, flags, path, served, pages, response)
     })().catch((error: unknown) => {
       env.log.warn('request failed', { path: request.url, error })
       answer(response, 500, 'Internal Server Error\n')
@@ -81,9 +88,17 @@ export async function serveComponent(env: Env, flags: FlagValues, name: string, 
   }
 }
 
-function serve(env: Env, flags: FlagValues, path: string, served: Served, response: ServerResponse): void {
+function pagesOf(env: Env, flags: FlagValues, component: string, { statusPages = true }: Served): ComponentPages {
+  const gate = (name: string): boolean => statusPages && flags.map('feature-gates')[name]?.toLowerCase() !== 'false'
+  return new ComponentPages({
+    ...env, component, statusz: gate('ComponentStatusz'), flags: gate('ComponentFlagz') ? () => flags.texts() : undefined,
+    paths: () => ['/healthz', '/livez', '/readyz', '/metrics', '/configz', ...(gate('ComponentFlagz') ? ['/flagz'] : [])],
+  })
+}
+
+function serve(env: Env, flags: FlagValues, path: string, served: Served, pages: ComponentPages, response: ServerResponse): void {
   const health = /^\/(healthz|livez|readyz)(?:\/(.+))?$/.exec(path)
-  if (health !== null) return serveHealth(served.checks, health[1]!, health[2], response)
+  if (health !== null) return serveHealth(served.checks, health[1]!, health[2], pages, response)
   if (path === '/metrics') {
     response.setHeader('Content-Type', 'text/plain; version=0.0.4; charset=utf-8')
     return answer(response, 200, without(env.metrics.render(), flags.list('disabled-metrics')))
@@ -95,11 +110,12 @@ function serve(env: Env, flags: FlagValues, path: string, served: Served, respon
   answer(response, 404, '404 page not found\n')
 }
 
-function serveHealth(checks: Served['checks'], root: string, name: string | undefined, response: ServerResponse): void {
+function serveHealth(checks: Served['checks'], root: string, name: string | undefined, pages: ComponentPages, response: ServerResponse): void {
   const asked = name === undefined ? Object.entries(checks) : Object.entries(checks).filter(([one]) => one === name)
   if (name !== undefined && asked.length === 0 && name !== 'ping') return answer(response, 404, '404 page not found\n')
   const failed = asked.flatMap(([one, check]) => {
     const why = check()
+    if (name === undefined) pages.observe(one, root, why === undefined)
     return why === undefined ? [] : [`[-]${one} failed: ${why}`]
   })
   if (failed.length === 0) return answer(response, 200, 'ok')

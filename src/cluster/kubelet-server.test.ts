@@ -65,7 +65,7 @@ beforeAll(async () => {
   const kubelet = createKubelet(env, cluster.clientAs('system:node:n1', ['system:nodes', 'system:authenticated']), {
     nodeName: 'n1', nodeIps: ['127.0.0.1'], rootDir: `${dir}/root`, podLogsDir: `${dir}/logs`, cri, host: createTestHost(), cgroupsPerQOS: false, relistPeriod: 30,
     configuration: { kind: 'KubeletConfiguration', maxPods: 110 },
-    server: { address: '127.0.0.1', port: 0, ...pair, clientCA: authorities.ca.cert, webhookAuthentication: true, authorization: 'Webhook', healthzPort, readOnlyPort },
+    server: { address: '127.0.0.1', port: 0, ...pair, clientCA: authorities.ca.cert, webhookAuthentication: true, authorization: 'Webhook', healthzPort, readOnlyPort, flags: () => ({ 'root-dir': '/x' }) },
   })
   await kubelet.start()
   await kubelet.ready
@@ -103,6 +103,12 @@ describe('what is answered', () => {
     expect((await ask('/healthz?verbose')).body).toBe('[+]ping ok\n[+]log ok\n[+]syncloop ok\nhealthz check passed\n')
     expect([await ask('/healthz/syncloop'), (await ask('/healthz/none')).status]).toEqual([{ status: 200, body: 'ok' }, 404])
   })
+  test('pages about itself', async () => {
+    expect((await ask('/statusz')).body).toMatch(/^\nkubelet statusz\n[^]*\nPaths.* \/configz \/flagz \/healthz \/metrics\n$/)
+    expect((await ask('/flagz')).body).toMatch(/\nroot-dir\W+x\n$/)
+    expect(await ask('/healthz')).toEqual({ status: 200, body: 'ok' })
+    expect((await ask('/metrics/slis')).body).toContain('kubernetes_healthcheck{name="syncloop",type="healthz"} 1\n')
+  })
   test('statistics and metrics', async () => {
     const summary = JSON.parse((await ask('/stats/summary')).body) as { node: { nodeName: string }; pods: { podRef: object; startTime: string; containers: object[] }[] }
     expect(summary.node).toMatchObject({ nodeName: 'n1', rlimit: { maxpid: 1000 } })
@@ -136,6 +142,7 @@ describe('who may ask', () => {
     expect(await ask('/pods', nobody)).toEqual(forbidden('get', 'pods proxy'))
     expect(await ask('/stats/summary', nobody)).toEqual(forbidden('get', 'stats'))
     expect(await ask('/checkpoint/a/b/c', nobody, 'POST')).toEqual(forbidden('create', 'checkpoint'))
+    expect([await ask('/statusz', nobody), await ask('/flagz', nobody)]).toEqual([forbidden('get', 'statusz'), forbidden('get', 'configz')])
   })
   test('a token, with fine-grained permission', async () => {
     await cluster.client.create(serviceAccounts, { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'reader', namespace: 'default' } })
@@ -151,6 +158,7 @@ describe('who may ask', () => {
   test('health without TLS, and the port for reading', async () => {
     expect(await plain(healthzPort, '/healthz')).toEqual({ status: 200, body: 'ok' })
     expect((await plain(healthzPort, '/pods')).status).toBe(404)
+    expect([(await plain(readOnlyPort, '/metrics/slis')).status, (await plain(readOnlyPort, '/statusz')).status, (await plain(healthzPort, '/metrics/slis')).status]).toEqual([200, 404, 404])
     expect([(await plain(readOnlyPort, '/pods')).status, (await plain(readOnlyPort, '/configz')).status, (await plain(readOnlyPort, '/run/default/web/c')).status]).toEqual([200, 404, 404])
   })
 })

@@ -141,6 +141,10 @@ export interface KubeletServerOptions {
   readonly debuggingHandlers?: boolean
   /** Files of /var/log are served; default: they are. */
   readonly systemLogs?: boolean
+  /** Whether there is a /statusz; default: there is. */
+  readonly statusz?: boolean
+  /** What /flagz shows: flags with their values; without it there is no such page. */
+  readonly flags?: () => Readonly<Record<string, string>>
   /** Those it signed may talk to the kubelet; undefined: client certificates are not asked for. */
   readonly clientCA?: string
   /** Bearer tokens are asked of the API server (TokenReview). */

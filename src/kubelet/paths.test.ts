@@ -21,6 +21,7 @@ test('cgroup hierarchies and their files', () => {
 
 test('paths of the server', () => {
   expect([subresourcesOf('/pods'), subresourcesOf('/metrics/resource'), subresourcesOf('/exec/a/b/c'), subresourcesOf('/stats/summary'), subresourcesOf('/podsx')]).toEqual([['pods', 'proxy'], ['metrics'], ['proxy'], ['stats'], ['proxy']])
+  expect([subresourcesOf('/statusz'), subresourcesOf('/flagz'), subresourcesOf('/metrics/slis'), subresourcesOf('/configz')]).toEqual([['statusz'], ['configz'], ['metrics'], ['configz', 'proxy']])
   expect(parseStreamPath('/exec/ns/p/c')).toEqual({ kind: 'exec', namespace: 'ns', pod: 'p', uid: undefined, container: 'c' })
   expect(parseStreamPath('/attach/ns/p/uid/c')).toMatchObject({ kind: 'attach', uid: 'uid', container: 'c' })
   expect(parseStreamPath('/portForward/ns/p')).toMatchObject({ kind: 'portForward', pod: 'p' })

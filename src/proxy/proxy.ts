@@ -2,6 +2,7 @@
 import type { EndpointSlice } from '../api/generated/types/discovery-v1.ts'
 import type { Node } from '../api/generated/types/core-v1.ts'
 import { endpointSlices, nodes, serviceCIDRs, services } from '../api/generated/resources.ts'
+import { ComponentPages } from '../api/pages/component-pages.ts'
 import type { Component, Env } from '../base/env.ts'
 import type { Client } from '../client/client.ts'
 import { createEventRecorder } from '../client/events.ts'
@@ -11,7 +12,7 @@ import { type Family, familyOf } from './addresses.ts'
 import type { RuleBackend } from './backend.ts'
 import { FamilyProxy } from './family-proxy.ts'
 import { ServiceHealthChecks } from './health/service-checks.ts'
-import { type Page, type PageServer, servePages } from './health/server/http.ts'
+import { type Page, type PageServer, type Question, servePages } from './health/server/http.ts'
 import { ProxyHealth } from './health/state.ts'
 import { healthMetrics } from './metrics.ts'
 import { type NodeIPs, chooseNodeIPs, nodePortAddresses, podCIDRsOf } from './node-addresses.ts'
@@ -46,6 +47,10 @@ export interface ProxyOptions {
   readonly bindHardFail?: boolean
   /** Further pages of the metrics server. */
   readonly pages?: Readonly<Record<string, () => Page>>
+  /** Whether the metrics server has a /statusz; default: it has. */
+  readonly statusz?: boolean
+  /** What /flagz of the metrics server shows: flags with their values; without it there is no such page. */
+  readonly flags?: (() => Readonly<Record<string, string>>) | undefined
   /** Called when the proxy cannot go on as it is; whoever runs it should end it. */
   readonly onFatal?: (error: Error) => void
 }
@@ -111,7 +116,7 @@ class Proxy implements Component {
   }
 
   async #serve(): Promise<void> {
-    const { healthz, metrics, pages = {}, backends } = this.#options
+    const { healthz, metrics, pages = {}, statusz, flags, backends } = this.#options
     const counts = healthMetrics(this.#env.metrics)
     const text = (body: string): Page => ({ code: 200, body, contentType: 'text/plain; charset=utf-8' })
     if (healthz !== undefined) {
@@ -122,15 +127,19 @@ class Proxy implements Component {
       })
     }
     if (metrics !== undefined) {
-      await this.#listen('metrics', metrics, (path) => {
+      const about: ComponentPages = new ComponentPages({
+        ...this.#env, component: 'kube-proxy', statusz, flags, paths: () => ['/healthz', '/metrics', '/proxyMode', ...Object.keys(pages), ...about.served.filter((path) => path !== '/statusz')],
+      })
+      await this.#listen('metrics', metrics, (path, question) => {
         if (path === '/metrics') return { code: 200, body: this.#env.metrics.render(), contentType: 'text/plain; version=0.0.4; charset=utf-8' }
         if (path === '/proxyMode') return text(backends[0]!.mode)
-        return path === '/healthz' ? text('ok') : pages[path]?.()
+        if (path === '/healthz') about.observe('ping', 'healthz', true)
+        return path === '/healthz' ? text('ok') : pages[path]?.() ?? about.answer(question.method, path, question)
       })
     }
   }
 
-  async #listen(what: string, { address, port }: { address: string; port: number }, page: (path: string) => Page | undefined): Promise<void> {
+  async #listen(what: string, { address, port }: { address: string; port: number }, page: (path: string, question: Question) => Page | undefined): Promise<void> {
     try {
       this.#servers.push(await servePages(address, port, page))
     } catch (error) {

@@ -87,6 +87,7 @@ export function createGate(clock: Clock, client: Client, nodeName: string, optio
 export function subresourcesOf(path: string): string[] {
   const under = (prefix: string) => path === prefix || path.startsWith(`${prefix}/`)
   const fine = under('/pods') || under('/runningpods') ? ['pods'] : under('/healthz') ? ['healthz'] : under('/configz') ? ['configz'] : []
-  const coarse = under('/stats') ? 'stats' : under('/metrics') ? 'metrics' : under('/logs') ? 'log' : under('/checkpoint') ? 'checkpoint' : 'proxy'
+  const coarse = under('/stats') ? 'stats' : under('/metrics') ? 'metrics' : under('/logs') ? 'log' : under('/checkpoint') ? 'checkpoint' :
+    under('/statusz') ? 'statusz' : under('/flagz') ? 'configz' : 'proxy'
   return [...fine, coarse]
 }

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Env, Metrics } from '../../base/env.ts'
 import type { Node, Pod } from '../../api/generated/types/core-v1.ts'
+import { ComponentPages } from '../../api/pages/component-pages.ts'
 import { formatTime, parseTime } from '../../api/meta/time.ts'
 import type { Client } from '../../client/client.ts'
 import { errorDetails, type Cri } from '../cri/contract.ts'
@@ -48,6 +49,9 @@ const metricsType = 'text/plain; version=0.0.4; charset=utf-8'
 
 export function createRoutes(env: KubeletServerEnv): Routes {
   const { store, status } = env
+  const pages: ComponentPages = new ComponentPages({
+    ...env, component: 'kubelet', statusz: env.server.statusz ?? true, flags: env.server.flags, paths: () => ['/healthz', '/metrics', '/configz', ...pages.served.filter((path) => path !== '/statusz')],
+  })
   const withStatus = (pod: Pod): Pod => ({ ...pod, status: status.get(podUid(pod)) ?? pod.status })
 
   function findPod(namespace: string, name: string): Pod | undefined {
@@ -118,6 +122,7 @@ export function createRoutes(env: KubeletServerEnv): Routes {
     const checks: readonly (readonly [name: string, ok: boolean])[] = [['ping', true], ['log', true], ['syncloop', !stale]]
     const one = /^\/healthz\/(.+)$/.exec(path)?.[1]
     const asked = one === undefined ? checks : checks.filter(([name]) => name === one)
+    if (one === undefined) for (const [name, ok] of checks) pages.observe(name, 'healthz', ok)
     if (asked.length === 0) throw new StreamError(404, '404 page not found')
     const lines = asked.map(([name, ok]) => (ok ? `[+]${name} ok` : `[-]${name} failed: reason withheld`)).join('\n')
     if (!asked.every(([, ok]) => ok)) throw new StreamError(500, one === undefined ? `${lines}\nhealthz check failed` : `internal server error: the runtime was not listed lately`)
@@ -206,6 +211,10 @@ export function createRoutes(env: KubeletServerEnv): Routes {
     async serve(request, response, url, readOnly) {
       const path = url.pathname.replace(/(.)\/$/, '$1')
       if ((request.method === 'GET' || request.method === 'HEAD') && (await readable(path, url, response))) return
+      // Figures are for everybody; the other pages are among what debugging handlers serve.
+      const open = url.pathname === '/metrics/slis' || (!readOnly && env.server.debuggingHandlers !== false)
+      const page = open ? pages.answer(request.method ?? 'GET', url.pathname, { accept: request.headers.accept, userAgent: request.headers['user-agent'], query: url.searchParams }) : undefined
+      if (page !== undefined) return void response.writeHead(page.code, page.headers).end(page.body)
       if (readOnly) throw new StreamError(404, '404 page not found')
       await guarded(path, request, response, url)
     },

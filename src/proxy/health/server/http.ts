@@ -1,11 +1,17 @@
 /** Small HTTP servers: the proxy's health and metrics, and one for each Service with a health check node port. */
 import { type Server, createServer } from 'node:http'
+import type { PageRequest } from '../../../api/pages/negotiate.ts'
 
 export interface Page {
   readonly code: number
   readonly body: string
   readonly contentType?: string
   readonly headers?: Readonly<Record<string, string>>
+}
+
+/** What is asked of a page besides its path. */
+export interface Question extends PageRequest {
+  readonly method: string
 }
 
 export interface PageServer {
@@ -16,10 +22,12 @@ export interface PageServer {
 
 /** Serves pages by path; undefined from `page` is 404. Fails when the port is in use. `onlyIPv6`: "::" does not take IPv4 too. */
 export function servePages(
-  address: string, port: number, page: (path: string) => Page | undefined, { onlyIPv6 = false }: { onlyIPv6?: boolean } = {},
+  address: string, port: number, page: (path: string, question: Question) => Page | undefined, { onlyIPv6 = false }: { onlyIPv6?: boolean } = {},
 ): Promise<PageServer> {
   const server = createServer((request, response) => {
-    const found = page(new URL(request.url ?? '/', 'http://localhost').pathname) ?? { code: 404, body: '404 page not found\n', contentType: 'text/plain; charset=utf-8' }
+    const { pathname, searchParams: query } = new URL(request.url ?? '/', 'http://localhost')
+    const { accept, 'user-agent': userAgent } = request.headers
+    const found = page(pathname, { method: request.method ?? 'GET', accept, userAgent, query }) ?? { code: 404, body: '404 page not found\n', contentType: 'text/plain; charset=utf-8' }
     response.writeHead(found.code, { 'content-type': found.contentType ?? 'application/json', 'x-content-type-options': 'nosniff', ...found.headers })
     response.end(found.body)
   })
