@@ -31,7 +31,8 @@ export async function handleWatch(context: RequestContext): Promise<WatchRespons
     : (deps.minRequestTimeoutMs ?? defaultMinTimeoutMs) * (1 + deps.env.random.next())
   try {
     const start = await locate(storage, options, request.signal)
-    const prelude = start.initial ? initialEvents(served, storage, selection, options) : []
+    const end = options.allowWatchBookmarks ? bookmark(served, storage.revision(), { [initialEventsEnd]: 'true' }) : undefined
+    const prelude = start.initial ? { items: storage.cache.page(selection).items, end } : undefined
     // What others convert goes through the queue as it is stored, and is converted behind it.
     const view = served.prepare === undefined ? (cached: Cached) => served.view(cached) : (cached: Cached) => cached
     const watcher = storage.cache.watch({ selection, view, from: start.revision, prelude, withPrevious: select !== undefined })
@@ -55,18 +56,6 @@ async function locate(storage: ResourceStorage, o: ListOptions, signal: AbortSig
   else await storage.waitFor(parseResourceVersion(o.resourceVersion), signal)
   const resumes = !o.sendInitialEvents && o.resourceVersion !== '' && o.resourceVersion !== '0'
   return { revision: resumes ? parseResourceVersion(o.resourceVersion) : storage.revision(), initial: o.sendInitialEvents }
-}
-
-function initialEvents(
-  served: Served, storage: ResourceStorage, selection: Parameters<ResourceStorage['cache']['page']>[0], o: ListOptions,
-): WatchResponseEvent[] {
-  const events: WatchResponseEvent[] = []
-  for (const cached of storage.cache.page(selection).items) {
-    const entry = served.prepare === undefined ? served.view(cached) : cached
-    events.push({ type: 'ADDED', object: entry.object, entry })
-  }
-  if (o.allowWatchBookmarks) events.push(bookmark(served, storage.revision(), { [initialEventsEnd]: 'true' }))
-  return events
 }
 
 function bookmark(served: Served, revision: number, annotations?: Record<string, string>): WatchResponseEvent {

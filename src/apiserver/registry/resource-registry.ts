@@ -19,7 +19,8 @@ import { encryptingCodec, jsonCodec, protobufCodec } from './codec.ts'
 import { measuredStore, publishStorageMetrics } from './metrics.ts'
 import { ResourceStorage } from './resource-storage.ts'
 import { ResourceStore } from './resource-store.ts'
-import type { HistoryLimits, WatchCache } from './watch-cache.ts'
+import type { HistoryLimits } from './history.ts'
+import type { WatchCache } from './watch-cache.ts'
 
 /** A resource in one of the versions that it is served in. */
 export interface Served {

@@ -16,7 +16,7 @@ import type { StorageCodec } from './codec.ts'
 import { sameStored } from './equal.ts'
 import { canonicalObject } from './metadata.ts'
 import { withDefaults } from './strategy.ts'
-import type { HistoryLimits } from './watch-cache.ts'
+import type { HistoryLimits } from './history.ts'
 import { WatchCache } from './watch-cache.ts'
 
 export interface ResourceStorageOptions {
@@ -326,7 +326,7 @@ export class ResourceStorage {
         if (signal.aborted) return
         log.warn('watch of the store broke off', { resource: definition.resource, error })
         if (error instanceof CompactedError) {
-          revision = await this.#resync()
+          revision = await this.#resync(signal) ?? revision
           this.initializations++
         }
       }
@@ -334,20 +334,22 @@ export class ResourceStorage {
     }
   }
 
-  /** After a gap: whatever differs between the store and the cache is a change now. */
-  async #resync(): Promise<number> {
-    const { store, prefix } = this.#o
-    const { items, revision } = await store.list(prefix)
+  /** After a gap: whatever differs between the store and the cache is a change now. Undefined when it was ended meanwhile. */
+  async #resync(signal: AbortSignal): Promise<number | undefined> {
+    const { prefix } = this.#o
+    const list = await this.#firstList(signal)
+    if (list === undefined) return undefined
     const gone = new Set([...this.cache.values()].map((cached) => cached.key))
-    for (const item of items) {
+    // Watchers see revisions grow.
+    for (const item of [...list.items].sort((a, b) => a.modRevision - b.modRevision)) {
       const key = item.key.slice(prefix.length)
       gone.delete(key)
       if (this.cache.get(key)?.revision === item.modRevision) continue
       this.cache.apply(Math.max(item.modRevision, this.cache.revision), key, this.#decode(key, item.value, item.modRevision))
     }
-    for (const key of gone) this.cache.apply(revision, key, undefined)
-    this.cache.advance(revision)
-    return revision
+    for (const key of gone) this.cache.apply(list.revision, key, undefined)
+    this.cache.advance(list.revision)
+    return list.revision
   }
 }
 

@@ -4,54 +4,14 @@
  */
 import type { BTree } from '../../base/btree.ts'
 import { newIndexedBTree } from '../../base/btree.ts'
-import { ChangeLog } from '../../base/change-log.ts'
-import type { KubeObject } from '../../api/meta/object.ts'
 import { tooOldResourceVersion } from '../../api/meta/errors.ts'
-import type { WatchResponseEvent } from '../handler.ts'
-import { Cached, deepFreeze, withResourceVersion } from './cached.ts'
+import type { Cached } from './cached.ts'
+import { type HistoryLimits, type Change, History, defaultHistory } from './history.ts'
 import { LabelIndexes } from './label-index.ts'
 import type { Selection } from './selection.ts'
 import { selects } from './selection.ts'
-import { Watcher } from './watcher.ts'
-
-export interface HistoryLimits {
-  /** Changes younger than this are kept, unless the other bounds are reached. */
-  readonly minAgeMs: number
-  /** Kept however old they are. */
-  readonly minEvents: number
-  readonly maxEvents: number
-  readonly maxBytes: number
-}
-
-/**
- * Ten minutes and more, so that a client which comes back with an old list still finds its place; the bound in bytes is
- * that of the stored values, a few times of which the objects take in memory.
- */
-export const defaultHistory: HistoryLimits = {
-  minAgeMs: 11 * 60_000, minEvents: 100, maxEvents: 100_000, maxBytes: 32 * 1024 * 1024,
-}
-
-/** Converts an entry to the version that a watcher asked for. */
-export type View = (cached: Cached) => WatchResponseEvent['entry'] & object
-
-interface Change {
-  readonly revision: number
-  readonly time: number
-  readonly key: string
-  readonly current: Cached | undefined
-  readonly previous: Cached | undefined
-  /** `previous` with this change's revision, as DELETED events show it. */
-  gone: Cached | undefined
-}
-
-interface Reader {
-  readonly selection: Selection
-  readonly view: View
-  readonly watcher: Watcher
-  readonly withPrevious: boolean
-  /** Changes up to here were delivered, or are not wanted. */
-  from: number
-}
+import { Readers, type WatchOptions } from './readers.ts'
+import type { Watcher } from './watcher.ts'
 
 export interface CachePage {
   readonly items: readonly Cached[]
@@ -65,10 +25,6 @@ export interface CachePage {
 export interface CacheCounts {
   /** Changes that came from the store. */
   events: number
-  /** Watchers that were too slow. */
-  terminated: number
-  /** Events that watches began with. */
-  initial: number
   lists: number
   /** Objects that lists looked at, and those that they answered with. */
   fetched: number
@@ -76,35 +32,33 @@ export interface CacheCounts {
 }
 
 export class WatchCache {
-  readonly counts: CacheCounts = { events: 0, terminated: 0, initial: 0, lists: 0, fetched: 0, returned: 0 }
+  readonly counts: CacheCounts = { events: 0, lists: 0, fetched: 0, returned: 0 }
   #tree: BTree<string, Cached> = newIndexedBTree<Cached>()
-  #changes = new ChangeLog<Change>()
-  #changeBytes = 0
   /** Of what is there now. */
   #bytes = 0
   /** Watches may start at this revision or later. */
   #oldest: number
   #seen: number
-  readonly #readers = new Set<Reader>()
+  readonly #history: History
+  readonly #readers: Readers
   readonly #labels = new LabelIndexes()
   readonly #past = new Map<number, BTree<string, Cached>>()
-  readonly #limits: HistoryLimits
   readonly #now: () => number
   readonly #waiting = new Set<() => void>()
 
-  constructor(o: { revision: number; now: () => number; limits?: HistoryLimits }) {
+  /** `history`: what is remembered from before. */
+  constructor(o: { revision: number; now: () => number; limits?: HistoryLimits; history?: History }) {
     this.#oldest = o.revision
     this.#seen = o.revision
     this.#now = o.now
-    this.#limits = o.limits ?? defaultHistory
+    this.#history = o.history ?? new History(o.limits ?? defaultHistory)
+    this.#readers = new Readers(this.#history)
   }
 
   /** The objects and changes seen so far, without watchers, in constant time; both sides go their own way from here. */
   fork(now: () => number): WatchCache {
-    const fork = new WatchCache({ revision: this.#seen, now, limits: this.#limits })
+    const fork = new WatchCache({ revision: this.#seen, now, history: this.#history.fork() })
     fork.#tree = this.#tree.clone()
-    fork.#changes = this.#changes.fork()
-    fork.#changeBytes = this.#changeBytes
     fork.#oldest = this.#oldest
     return fork
   }
@@ -115,7 +69,7 @@ export class WatchCache {
   }
   /** The revision of the last change that was applied here. */
   get applied(): number {
-    return this.#changes.last?.revision ?? this.#oldest
+    return this.#history.last?.revision ?? this.#oldest
   }
   get oldest(): number {
     return this.#oldest
@@ -127,8 +81,9 @@ export class WatchCache {
   stats(): { readonly count: number; readonly averageBytes: number } {
     return { count: this.size, averageBytes: this.size === 0 ? 0 : this.#bytes / this.size }
   }
-  get watchers(): number {
-    return this.#readers.size
+  /** Those who watch: how many they are, how many were too slow, and how many events they began with. */
+  get watches(): { readonly size: number; readonly terminated: number; readonly initial: number } {
+    return this.#readers
   }
 
   /** Puts an object that was there before the cache's first revision. */
@@ -157,14 +112,17 @@ export class WatchCache {
     this.#labels.apply(previous, current)
     this.counts.events++
     const change: Change = { revision, time: this.#now(), key, current, previous, gone: undefined }
-    this.#changes.push(change)
-    this.#changeBytes += current?.bytes ?? 0
+    this.#history.push(change)
     if (revision > this.#seen) this.#seen = revision
     this.#wake()
-    for (const reader of this.#readers) this.#deliver(reader, change)
+    this.#readers.deliver(change)
     // Few ask for a state that is over: whoever does has it encoded again.
     previous?.forgetEncodings()
-    this.#prune(change.time)
+    const forgotten = this.#history.prune(change.time)
+    if (forgotten === undefined) return
+    this.#oldest = forgotten
+    this.#readers.dropLate()
+    this.forgetPast(forgotten)
   }
 
   /** Everything up to the revision was seen, though nothing here may have changed. */
@@ -265,8 +223,8 @@ export class WatchCache {
     const known = this.#past.get(revision)
     if (known !== undefined) return known
     const tree = this.#tree.clone()
-    for (let i = this.#changes.length - 1; i >= 0; i--) {
-      const change = this.#changes.at(i)
+    for (let place = this.#history.end - 1; place >= this.#history.first; place--) {
+      const change = this.#history.at(place)
       if (change.revision <= revision) break
       if (change.previous === undefined) tree.delete(change.key)
       else tree.set(change.key, change.previous)
@@ -278,14 +236,7 @@ export class WatchCache {
 
   /** The last revision of this resource up to that time, in ms since the epoch, as far as it is remembered. */
   revisionAt(time: number): number {
-    let low = 0
-    let high = this.#changes.length
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if (this.#changes.at(middle).time > time) high = middle
-      else low = middle + 1
-    }
-    return low === 0 ? this.#oldest : this.#changes.at(low - 1).revision
+    return this.#history.revisionAt(time) ?? this.#oldest
   }
 
   /** Lists of revisions before this one are no longer asked for. */
@@ -293,69 +244,17 @@ export class WatchCache {
     for (const known of this.#past.keys()) if (known < revision) this.#past.delete(known)
   }
 
-  /**
-   * Starts a watch at `from`: the changes behind it, then those to come. Throws 410 when it is older than the history.
-   * `prelude` is delivered first; `withPrevious` puts the state before into the events.
-   */
-  watch(o: {
-    selection: Selection; view: View; from: number; prelude?: readonly WatchResponseEvent[]; maxQueued?: number; withPrevious?: boolean
-  }): Watcher {
+  /** Starts a watch. Throws 410 when it is to begin with what the history has no more. */
+  watch(o: WatchOptions): Watcher {
     if (o.from < this.#oldest) throw tooOldResourceVersion(o.from, this.#oldest)
-    const watcher: Watcher = new Watcher(() => {
-      this.#readers.delete(reader)
-      if (watcher.dropped) this.counts.terminated++
-    }, o.maxQueued)
-    const reader: Reader = { selection: o.selection, view: o.view, watcher, withPrevious: o.withPrevious === true, from: o.from }
-    if (o.prelude !== undefined && o.prelude.length > 0) watcher.pushAll(o.prelude)
-    const first = this.#changes.after(o.from)
-    for (let i = first; i < this.#changes.length; i++) this.#deliver(reader, this.#changes.at(i))
-    this.counts.initial += (o.prelude?.length ?? 0) + this.#changes.length - first
-    this.#readers.add(reader)
-    return watcher
+    return this.#readers.add(o)
   }
 
   /** Ends every watch: the resource is no longer served, or the server stops. */
   close(): void {
-    for (const reader of this.#readers) reader.watcher.close()
+    this.#readers.close()
   }
 
-  #deliver(reader: Reader, change: Change): void {
-    if (change.revision <= reader.from) return
-    const { selection } = reader
-    const is = change.current !== undefined && selects(selection, change.key, change.current.object)
-    const was = change.previous !== undefined && selects(selection, change.key, change.previous.object)
-    if (is) {
-      const entry = reader.view(change.current!)
-      const previous = reader.withPrevious && was ? { previous: change.previous! } : {}
-      reader.watcher.push({ type: was ? 'MODIFIED' : 'ADDED', object: entry.object, entry, ...previous })
-    } else if (was) {
-      change.gone ??= goneEntry(change.previous!, change.revision)
-      const entry = reader.view(change.gone)
-      reader.watcher.push({ type: 'DELETED', object: entry.object, entry })
-    }
-  }
-
-  #prune(now: number): void {
-    const { minAgeMs, minEvents, maxEvents, maxBytes } = this.#limits
-    const count = this.#changes.length
-    const over = count > maxEvents || this.#changeBytes > maxBytes
-    // Looked at only now and then: dropping from the front costs the length of the list.
-    if (!over && (count < minEvents * 2 || (count & 1023) !== 0)) return
-    let drop = 0
-    let bytes = this.#changeBytes
-    while (count - drop > minEvents) {
-      const change = this.#changes.at(drop)
-      const tooMuch = count - drop > maxEvents * 0.9 || bytes > maxBytes * 0.9
-      if (!(over && tooMuch) && now - change.time < minAgeMs) break
-      bytes -= change.current?.bytes ?? 0
-      drop++
-    }
-    if (drop === 0) return
-    this.#oldest = this.#changes.at(drop - 1).revision
-    this.#changes.drop(drop)
-    this.#changeBytes = bytes
-    this.forgetPast(this.#oldest)
-  }
 }
 
 function rangeOf(selection: Selection): [string, string] {
@@ -363,10 +262,4 @@ function rangeOf(selection: Selection): [string, string] {
   if (namespace === '') return ['', '\uffff']
   // '0' is the character behind '/'.
   return name === undefined ? [namespace + '/', namespace + '0'] : [`${namespace}/${name}`, `${namespace}/${name}\0`]
-}
-
-/** An object as its DELETED event shows it: its last state with the revision of the deletion. */
-function goneEntry(previous: Cached, revision: number): Cached {
-  const object: KubeObject = deepFreeze(withResourceVersion(previous.object, String(revision)))
-  return new Cached(object, previous.key, revision, 0)
 }

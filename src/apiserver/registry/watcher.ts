@@ -1,21 +1,43 @@
-/** One reader of a watch cache: a bounded queue between the cache, which never waits, and whoever reads. */
+/**
+ * One reader of a watch cache: a short queue between the cache, which never waits, and whoever reads. A reader that falls
+ * behind its queue fetches what it missed from what the cache remembers anyway, a little at a time, so that thousands of
+ * slow readers hold next to nothing.
+ */
 import type { WatchResponseEvent } from '../handler.ts'
 
-/** Events that a watcher may be behind before it is dropped; a reader of a socket catches up or starts again. */
-export const maxQueuedEvents = 65_536
+/** What waits for one reader at most, and what it is handed at once: more than one event only when they are small. */
+export interface QueueLimits {
+  readonly events: number
+  /** Of the objects' stored form. */
+  readonly bytes: number
+}
+
+const defaultLimits: QueueLimits = { events: 256, bytes: 64 * 1024 }
+
+/** Some events, and how many bytes their objects take. */
+export interface Batch {
+  readonly events: WatchResponseEvent[]
+  readonly bytes: number
+}
+
+/** The next events that a reader missed, about as many as fit; `done` when there are no more of them. */
+export type Fetch = (limits: QueueLimits) => Batch & { readonly done: boolean }
 
 export class Watcher implements AsyncIterable<readonly WatchResponseEvent[]> {
   #queue: WatchResponseEvent[] = []
+  #bytes = 0
   #wake: (() => void) | undefined
   #closed = false
   #dropped = false
+  /** While the reader is behind: nothing new is queued before it has fetched the rest. */
+  #missed: Fetch | undefined
   readonly #onClose: (() => void)[]
-  readonly #maxQueued: number
+  readonly #limits: QueueLimits
 
   /** `onClose` is called once: when the watcher is closed, dropped or left by its reader. */
-  constructor(onClose: () => void, maxQueued = maxQueuedEvents) {
+  constructor(onClose: () => void, limits = defaultLimits) {
     this.#onClose = [onClose]
-    this.#maxQueued = maxQueued
+    this.#limits = limits
   }
 
   get closed(): boolean {
@@ -33,31 +55,58 @@ export class Watcher implements AsyncIterable<readonly WatchResponseEvent[]> {
     else this.#onClose.push(callback)
   }
 
-  push(event: WatchResponseEvent): void {
-    if (this.#closed) return
+  /** Whether events have to be fetched before new ones can be queued. */
+  get behind(): boolean {
+    return this.#missed !== undefined
+  }
+
+  /** Queues the event, whose object takes so many bytes; answers false when there is no room for it, or older ones come first. */
+  push(event: WatchResponseEvent, bytes = 0): boolean {
+    if (this.#closed || this.#missed !== undefined) return false
+    if (this.#queue.length > 0 && (this.#queue.length >= this.#limits.events || this.#bytes + bytes > this.#limits.bytes)) return false
     this.#queue.push(event)
-    if (this.#queue.length > this.#maxQueued) {
-      // Too slow. What is queued is dropped with it: its reader resumes from the last version it saw.
-      this.#queue = []
-      this.#dropped = true
+    this.#bytes += bytes
+    this.#notify()
+    return true
+  }
+
+  /** From now on the reader is behind: when it has read what is queued it gets what `fetch` answers, until that is done. */
+  fallBehind(fetch: Fetch): void {
+    if (this.#closed) return
+    this.#missed = fetch
+    this.#notify()
+  }
+
+  /** Takes a first part of what was missed now; a reader that missed little is not behind any more. */
+  catchUp(): void {
+    if (this.#missed === undefined || this.#queue.length > 0) return
+    try {
+      const { events, bytes, done } = this.#missed(this.#limits)
+      this.#queue = events
+      this.#bytes = bytes
+      if (done) this.#missed = undefined
+    } catch (error) {
+      this.#missed = undefined
       this.close()
-      return
+      throw error
     }
-    this.#notify()
   }
 
-  /** Without the bound: for the initial events of a large collection. */
-  pushAll(events: readonly WatchResponseEvent[]): void {
-    for (const event of events) this.#queue.push(event)
-    this.#notify()
-  }
-
-  /** Ends the watch; what is queued is still delivered. */
+  /** Ends the watch; what is queued or was missed is still delivered. */
   close(): void {
     if (this.#closed) return
     this.#closed = true
     for (const callback of this.#onClose) callback()
     this.#notify()
+  }
+
+  /** Ends the watch of a reader that is too slow, with what is queued: it resumes from the last version that it saw. */
+  drop(): void {
+    if (this.#closed) return
+    this.#queue = []
+    this.#missed = undefined
+    this.#dropped = true
+    this.close()
   }
 
   #notify(): void {
@@ -70,9 +119,11 @@ export class Watcher implements AsyncIterable<readonly WatchResponseEvent[]> {
   [Symbol.asyncIterator](): AsyncIterator<readonly WatchResponseEvent[], void> {
     type Result = IteratorResult<readonly WatchResponseEvent[], void>
     const next = (): Result | Promise<Result> => {
+      this.catchUp()
       if (this.#queue.length > 0) {
         const value = this.#queue
         this.#queue = []
+        this.#bytes = 0
         return { done: false, value }
       }
       if (this.#closed) return { done: true, value: undefined }
@@ -82,6 +133,7 @@ export class Watcher implements AsyncIterable<readonly WatchResponseEvent[]> {
     return {
       next: () => Promise.resolve(next()),
       return: () => {
+        this.#missed = undefined
         this.close()
         return Promise.resolve({ done: true, value: undefined })
       },
