@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import grpc from '@grpc/grpc-js'
@@ -137,7 +137,7 @@ describe('drivers', () => {
     await env.clock.advance(60_000)
     expect(current()).toEqual(of('Unhealthy', `${'x'.repeat(1021)}...`))
     await env.clock.advance(1)
-    expect(current()).toEqual(of('Unknown'))
+    expect([current(), told]).toEqual([of('Unknown'), [['u1'], ['u1'], ['u1']]])
     say('HEALTHY')
     await expect.poll(current).toEqual(of('Healthy'))
     await manager.handler.deregister('gpu.example.com', `${dir}/dra.sock`)
@@ -145,6 +145,27 @@ describe('drivers', () => {
     expect(told.at(-1)).toEqual(['u1'])
     // The clock is shared: what is due because the driver went is over before the next test.
     await env.clock.advance(30_000)
+  })
+
+  test('a kubelet that is started again knows the health of devices, for as long as it would have held', async () => {
+    stored.set('x', claim('x'))
+    const manager = create()
+    await manager.handler.register('gpu.example.com', `${dir}/dra.sock`, ['v1.DRAPlugin'])
+    const own = claiming('x')
+    await manager.prepare(own)
+    await expect.poll(() => health !== undefined).toBe(true)
+    health!.write({ devices: [{ device: { poolName: 'n', deviceName: 'd' }, health: 'UNHEALTHY', message: 'hot', healthCheckTimeoutSeconds: 60 }] })
+    const of = (one: ReturnType<typeof create>) => one.health(own, own.spec!.containers[0]!)[0]!.resources![0]
+    await expect.poll(() => existsSync(`${dir}/health.json`) && readFileSync(`${dir}/health.json`, 'utf8').includes('Unhealthy')).toBe(true)
+    expect(JSON.parse(readFileSync(`${dir}/health.json`, 'utf8'))).toEqual({ 'gpu.example.com': { Devices: { 'n/d': {
+      PoolName: 'n', DeviceName: 'd', Health: 'Unhealthy', LastUpdated: new Date(env.clock.now()).toISOString(), HealthCheckTimeout: 60e9, Message: 'hot',
+    } } } })
+    const again = create()
+    await again.start()
+    expect(of(again)).toEqual({ resourceID: 'example.com/gpu=uid-x', health: 'Unhealthy', message: 'hot' })
+    told.length = 0
+    await env.clock.advance(60_001)
+    expect([of(again), told.at(-1)]).toEqual([{ resourceID: 'example.com/gpu=uid-x', health: 'Unknown' }, ['u1']])
   })
 
   test('a driver that goes for good takes its slices along', async () => {

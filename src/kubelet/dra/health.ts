@@ -24,6 +24,10 @@ export interface HealthBook {
   start(): Promise<void>
   /** Takes a driver's report; returns the devices whose health is another now. What a report leaves out becomes Unknown once it is stale. */
   report(driver: string, devices: readonly DeviceReport[]): DeviceKey[]
+  /** Makes stale devices Unknown; returns those whose health is another now, by driver. */
+  expire(): Map<string, DeviceKey[]>
+  /** When the next device that is told of turns stale if nobody speaks of it again, ms since the epoch; undefined: none does. */
+  nextStale(): number | undefined
   /** Nobody speaks for the driver's devices any more. Returns those that were known. */
   clear(driver: string): DeviceKey[]
   /** The entry of a container's status; what was not told for longer than the device's limit is Unknown. */
@@ -65,9 +69,17 @@ export function createHealthBook(env: HealthEnv): HealthBook {
     }).catch((error: unknown) => env.log.error('health of devices was not kept', { error }))
   }
 
-  function isStale({ HealthCheckTimeout, LastUpdated }: Entry): boolean {
-    const limit = HealthCheckTimeout === 0 ? defaultLimitMs : HealthCheckTimeout / 1e6
-    return env.clock.now() - (parseTime(LastUpdated) ?? 0) > limit
+  const isStale = (entry: Entry): boolean => env.clock.now() >= staleFrom(entry)
+
+  /** Of those that `spared` does not name. */
+  function expire(own: Map<DeviceKey, Entry>, spared: ReadonlySet<DeviceKey>): DeviceKey[] {
+    const changed: DeviceKey[] = []
+    for (const [key, entry] of own) {
+      if (spared.has(key) || entry.Health === 'Unknown' || !isStale(entry)) continue
+      own.set(key, { ...entry, Health: 'Unknown', Message: '', LastUpdated: new Date(env.clock.now()).toISOString() })
+      changed.push(key)
+    }
+    return changed
   }
 
   return {
@@ -93,13 +105,22 @@ export function createHealthBook(env: HealthEnv): HealthBook {
         told.add(key)
         own.set(key, entry)
       }
-      for (const [key, entry] of own) {
-        if (told.has(key) || entry.Health === 'Unknown' || !isStale(entry)) continue
-        own.set(key, { ...entry, Health: 'Unknown', Message: '', LastUpdated: now })
-        changed.push(key)
-      }
+      changed.push(...expire(own, told))
       if (changed.length > 0) save()
       return changed
+    },
+    expire() {
+      const changed = new Map<string, DeviceKey[]>()
+      for (const [name, own] of drivers) {
+        const keys = expire(own, new Set())
+        if (keys.length > 0) changed.set(name, keys)
+      }
+      if (changed.size > 0) save()
+      return changed
+    },
+    nextStale() {
+      const times = [...drivers.values()].flatMap((own) => [...own.values()].filter(({ Health }) => Health !== 'Unknown').map(staleFrom))
+      return times.length === 0 ? undefined : times.reduce((a, b) => Math.min(a, b))
     },
     clear(name) {
       const known = [...(drivers.get(name)?.keys() ?? [])]
@@ -114,6 +135,11 @@ export function createHealthBook(env: HealthEnv): HealthBook {
     },
     saved: () => saving,
   }
+}
+
+/** ms since the epoch; what is exactly as old as its limit still holds. */
+function staleFrom({ HealthCheckTimeout, LastUpdated }: Entry): number {
+  return (parseTime(LastUpdated) ?? 0) + (HealthCheckTimeout === 0 ? defaultLimitMs : HealthCheckTimeout / 1e6) + 1
 }
 
 function entryOf({ poolName, deviceName, health, timeoutSeconds, message }: DeviceReport, now: string): Entry {

@@ -186,12 +186,26 @@ export function createDraManager(env: DraEnv): DraManager {
     if (uids.size > 0) env.onHealth([...uids])
   }
 
+  let staleness: { cancel(): void } | undefined
+  /** Pods hear of it in the moment a device has not been spoken of for too long. */
+  function watchStaleness(): void {
+    staleness?.cancel()
+    const next = book.nextStale()
+    staleness = next === undefined ? undefined : env.clock.setTimeout(() => {
+      for (const [name, keys] of book.expire()) tell(name, keys)
+      watchStaleness()
+    }, Math.max(0, next - env.clock.now()))
+  }
+
   /** Until the driver goes, or says that it tells nothing of health; one that is started again registers anew. */
   async function listen(name: string, own: Registered, signal: AbortSignal): Promise<void> {
     let tells = true
     while (tells && !signal.aborted) {
       try {
-        for await (const devices of own.driver.watchHealth(signal)) tell(name, book.report(name, devices))
+        for await (const devices of own.driver.watchHealth(signal)) {
+          tell(name, book.report(name, devices))
+          watchStaleness()
+        }
       } catch (error) {
         tells = !(error instanceof RpcError && error.code === rpcCode.unimplemented)
         if (tells) env.log.info('the health of devices is not told', { driver: name, error })
@@ -227,14 +241,14 @@ export function createDraManager(env: DraEnv): DraManager {
     },
     async start() {
       await book.start()
-      const text = await env.files.readText(env.stateFile)
-      if (text === undefined) return
+      const text = (await env.files.readText(env.stateFile)) ?? '[]'
       try {
         // Drivers may have been started again as well: a pod that begins anew has them prepare once more.
         for (const claim of JSON.parse(text) as ClaimState[]) claims.set(keyOf(claim), { ...claim, devices: claim.devices.map((device) => ({ ...device, driver: device.driver ?? claim.drivers[0]! })), prepared: false })
       } catch (error) {
         env.log.error('claims were not read', { error })
       }
+      watchStaleness()
     },
     prepare: (pod) => inTurn(() => prepareAll(pod)),
     unprepare: (uid) => inTurn(() => unprepareAll(uid)),
