@@ -27,9 +27,8 @@ async function run({ flags, stderr }: Invocation): Promise<number> {
   const addresses = clientUrls.map((url) => addressOf(url, 'listen-client-urls', tls === undefined ? ['http'] : ['https']))
   const metricsAddresses = flags.list('listen-metrics-urls').map((url) => addressOf(url, 'listen-metrics-urls', ['http']))
   const env = createSystemEnv({ log: createLogger({ name: 'etcd' }) })
-  const quotaBytes = flags.number('quota-backend-bytes')!
   const store = openLmdbStore({
-    path: flags.string('data-dir') || `${name}.etcd`, clock: env.clock, log: env.log, unsafeNoSync: flags.bool('unsafe-no-fsync'), ...(quotaBytes > 0 ? { quotaBytes } : {}),
+    path: flags.string('data-dir') || `${name}.etcd`, clock: env.clock, log: env.log, unsafeNoSync: flags.bool('unsafe-no-fsync'), quotaBytes: flags.number('quota-backend-bytes')!,
   })
   const server = createEtcdServer({
     store, clock: env.clock, name, addresses, metricsAddresses, progressIntervalMs: flags.number('watch-progress-notify-interval')!, ...(tls === undefined ? {} : { tls }),

@@ -49,6 +49,28 @@ describe.skipIf(etcdMissing() !== undefined)('two API servers on one etcd', () =
     expect(isProtobuf(item!.value)).toBe(true)
   })
 
+  it('store what is too large without managed fields, unless it is applied; and refuse what is too large all the same', async () => {
+    const [a] = servers as [TestServer]
+    const keys = (count: number, value: string) => Object.fromEntries(Array.from({ length: count }, (_, i) => [`${'k'.repeat(240)}-${i}`, value]))
+    // Less than etcd takes, together with what is said of each key more.
+    const large = (name: string) => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name }, data: keys(3600, 'xx') })
+    expect(await a.object('create', maps, large('created'))).toMatchObject({ metadata: { name: 'created' } })
+    expect((await a.object('get', `${maps}/created`)).metadata.managedFields).toBeUndefined()
+    const small = await a.object('create', maps, { metadata: { name: 'patched' }, data: { a: 'b' } })
+    expect(small.metadata.managedFields).toHaveLength(1)
+    const patched = await a.object('patch', `${maps}/patched`, { data: keys(3600, 'xx') }, { mediaType: 'application/merge-patch+json' })
+    expect(patched.metadata.managedFields).toBeUndefined()
+    const tooLarge = { message: 'etcdserver: request is too large' }
+    await expect(a.call('patch', `${maps}/applied?fieldManager=f`, { body: large('applied'), mediaType: 'application/apply-patch+yaml' })).rejects.toMatchObject(tooLarge)
+    const deployment = (bytes: number) => ({
+      metadata: { name: `of-${bytes}` },
+      spec: { selector: { matchLabels: { a: 'b' } }, template: { metadata: { labels: { a: 'b' } }, spec: { containers: [{ name: 'c', image: 'i', env: [{ name: 'E', value: 'x'.repeat(bytes) }] }] } } },
+    })
+    const deployments = '/apis/apps/v1/namespaces/default/deployments'
+    await expect(a.call('create', deployments, { body: deployment(1_600_000) })).rejects.toMatchObject(tooLarge)
+    await expect(a.call('create', deployments, { body: deployment(2_200_000) })).rejects.toMatchObject({ message: expect.stringMatching(/^rpc error: code = ResourceExhausted desc = trying to send message larger than max \(22\d{5} vs\. 2097152\)$/) })
+  })
+
   it('let one of two writers win, and watch each other', async () => {
     const [a, b] = servers as [TestServer, TestServer]
     const made = await a.object('create', maps, { metadata: { name: 'race' } })

@@ -45,7 +45,7 @@ export async function handlePatch(context: RequestContext): Promise<ApiResponse>
   const options = writeOptions(request, 'PatchOptions')
   const apply = body.mediaType === applyType
   const written = await storeOf(context).update(info.namespace, info.name, {
-    allowCreate: apply,
+    apply,
     async transform(old) {
       if (apply) return admitNext(context, await served.settled(() => applied(context, body, old, options)), old, options)
       if (old === undefined) throw notFound(served, info.name)

@@ -104,6 +104,7 @@ export function measuredStore(store: KVStore, metrics: Metrics, clock: Clock, { 
     watch: (prefix, fromRevision, signal) => store.watch(prefix, fromRevision, signal),
     requestProgress: (prefix) => store.requestProgress(prefix),
     compact: (revision) => store.compact(revision),
+    ...(store.compactInTurn === undefined ? {} : { compactInTurn: (revision) => store.compactInTurn!(revision) }),
     size: () => store.size(),
     ...(store.space === undefined ? {} : { space: () => store.space!() }),
     close: () => store.close(),

@@ -193,15 +193,22 @@ export class ResourceRegistry {
   async compact(): Promise<void> {
     const floor = this.#nextFloor
     this.#nextFloor = await this.#o.store.revision()
+    const { store, env } = this.#o
+    try {
+      if (store.compactInTurn !== undefined) this.#forgetPast(await store.compactInTurn(floor))
+      else if (floor > this.#listFloor) {
+        this.#forgetPast(floor)
+        await store.compact(floor)
+      }
+    } catch (error) {
+      env.log.error('compaction failed', { revision: floor, error })
+    }
+  }
+
+  #forgetPast(floor: number): void {
     if (floor <= this.#listFloor) return
     this.#listFloor = floor
-    for (const store of this.#stores.values()) store.storage.cache.forgetPast(floor)
-    try {
-      await this.#o.store.compact(floor)
-    } catch (error) {
-      // Another server on the same store may have done it.
-      this.#o.env.log.debug('compaction was not needed', { revision: floor, error })
-    }
+    for (const { storage } of this.#stores.values()) storage.cache.forgetPast(floor)
   }
 
   close(): void {

@@ -13,6 +13,7 @@ import { apiVersionOf, type KubeObject } from '../../api/meta/object.ts'
 import { formatTime } from '../../api/meta/time.ts'
 import type { UserInfo } from '../handler.ts'
 import type { HookContext, Inquiry, ResourceDefinition, Rollback, StrategyContext } from '../resources/define.ts'
+import { isTooLarge } from '../storage/store.ts'
 import { Cached, deepCopy, deepFreeze } from './cached.ts'
 import type { DeleteOptions } from './deletion.ts'
 import { checkPreconditions, completesDeletion, finalizersFor, planDeletion } from './deletion.ts'
@@ -45,8 +46,8 @@ export interface UpdateRequest {
   transform(old: KubeObject | undefined): Promise<KubeObject>
   /** A uid in the object is an expectation of its own (PUT); otherwise only a field that may not change. */
   readonly uidIsPrecondition?: boolean
-  /** Create it when it is missing, though the kind does not say so (apply). */
-  readonly allowCreate?: boolean
+  /** An apply: it creates what is missing, though the kind does not say so, and what it manages is always stored. */
+  readonly apply?: boolean
 }
 
 export interface Written {
@@ -95,7 +96,11 @@ export class ResourceStore {
   }
 
   /** Stores a new object, which it owns from now on. */
-  async create(object: KubeObject, context: WriteContext): Promise<Cached> {
+  create(object: KubeObject, context: WriteContext): Promise<Cached> {
+    return this.#create(object, context, false)
+  }
+
+  async #create(object: KubeObject, context: WriteContext, apply: boolean): Promise<Cached> {
     const { metadata } = object
     const generated = !metadata.name && !!metadata.generateName
     metadata.creationTimestamp = formatTime(this.#o.clock.now())
@@ -108,7 +113,7 @@ export class ResourceStore {
       beforeCreate(this.definition, object, hooks, await this.#ask(object, undefined, context))
       await context.validate(object, undefined)
       this.definition.settle?.(object)
-      const cached = await this.#insert(object, context, generated)
+      const cached = await this.#insert(object, context, { generated, apply })
       done = true
       return cached
     } finally {
@@ -128,14 +133,14 @@ export class ResourceStore {
     }
   }
 
-  async #insert(object: KubeObject, context: WriteContext, generated: boolean): Promise<Cached> {
+  async #insert(object: KubeObject, context: WriteContext, { generated, apply }: { generated: boolean; apply: boolean }): Promise<Cached> {
     const { metadata } = object
     for (let attempt = 1; ; attempt++) {
       const key = this.#keyOfObject(object)
       if (metadata.resourceVersion && !context.dryRun) throw plainError('resourceVersion should not be set on objects to be created')
       if (this.storage.get(key) === undefined) {
         if (context.dryRun) return this.#unstored(object, key)
-        const result = await this.storage.create(key, object, this.definition.ttlSeconds?.(object, this.#o.services))
+        const result = await fitting(object, apply, () => this.storage.create(key, object, this.definition.ttlSeconds?.(object, this.#o.services)))
         if (result.ok) return result.cached
       }
       if (!generated || attempt >= nameAttempts) throw this.#existsError(object, key, generated)
@@ -158,11 +163,11 @@ export class ResourceStore {
     for (;;) {
       const current = await this.#readToChange(key)
       if (current === undefined) {
-        if (context.subresource !== '' || (!this.definition.createOnUpdate && request.allowCreate !== true)) throw notFound(this.definition, name)
+        if (context.subresource !== '' || (!this.definition.createOnUpdate && request.apply !== true)) throw notFound(this.definition, name)
         const object = await request.transform(undefined)
         delete object.metadata.resourceVersion
         try {
-          return { entry: await this.create(object, context), created: true }
+          return { entry: await this.#create(object, context, request.apply === true), created: true }
         } catch (error) {
           if (!isStatus(error, 'AlreadyExists') || await this.storage.read(key) === undefined) throw error
           continue
@@ -205,7 +210,8 @@ export class ResourceStore {
       const next = canonicalObject(this.definition, object)
       if (!this.storage.isStale(current) && sameStored(next, old)) return current
       if (context.dryRun) return this.#unstored(object, key)
-      const result = await this.storage.update(key, object, current.revision, this.definition.ttlSeconds?.(object, this.#o.services))
+      const result = await fitting(object, request.apply === true, () =>
+        this.storage.update(key, object, current.revision, this.definition.ttlSeconds?.(object, this.#o.services)))
       if (!result.ok) return undefined
       done = true
       await this.definition.hooks?.afterUpdate?.(object, old, hooks)
@@ -371,6 +377,20 @@ export class ResourceStore {
 /** Upstream has no better status for these. */
 export function plainError(message: string): StatusError {
   return new StatusError({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', code: 500, message })
+}
+
+/**
+ * The write; when its object is too large for the store, once more without managed fields, which the client did not ask for,
+ * unless it applies. Upstream: endpoints/handlers/create.go, update.go, patch.go.
+ */
+async function fitting<T>(object: KubeObject, apply: boolean, write: () => Promise<T>): Promise<T> {
+  try {
+    return await write()
+  } catch (error) {
+    if (apply || !isTooLarge(error) || object.metadata.managedFields === undefined) throw error
+    delete object.metadata.managedFields
+    return write()
+  }
 }
 
 async function undo(rollback: Rollback | void): Promise<void> {

@@ -108,6 +108,11 @@ export interface KVStore {
    */
   progressIsOrdered?(): Promise<boolean>
   compact(revision: number): Promise<void>
+  /**
+   * Compacts, when it is this server's turn among all that share the store, up to the revision (0: not yet); answers up to
+   * where somebody did. Absent: nobody shares it.
+   */
+  compactInTurn?(revision: number): Promise<number>
   /** Bytes on disk (or in memory). */
   size(): Promise<number>
   /** Bytes of keys and values that it holds and may hold; over its quota it takes deletions alone. Absent: not known here. */
@@ -146,3 +151,11 @@ export class StoreError extends Error {
 
 /** A store whose quota is used up says this of every write that is no deletion. */
 export const noSpace = 'etcdserver: mvcc: database space exceeded'
+
+const tooLarge = 'etcdserver: request is too large'
+const tooLargeToSend = 'trying to send message larger than max'
+
+/** Whether a store refused a write for its size. Upstream: isTooLargeError of apiserver/pkg/endpoints/handlers/rest.go. */
+export function isTooLarge(error: unknown): boolean {
+  return error instanceof StoreError && (error.message === tooLarge || error.message.includes(tooLargeToSend))
+}

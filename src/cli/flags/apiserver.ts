@@ -19,7 +19,7 @@ export const apiserverFlags: readonly Flag[] = [
   { name: 'etcd-compaction-interval', type: 'duration', default: 300_000, help: 'How often old revisions are forgotten; 0: never', group: 'Storage' },
   { name: 'etcd-healthcheck-timeout', type: 'duration', default: 2000, help: 'How long the store may take to answer a health check', group: 'Storage' },
   { name: 'etcd-readycheck-timeout', type: 'duration', default: 2000, help: 'How long the store may take to answer a check of readiness', group: 'Storage' },
-  { name: 'quota-backend-bytes', type: 'int', default: 8_589_934_592, help: 'How many bytes the embedded store may take; beyond that it takes deletions alone', group: 'Storage' },
+  { name: 'quota-backend-bytes', type: 'int', default: 0, help: 'How many bytes the embedded store may take; beyond that it takes deletions alone. 0: 8 GiB; less: no bound', group: 'Storage' },
 
   { name: 'bind-address', type: 'string', default: '0.0.0.0', help: 'Address to listen on', group: 'Serving' },
   { name: 'secure-port', type: 'int', default: 6443, help: 'Port to listen on; 0 takes any free one', group: 'Serving' },

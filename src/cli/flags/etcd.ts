@@ -42,7 +42,7 @@ export const etcdFlags: readonly Flag[] = [
   { name: 'name', type: 'string', default: 'default', group: member, help: 'Name of this member' },
   { name: 'data-dir', type: 'string', group: member, help: 'Folder of the data (default: NAME.etcd)' },
   { name: 'listen-client-urls', type: 'list', default: ['http://localhost:2379'], group: member, help: 'Where to listen for clients: gRPC, and HTTP for /health, /version and /metrics' },
-  { name: 'quota-backend-bytes', type: 'int', default: 0, group: member, help: 'How many bytes of keys and values are taken; beyond that deletions alone. 0: 8 GiB' },
+  { name: 'quota-backend-bytes', type: 'int', default: 0, group: member, help: 'How many bytes of keys and values are taken; beyond that deletions alone. 0: 8 GiB; less: no bound' },
   { name: 'initial-cluster', type: 'string', default: '', group: 'Clustering', help: 'Members; more than one are refused' },
   { name: 'cert-file', type: 'string', group: security, help: 'Certificate for clients that come with TLS' },
   { name: 'key-file', type: 'string', group: security, help: 'Its key' },

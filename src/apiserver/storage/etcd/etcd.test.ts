@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { systemClock } from '../../../base/real/env.ts'
+import { CompactedError } from '../store.ts'
 import { storeSuite } from '../suite.ts'
 import { hasOrderedProgress, openEtcdStore } from './etcd.ts'
 import type { TestEtcd } from './testing.ts'
@@ -20,6 +21,28 @@ storeSuite({
   leaseSlackMs: 2500,
   open: async () => openEtcdStore({ endpoints: [etcd!.endpoint], clock: systemClock, prefix: `/test-${++tests}` }),
   passTime: (ms) => systemClock.sleep(ms),
+})
+
+describe.skipIf(skip !== undefined)('servers that share an etcd', () => {
+  it('take turns to compact it, as upstream\'s do, and know how far others went', async () => {
+    const [a, b] = [1, 2].map(() => openEtcdStore({ endpoints: [etcd!.endpoint], clock: systemClock, prefix: '/turns/' }))
+    const turns = (key: string) => a!.get(key).then(({ item }) => Buffer.from(item!.value).toString())
+    const revisions: number[] = []
+    for (let i = 0; i < 6; i++) revisions.push((await a!.create(`/k/${i}`, Buffer.from('x'))).revision)
+    // Nobody compacts when it begins.
+    expect(await a!.compactInTurn!(0)).toBe(0)
+    expect((await a!.list('/k/', { revision: revisions[0] })).items).toHaveLength(1)
+    // Who comes second learns of the first, and it is its turn when that one does not come again.
+    expect(await b!.compactInTurn!(0)).toBe(0)
+    expect(await b!.compactInTurn!(revisions[2]!)).toBe(revisions[2])
+    expect(await turns('compact_rev_key')).toBe(String(revisions[2]))
+    expect(await a!.compactInTurn!(revisions[1]!)).toBe(revisions[2])
+    await expect(a!.list('/k/', { revision: revisions[1] })).rejects.toBeInstanceOf(CompactedError)
+    expect((await a!.list('/k/', { revision: revisions[2] })).items).toHaveLength(3)
+    expect(await a!.compactInTurn!(revisions[4]!)).toBe(revisions[4])
+    expect(await b!.compactInTurn!(revisions[5]!)).toBe(revisions[4])
+    await Promise.all([a!.close(), b!.close()])
+  })
 })
 
 describe('ordered progress', () => {

@@ -14,7 +14,7 @@ import type { Database } from 'lmdb'
 import type { Clock, Logger } from '../../../base/env.ts'
 import type { KVStore } from '../store.ts'
 import { storeOver } from '../memory/base.ts'
-import { Quota } from '../memory/quota.ts'
+import { Quota, quotaOf } from '../memory/quota.ts'
 import type { StoredValue } from '../memory/mvcc.ts'
 import { firstRevision, MvccCore } from '../memory/mvcc.ts'
 import { Committer, type Databases, heard, transaction } from './committer.ts'
@@ -30,7 +30,7 @@ export interface LmdbOptions {
   readonly clock: Clock
   /** Address space to begin with, in bytes; it grows by itself. Default 64 GiB. */
   readonly mapSize?: number
-  /** Keys and values may take so many bytes; beyond that only deletions are taken. Default 8 GiB, which etcd advises not to exceed. */
+  /** Keys and values may take so many bytes; beyond that only deletions are taken. 0, the default: 8 GiB; less: no bound. */
   readonly quotaBytes?: number
   /** Leave out fsync: for tests and simulations whose data may be lost with the machine, not with the process. */
   readonly unsafeNoSync?: boolean
@@ -41,7 +41,6 @@ export interface LmdbOptions {
 }
 
 const defaultMapSize = 64 * 1024 ** 3
-const defaultQuota = 8 * 1024 ** 3
 
 function openDatabases(o: Omit<LmdbOptions, 'clock'>): Databases {
   const root = open({
@@ -78,7 +77,7 @@ function openOwned(o: LmdbOptions): KVStore {
   const core = new MvccCore(revision, revision)
   for (const value of values.values()) core.load(value)
   const journal = new Journal(openJournalFiles(o.path, { sync: o.unsafeNoSync !== true }), revision, o.journalBytes)
-  const quota = new Quota(o.quotaBytes ?? defaultQuota, o.log)
+  const quota = new Quota(quotaOf(o.quotaBytes), o.log)
   return storeOver(core, o.clock, new Committer(core, databases, () => openDatabases(o), journal, o.clock), quota)
 }
 

@@ -6,6 +6,7 @@ import { createRequire } from 'node:module'
 import grpc from '@grpc/grpc-js'
 import { loadSync } from '@grpc/proto-loader'
 import type { Clock } from '../../../base/env.ts'
+import { isUsedUp } from '../memory/quota.ts'
 import type { KVStore } from '../store.ts'
 import { createKVService } from './kv.ts'
 import { createLeaseBook } from './leases.ts'
@@ -111,7 +112,7 @@ export function createEtcdServer(options: EtcdServerOptions): EtcdServer {
 
 function isFull(store: KVStore): boolean {
   const space = store.space?.()
-  return space !== undefined && space.used > space.quota
+  return space !== undefined && isUsedUp(space)
 }
 
 /** What etcd shows to whoever asks with HTTP. */
