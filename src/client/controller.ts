@@ -2,7 +2,7 @@
  * What every controller is made of: keys that come from watches, a queue, workers, back-off. A controller whose
  * decisions are pure is a ControllerDefinition (reconcile.ts); one that must ask others mid-way gives `sync` itself.
  */
-import type { Env, Random } from '../base/env.ts'
+import type { Env, Metrics, Random } from '../base/env.ts'
 import { isStatus } from '../api/meta/errors.ts'
 import type { KubeObject, Resource } from '../api/meta/object.ts'
 import type { Client } from './client.ts'
@@ -75,6 +75,8 @@ export interface KeyedController {
   readonly retry?: { readonly baseDelayMs: number; readonly maxDelayMs: number }
   /** Keys that are there from the start without an object. */
   readonly initialKeys?: readonly string[]
+  /** Counts objects as they come, as long as the controller runs. Answers how to stop. */
+  readonly observe?: (informers: Informers, metrics: Metrics) => () => void
   /** Brings the key's world one step nearer to what it should be. A failure makes the key come back after a delay. */
   sync(key: string, context: KeyedContext): Promise<SyncResult | void>
   /** Of planned controllers: what `sync` would look at and do, without doing it. undefined: nothing to do for the key. */
@@ -108,6 +110,7 @@ export function runController(controller: KeyedController, context: ControllerCo
     used.push(informer as unknown as Informer<never>)
     stops.push(informer.addHandler(handlerFor(source, informers, queue, context.tuning?.batchMs ?? 0, causes)))
   }
+  if (controller.observe !== undefined) stops.push(controller.observe(informers, env.metrics))
   for (const key of controller.initialKeys ?? []) queue.add(key)
 
   const ready = Promise.all(used.map((informer) => informer.synced)).then(() => undefined)

@@ -30,6 +30,8 @@ export interface ControllerDefinition<S> {
   plan(snapshot: S, world: World): Plan
   /** Counts a look under upstream's names. */
   measure?(look: Measured<S>, metrics: Metrics): void
+  /** Counts objects as they come, under upstream's names. Answers how to stop. */
+  observe?(informers: Informers, metrics: Metrics): () => void
   /** Upstream's name of the controller in metrics, of those that count looks put off because a cache was behind. */
   readonly subsystem?: string
 }
@@ -43,6 +45,7 @@ export function reconciler<S>(definition: ControllerDefinition<S>): KeyedControl
     workers: definition.workers,
     watches: definition.watches,
     reads: definition.reads,
+    ...(definition.observe === undefined ? {} : { observe: definition.observe }),
     sync: (key, context) => reconcile(definition, unseen, pace, key, context),
     decide(key, informers, world) {
       const snapshot = definition.snapshot(key, informers)

@@ -28,6 +28,11 @@ export function trustBundlePublisher(rootCA: string): KeyedController {
         .map(({ metadata }) => remove(clusterTrustBundles, { name: metadata.name ?? '' }, undefined, { ignore: ['NotFound'], tolerate: true }))
       return { steps: [...write, ...old] }
     },
+    measure({ code, seconds }, metrics) {
+      const labels = { code: String(code) }
+      metrics.counter('clustertrustbundle_publisher_sync_total', 'Number of syncs that occurred in cluster trust bundle publisher.', ['code']).inc(labels)
+      metrics.histogram('clustertrustbundle_publisher_sync_duration_seconds', 'The time it took to sync a cluster trust bundle.', Array.from({ length: 15 }, (_, at) => 0.001 * 2 ** at), ['code']).observe(seconds, labels)
+    },
   }
   return { ...reconciler(definition), initialKeys: [key] }
 }

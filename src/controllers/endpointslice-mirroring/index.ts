@@ -7,12 +7,14 @@ import { newControllerRef } from '../../api/meta/owner-references.ts'
 import ipaddr from 'ipaddr.js'
 import { watch } from '../../client/controller.ts'
 import { equalJson } from '../../client/copy.ts'
+import { keyOf } from '../../client/lister.ts'
 import type { ControllerDefinition, Plan } from '../../client/reconcile.ts'
 import { create, event, remove, type Step, update } from '../../client/steps.ts'
 import { endpointKey, managedByLabel, portsKey, sameState, serviceNameLabel } from '../endpointslice/endpoint.ts'
 import { slicesByService } from '../endpointslice/index.ts'
 import { triggerTimeAnnotation } from '../endpointslice/trigger-time.ts'
 import { ownKey } from '../shared/owners.ts'
+import { countSlices, powersOfTwo, sliceChanges, SliceTotals } from '../shared/slice-metrics.ts'
 
 const controllerLabel = 'endpointslicemirroring-controller.k8s.io'
 const notCopied: ReadonlySet<string> = new Set([triggerTimeAnnotation, 'kubectl.kubernetes.io/last-applied-configuration'])
@@ -27,21 +29,37 @@ export interface MirrorSnapshot {
 
 const isMirror = ({ metadata }: EndpointSlice): boolean => metadata.labels?.[managedByLabel] === controllerLabel
 
-export const endpointSliceMirroringController = (maxPerSubset = 1000): ControllerDefinition<MirrorSnapshot> => ({
-  name: 'endpointslice-mirroring-controller',
-  component: 'endpoint-slice-mirroring-controller',
-  workers: 5,
-  watches: [
-    watch(endpoints, ownKey, { batched: true }),
-    watch(services, ownKey, { changed: (service, old) => hasSelector(service) !== hasSelector(old) }),
-    watch(endpointSlices, (slice) => (isMirror(slice) ? slicesByService.values(slice) : [])),
-  ],
-  snapshot: (key, informers) => ({
-    endpoints: informers.of(endpoints).get(key), service: informers.of(services).get(key),
-    slices: informers.of(endpointSlices).by(slicesByService, key).filter(isMirror), maxPerSubset,
-  }),
-  plan: planMirror,
-})
+export function endpointSliceMirroringController(maxPerSubset = 1000): ControllerDefinition<MirrorSnapshot> {
+  const totals = new SliceTotals()
+  return {
+    name: 'endpointslice-mirroring-controller',
+    component: 'endpoint-slice-mirroring-controller',
+    workers: 5,
+    watches: [
+      watch(endpoints, ownKey, { batched: true }),
+      watch(services, ownKey, { changed: (service, old) => hasSelector(service) !== hasSelector(old) }),
+      watch(endpointSlices, (slice) => (isMirror(slice) ? slicesByService.values(slice) : [])),
+    ],
+    snapshot: (key, informers) => ({
+      endpoints: informers.of(endpoints).get(key), service: informers.of(services).get(key),
+      slices: informers.of(endpointSlices).by(slicesByService, key).filter(isMirror), maxPerSubset,
+    }),
+    plan: planMirror,
+    measure({ snapshot, steps, failed, seconds }, metrics) {
+      const { endpoints: source, slices } = snapshot
+      metrics.histogram('endpoint_slice_mirroring_controller_endpoints_sync_duration', 'Duration of syncEndpoints() in seconds', Array.from({ length: 15 }, (_, at) => 0.001 * 2 ** at)).observe(seconds)
+      const key = source === undefined ? slices.flatMap((slice) => [...slicesByService.values(slice)])[0] : keyOf(source)
+      if (failed || key === undefined) return
+      const mirrored = source !== undefined && shouldMirror(snapshot)
+      if (mirrored) {
+        metrics.histogram('endpoint_slice_mirroring_controller_addresses_skipped_per_sync', 'Number of addresses skipped on each Endpoints sync due to being invalid or exceeding MaxEndpointsPerSubset', powersOfTwo)
+          .observe(group(source, maxPerSubset).skipped)
+      }
+      const changes = sliceChanges(slices, steps)
+      countSlices(metrics, 'endpoint_slice_mirroring_controller', 'Endpoints', changes, totals.set(key, mirrored ? changes.groups : undefined, maxPerSubset))
+    },
+  }
+}
 
 const hasSelector = ({ spec }: Service): boolean => spec?.selector !== undefined && spec.selector !== null
 

@@ -9,7 +9,9 @@ import { defineIndex, type Index, keyOf } from '../../client/lister.ts'
 import type { ControllerDefinition } from '../../client/reconcile.ts'
 import { ownKey } from '../shared/owners.ts'
 import { compileSet } from '../shared/selectors.ts'
+import { SliceTotals } from '../shared/slice-metrics.ts'
 import { managedByLabel, serviceNameLabel } from './endpoint.ts'
+import { measureService } from './metrics.ts'
 import { controllerLabel, type EndpointSliceSnapshot, planEndpointSlices } from './plan.ts'
 import { TriggerTimes } from './trigger-time.ts'
 
@@ -45,6 +47,7 @@ const isOurs = ({ metadata }: EndpointSlice): boolean => metadata.labels?.[manag
 
 export function endpointSliceController(maxEndpoints = 100): ControllerDefinition<EndpointSliceSnapshot> {
   const triggerTimes = new TriggerTimes()
+  const totals = new SliceTotals()
   return {
     name: 'endpointslice-controller',
     component: 'endpoint-slice-controller',
@@ -59,6 +62,7 @@ export function endpointSliceController(maxEndpoints = 100): ControllerDefinitio
       const service = informers.of(services).get(key)
       if (service === undefined) {
         triggerTimes.forget(key)
+        totals.set(key, undefined, maxEndpoints)
         return undefined
       }
       if (!hasEndpoints(service)) return undefined
@@ -72,5 +76,6 @@ export function endpointSliceController(maxEndpoints = 100): ControllerDefinitio
       }
     },
     plan: planEndpointSlices,
+    measure: (look, metrics) => measureService(look, metrics, totals),
   }
 }

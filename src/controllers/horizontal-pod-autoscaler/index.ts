@@ -201,13 +201,19 @@ export function horizontalPodAutoscalerController(options: ControllerManagerOpti
     let best: Evaluated | undefined
     let first: MetricError | undefined
     let failures = 0
+    const monitor = autoscalerMetrics(env.metrics)
     for (const spec of metrics) {
+      const startedAt = env.clock.monotonic()
+      const computed = (action: string, failure: 'none' | 'internal' | 'spec'): void =>
+        monitor.computed(spec.type, action, failure, (env.clock.monotonic() - startedAt) / 1000)
       try {
         const evaluated = await evaluateMetric(spec, subject)
+        computed(evaluated.replicas > subject.specReplicas ? 'scale_up' : evaluated.replicas < subject.specReplicas ? 'scale_down' : 'none', 'none')
         draft.statuses.push(evaluated.status)
         if (best === undefined || evaluated.replicas > best.replicas) best = evaluated
       } catch (error) {
         if (!(error instanceof MetricError)) throw error
+        computed('none', error.reason === 'InvalidMetricSourceType' ? 'spec' : 'internal')
         draft.statuses.push({ type: '' })
         recorder(component).event(hpa, 'Warning', error.reason, error.detail)
         first ??= error

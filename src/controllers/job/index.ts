@@ -11,7 +11,7 @@ import { candidatePods } from '../replicaset/index.ts'
 import { ownerKeys, ownKey } from '../shared/owners.ts'
 import { compileSelector } from '../shared/selectors.ts'
 import { type BackoffRecord, noFailures } from './backoff.ts'
-import { measureJob } from './metrics.ts'
+import { measureJob, observeJobs } from './metrics.ts'
 import { isFinished, type JobSnapshot, planJob } from './plan.ts'
 import { isTracked, releaseFinalizer } from './pods.ts'
 
@@ -66,6 +66,7 @@ export function jobController(): ControllerDefinition<Snapshot> {
       if ('left' in snapshot) return { steps: snapshot.left.length === 0 ? [] : [batch(snapshot.left.map(releaseFinalizer))] }
       return { steps: [event(snapshot.unknownMode, 'Warning', 'UnknownCompletionMode', 'Skipped Job sync because completion mode is unknown')] }
     },
+    observe: observeJobs,
     measure(look, metrics) {
       if ('job' in look.snapshot) measureJob({ ...look, snapshot: look.snapshot }, metrics)
     },

@@ -30,6 +30,8 @@ export class CidrSet {
   /** Parts taken and given back since the start. */
   allocations = 0
   releases = 0
+  /** Called with how many parts were looked at before a free one was found. */
+  onTries: (tries: number) => void = () => {}
   #next = 0
 
   /** Parts of `cluster` with `nodePrefix` bits. Throws when the parts are larger than the whole, or too many. */
@@ -65,6 +67,7 @@ export class CidrSet {
       const index = (this.#next + tried) % this.#count
       if (this.#used.has(index)) continue
       this.#take(index)
+      this.onTries(tried)
       this.#next = (index + 1) % this.#count
       return this.#partAt(index)
     }

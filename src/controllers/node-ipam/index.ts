@@ -59,6 +59,9 @@ function tellRanges(metrics: Metrics, sets: ReadonlyMap<string, CidrSet>): void 
   tell('cidrset_cidrs_allocations_total', 'Counter measuring total number of CIDR allocations.', 'counter', (set) => set.allocations)
   tell('cidrset_cidrs_releases_total', 'Counter measuring total number of CIDR releases.', 'counter', (set) => set.releases)
   tell('cirdset_max_cidrs', 'Maximum number of CIDRs that can be allocated.', 'gauge', (set) => set.size)
+  // Its help text is upstream's, which is another metric's.
+  const tries = metrics.histogram('node_ipam_controller_cidrset_allocation_tries_per_request', 'Number of endpoints added on each Service sync', [1, 5, 25, 125, 625], ['clusterCIDR'])
+  for (const [clusterCIDR, set] of sets) set.onTries = (count) => tries.observe(count, { clusterCIDR })
   tell('cidrset_usage_cidrs', 'Gauge measuring percentage of allocated CIDRs.', 'gauge', (set) => set.used / set.size)
 }
 

@@ -106,7 +106,9 @@ class Monitor {
     const all = informers.of(nodes).list()
     this.#greet(all)
     const zones = new Map<string, (ReturnType<typeof readyCondition>)[]>()
+    const startedAt = env.clock.monotonic()
     const look = async (node: Node): Promise<void> => {
+      const nodeStartedAt = env.clock.monotonic()
       try {
         const assessment = await this.#assess(node, signal)
         if (node.metadata.labels?.[excludedLabel] === undefined) {
@@ -118,10 +120,12 @@ class Monitor {
         // The object has changed meanwhile: the next pass sees it as it is.
         if (!isStatus(error, 'Conflict') && !isStatus(error, 'NotFound')) env.log.warn('node could not be looked after', { node: node.metadata.name, error: String(error) })
       }
+      this.#metrics.lookedAtNode((env.clock.monotonic() - nodeStartedAt) / 1000)
     }
     await Promise.all(all.map(look))
     await this.#disruption(zones, all, signal)
     await this.#taintDue(signal)
+    this.#metrics.lookedAtAll((env.clock.monotonic() - startedAt) / 1000)
   }
 
   /** Says of each node that is new or gone that it is. */

@@ -3,12 +3,13 @@ import type { VolumeAttachment } from '../../api/generated/types/storage-v1.ts'
 import { csiDrivers, nodes, persistentVolumeClaims, persistentVolumes, pods, volumeAttachments } from '../../api/generated/resources.ts'
 import { isPodTerminal } from '../../api/helpers/pod-conditions.ts'
 import { isBoundTo } from '../../api/helpers/volumes.ts'
+import type { Counter, Metrics } from '../../base/env.ts'
 import { watch } from '../../client/controller.ts'
 import type { Informers } from '../../client/informer.ts'
 import { defineIndex, type Index } from '../../client/lister.ts'
 import type { ControllerDefinition } from '../../client/reconcile.ts'
 import { claimNamesOf } from '../shared/pod-claims.ts'
-import { attachmentName, type NodeSnapshot, planNode, type WantedVolume } from './plan.ts'
+import { attachmentName, forcedBecause, type NodeSnapshot, planNode, type WantedVolume } from './plan.ts'
 
 const managed = 'volumes.kubernetes.io/controller-managed-attach-detach'
 
@@ -47,8 +48,19 @@ export function attachDetachController(neverForce = false): ControllerDefinition
       return { ...snapshotNode(name, informers, since), neverForce }
     },
     plan: planNode,
+    measure({ snapshot, steps, failed }, metrics) {
+      if (failed) return
+      for (const step of steps) {
+        const reason = step.do === 'delete' ? forcedBecause(snapshot, step.key.name) : undefined
+        if (reason !== undefined) forced(metrics).inc({ reason })
+      }
+    },
   }
 }
+
+/** The name says its controller twice, as upstream's does. */
+const forced = (metrics: Metrics): Counter =>
+  metrics.counter('attach_detach_controller_attachdetach_controller_forced_detaches', 'Number of times the A/D Controller performed a forced detach', ['reason'])
 
 function isOther(node: Node, old: Node): boolean {
   const view = ({ metadata, spec, status }: Node): string => JSON.stringify([

@@ -44,6 +44,13 @@ const uniqueName = ({ spec }: PersistentVolume): string => `kubernetes.io/csi/${
 const isExclusive = ({ spec }: PersistentVolume): boolean =>
   !(spec?.accessModes ?? []).some((mode) => mode === 'ReadWriteMany' || mode === 'ReadOnlyMany')
 
+/** Why a volume is detached that its node has not unmounted, as upstream's metric calls it; undefined: it is not forced. Pure. */
+export function forcedBecause({ node, attachments }: NodeSnapshot, key: string): 'timeout' | 'out-of-service' | undefined {
+  const volume = attachments.find(({ attachment }) => attachment.metadata.name === key)?.volume
+  if (node === undefined || volume === undefined || !isInUse(node, volume)) return undefined
+  return isOutOfService(node) ? 'out-of-service' : 'timeout'
+}
+
 export function planNode(snapshot: NodeSnapshot, { now }: World): Plan {
   const { name, wanted, attachments, unwantedSince } = snapshot
   const wantedNames = new Map(wanted.map((one) => [attachmentName(one.volume, name), one]))
@@ -73,10 +80,11 @@ export function planNode(snapshot: NodeSnapshot, { now }: World): Plan {
 }
 
 const isReady = (node: Node | undefined): boolean => node?.status?.conditions?.find(({ type }) => type === 'Ready')?.status === 'True'
+const isInUse = (node: Node, volume: PersistentVolume): boolean => node.status?.volumesInUse?.includes(uniqueName(volume)) === true
 const isOutOfService = (node: Node | undefined): boolean =>
   node?.spec?.taints?.some(({ key }) => key === 'node.kubernetes.io/out-of-service') === true
 const mayDetach = (node: Node | undefined, volume: PersistentVolume): boolean =>
-  node === undefined || isOutOfService(node) || node.status?.volumesInUse?.includes(uniqueName(volume)) !== true
+  node === undefined || isOutOfService(node) || !isInUse(node, volume)
 
 function attachSteps(node: string, key: string, { volume, pods, elsewhere, otherPods }: WantedVolume): Step[] {
   const { name: persistentVolumeName } = volume.metadata

@@ -2,7 +2,7 @@
 import type { PersistentVolume, PersistentVolumeClaim, Pod } from '../../api/generated/types/core-v1.ts'
 import { persistentVolumeClaims, persistentVolumes, pods, storageClasses } from '../../api/generated/resources.ts'
 import { isPodTerminal } from '../../api/helpers/pod-conditions.ts'
-import { classOfClaim, defaultClass } from '../../api/helpers/volumes.ts'
+import { classOfClaim, defaultClass, namesClass } from '../../api/helpers/volumes.ts'
 import { watch } from '../../client/controller.ts'
 import type { Informers } from '../../client/informer.ts'
 import { defineIndex, type Index, keyOf } from '../../client/lister.ts'
@@ -10,6 +10,7 @@ import type { ControllerDefinition } from '../../client/reconcile.ts'
 import type { ControllerManagerOptions } from '../options.ts'
 import { claimNamesOf } from '../shared/pod-claims.ts'
 import { type ClaimSnapshot, planClaim } from './claim.ts'
+import { countRetroactiveClass } from './metrics.ts'
 import { planVolume, recyclerName, recyclerNamespace, type VolumeSnapshot } from './volume.ts'
 
 type Snapshot = { claim: ClaimSnapshot } | { volume: VolumeSnapshot }
@@ -47,6 +48,11 @@ export const pvBinderController = (options: Pick<ControllerManagerOptions, 'dyna
   plan(snapshot) {
     if ('volume' in snapshot) return { steps: planVolume(snapshot.volume, options.recyclers) }
     return { steps: planClaim(snapshot.claim, options.dynamicProvisioning), ...(isOpen(snapshot.claim.claim) ? { requeueAfterMs: resyncMs } : {}) }
+  },
+  measure({ snapshot, steps, failed }, metrics) {
+    if (!('claim' in snapshot) || namesClass(snapshot.claim.claim)) return
+    const given = steps.some((step) => step.do === 'update' && step.resource.resource === 'persistentvolumeclaims' && namesClass(step.object as PersistentVolumeClaim))
+    if (given) countRetroactiveClass(metrics, failed)
   },
 })
 

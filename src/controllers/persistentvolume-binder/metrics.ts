@@ -23,6 +23,13 @@ export function countVolumes(metrics: Metrics, informers: Informers): void {
   tell('unbound_pvc_count', 'Gauge measuring number of persistent volume claim currently unbound', claimLabels, () => claims.list().filter((one) => !isBound(one)).map(ofClaim))
 }
 
+/** A claim that named no class was given the default one, or could not be. */
+export function countRetroactiveClass(metrics: Metrics, failed: boolean): void {
+  metrics.counter('retroactive_storageclass_total', 'Total number of retroactive StorageClass assignments to persistent volume claim').inc()
+  const errors = metrics.counter('retroactive_storageclass_errors_total', 'Total number of failed retroactive StorageClass assignments to persistent volume claim')
+  errors.inc({}, failed ? 1 : 0)
+}
+
 function counted(all: readonly Labels[]): (readonly [Labels, number])[] {
   return [...Map.groupBy(all, (labels) => JSON.stringify(labels)).values()].map((same) => [same[0]!, same.length] as const)
 }

@@ -14,8 +14,8 @@ const quarantineMs = 40_000
 
 export interface PodGarbage {
   readonly pod: Pod
-  /** The pod's node is gone: the pod is to say so. */
-  readonly orphaned: boolean
+  /** As upstream's metrics call it; of an orphan the node is gone, and the pod is to say so. */
+  readonly reason: 'terminated' | 'orphaned' | 'out-of-service' | 'unscheduled'
 }
 
 /** Which pods are to go now. `missingSince` says since when a pod's node has been missing, in ms. Pure. */
@@ -23,22 +23,22 @@ export function findGarbage(
   all: readonly Pod[], node: (name: string) => Node | undefined, missingSince: ReadonlyMap<string, number>, threshold: number, now: number,
 ): PodGarbage[] {
   const garbage = new Map<Pod, PodGarbage>()
-  const add = (pod: Pod, orphaned = false): void => void (garbage.has(pod) || garbage.set(pod, { pod, orphaned }))
+  const add = (pod: Pod, reason: PodGarbage['reason']): void => void (garbage.has(pod) || garbage.set(pod, { pod, reason }))
   const ended = all.filter(({ status }) => status?.phase === 'Succeeded' || status?.phase === 'Failed')
   if (threshold > 0 && ended.length > threshold) {
-    for (const pod of ended.sort(evictedAndOldFirst).slice(0, ended.length - threshold)) add(pod)
+    for (const pod of ended.sort(evictedAndOldFirst).slice(0, ended.length - threshold)) add(pod, 'terminated')
   }
   for (const pod of all) {
     const nodeName = pod.spec?.nodeName ?? ''
     const terminating = pod.metadata.deletionTimestamp !== undefined
     if (nodeName === '') {
-      if (terminating) add(pod)
+      if (terminating) add(pod, 'unscheduled')
       continue
     }
     const found = node(nodeName)
     const since = missingSince.get(nodeName)
-    if (found === undefined && since !== undefined && now - since >= quarantineMs) add(pod, true)
-    if (terminating && found !== undefined && isOutOfService(found)) add(pod)
+    if (found === undefined && since !== undefined && now - since >= quarantineMs) add(pod, 'orphaned')
+    if (terminating && found !== undefined && isOutOfService(found)) add(pod, 'out-of-service')
   }
   return [...garbage.values()]
 }
@@ -62,18 +62,21 @@ export function startPodGarbageCollector(context: ControllerContext, threshold =
   const missingSince = new Map<string, number>()
   const ready = Promise.all([podInformer.synced, nodeInformer.synced]).then(() => undefined)
   const deletions = env.metrics.counter('pod_gc_collector_force_delete_pods_total', 'Number of pods that are being forcefully deleted since the Pod GC Controller started.', ['namespace', 'reason'])
+  const failures = env.metrics.counter('pod_gc_collector_force_delete_pod_errors_total', 'Number of errors encountered when forcefully deleting the pods since the Pod GC Controller started.', ['namespace', 'reason'])
   const task = env.tasks.go(podGarbageCollectorName, async (signal) => {
     await ready
     while (!signal.aborted) {
       const all = podInformer.list()
       await noteMissing(context, all, missingSince, signal)
       const garbage = findGarbage(all, (name) => nodeInformer.get(name), missingSince, threshold, env.clock.now())
-      for (const { pod, orphaned } of garbage) {
+      for (const { pod, reason } of garbage) {
+        const labels = { namespace: pod.metadata.namespace ?? '', reason }
         try {
-          await remove(context, pod, orphaned, signal)
-          deletions.inc({ namespace: pod.metadata.namespace ?? '', reason: orphaned ? 'orphaned' : 'terminated' })
+          await remove(context, pod, reason === 'orphaned', signal)
+          deletions.inc(labels)
         } catch (error) {
           if (signal.aborted) return
+          failures.inc(labels)
           env.log.warn('pod could not be removed', { pod: pod.metadata.name, error: String(error) })
         }
       }

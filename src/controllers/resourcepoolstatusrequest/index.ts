@@ -55,7 +55,17 @@ export const resourcePoolStatusRequestController: ControllerDefinition<Snapshot>
     const status = { poolCount: all.length, ...(pools.length === 0 ? {} : { pools }), conditions: [condition] }
     return { steps: [updateStatus(resourcePoolStatusRequests, { ...request, status })] }
   },
+  measure({ snapshot: { request }, steps, failed, seconds }, metrics) {
+    if (request.status !== undefined || steps.every(({ do: what }) => what !== 'update')) return
+    const labels = { driver_name: request.spec.driver }
+    const prefix = 'resourcepoolstatusrequest_controller_'
+    if (failed) metrics.counter(`${prefix}request_processing_errors_total`, 'Total number of errors encountered while processing ResourcePoolStatusRequests', ['driver_name']).inc(labels)
+    else metrics.counter(`${prefix}requests_processed_total`, 'Total number of ResourcePoolStatusRequests processed', ['driver_name']).inc(labels)
+    metrics.histogram(`${prefix}request_processing_duration_seconds`, 'Time taken to process a ResourcePoolStatusRequest', durationBuckets, ['driver_name']).observe(seconds, labels)
+  },
 }
+
+const durationBuckets = Array.from({ length: 15 }, (_, at) => 0.001 * 2 ** at)
 
 /** Every pool that is asked about, by name; one that is incomplete says so. Older generations of a pool do not count. */
 export function poolsOf({ spec }: ResourcePoolStatusRequest, slices: readonly ResourceSlice[], claims: readonly ResourceClaim[]): PoolStatus[] {
