@@ -1,6 +1,6 @@
 /** The scheduler against an API server of this process: what it writes, and what it makes wait. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { Clock } from '../base/env.ts'
+import type { Clock, Metrics } from '../base/env.ts'
 import { createSystemEnv, createLogger } from '../base/real/env.ts'
 import { deviceClasses, events, nodes, persistentVolumeClaims, persistentVolumes, pods, resourceClaims, resourceSlices, storageClasses } from '../api/generated/resources.ts'
 import type { Node, Pod, PodSpec } from '../api/generated/types/core-v1.ts'
@@ -11,6 +11,7 @@ import { type ControlPlane, startControlPlane } from './control-plane.ts'
 
 let plane: ControlPlane
 let handle: Handle
+let metrics: Metrics
 const asked: { url: string; body: Record<string, unknown> }[] = []
 
 /** Lets pods with a label wait until a test allows them. */
@@ -34,6 +35,7 @@ const pod = (name: string, spec: Partial<PodSpec> = {}, labels?: Record<string, 
 
 beforeAll(async () => {
   const env = createSystemEnv({ log: createLogger({ level: 'error', write: () => undefined }) })
+  metrics = env.metrics
   plane = await startControlPlane(env, { apiserver: {}, scheduler: false })
   const configuration = loadSchedulerConfiguration({
     apiVersion: 'kubescheduler.config.k8s.io/v1', kind: 'KubeSchedulerConfiguration',
@@ -164,4 +166,15 @@ test('a pod\'s claim of a device is allocated and reserved before the pod is bou
   const claim = await client.get(resourceClaims, { namespace: 'default', name: 'first' })
   await client.update(resourceClaims, { ...claim, status: freed }, { subresource: 'status' })
   await until('with-gpu-second', ({ spec }) => spec?.nodeName === 'node-b')
+})
+
+test('every extension point says how long it took, by what came of it', async () => {
+  await plane.server.client.create(pods, pod('anywhere', { containers: [{ name: 'c', image: 'i' }] }))
+  await bound('anywhere')
+  const text = metrics.render()
+  const counted = [...text.matchAll(/^scheduler_framework_extension_point_duration_seconds_count\{extension_point="(\w+)",status="(\w+)",profile="default-scheduler"\} [1-9]/gm)].map(([, point, status]) => `${point} ${status}`)
+  expect(counted).toEqual(expect.arrayContaining([
+    'PreFilter Success', 'Filter Success', 'PostFilter Unschedulable', 'PreScore Success', 'Score Success', 'Reserve Success', 'Permit Success', 'Permit Wait', 'PreBind Success',
+    'Bind Success', 'PostBind Success', 'Unreserve Success',
+  ]))
 })

@@ -36,15 +36,14 @@ function named<T>(doing: string, plugin: string, run: () => T): T {
   }
 }
 
-function timed<T>({ metrics, handle, profile }: Framework, point: string, run: () => T): T {
-  const { clock } = handle.env
-  const started = clock.monotonic()
-  let status = 'Error'
+function timed<T>({ points }: Framework, point: string, run: () => T): T {
+  const began = points.begin()
+  let status: 'Success' | 'Error' = 'Error'
   try {
     const result = run()
     status = 'Success'
     return result
   } finally {
-    metrics?.extensionPoint(point, status, profile, (clock.monotonic() - started) / 1000)
+    points.end(point, status, began)
   }
 }

@@ -6,6 +6,7 @@ import type {
 } from './framework.ts'
 import { type KeptResults, ResultsByShape, keptScores } from './kept-results.ts'
 import type { SchedulerMetrics } from './metrics.ts'
+import { PointMetrics } from './point-metrics.ts'
 import type { NodeInfo, PodInfo } from './snapshot.ts'
 
 export interface WeightedPlugin {
@@ -54,12 +55,20 @@ interface PostFilterOutcome {
   readonly messages: string[]
 }
 
+interface PreFilterOutcome {
+  readonly refused?: Verdict
+  readonly nodeNames?: ReadonlySet<string>
+  /** Plugins that named nodes. */
+  readonly by: string[]
+}
+
 export class Framework implements FilterRunner {
   readonly profile: string
   readonly lists: PluginLists
   readonly handle: Handle
   readonly percentageOfNodesToScore: number | undefined
   readonly metrics: SchedulerMetrics | undefined
+  readonly points: PointMetrics
   /** Every plugin once. */
   readonly plugins: readonly SchedulerPlugin[]
   readonly #events: ReadonlyMap<string, readonly EventInterest[] | undefined>
@@ -73,6 +82,7 @@ export class Framework implements FilterRunner {
     this.handle = handle
     this.percentageOfNodesToScore = options.percentageOfNodesToScore
     this.metrics = options.metrics
+    this.points = new PointMetrics(options.metrics, handle.env.clock, profile)
     this.#nominations = nominations
     const { score, placementScore, ...others } = lists
     this.plugins = [...new Set([...Object.values(others).flat(), ...[...score, ...placementScore].map(({ plugin }) => plugin)])]
@@ -85,7 +95,14 @@ export class Framework implements FilterRunner {
     return this.#events.get(plugin)
   }
 
-  preFilter(state: CycleState, pod: PodInfo): { refused?: Verdict; nodeNames?: ReadonlySet<string>; by: string[] } {
+  preFilter(state: CycleState, pod: PodInfo): PreFilterOutcome {
+    const began = this.points.begin()
+    const outcome = this.#preFilter(state, pod)
+    this.points.end('PreFilter', outcome.refused?.code ?? 'Success', began)
+    return outcome
+  }
+
+  #preFilter(state: CycleState, pod: PodInfo): PreFilterOutcome {
     let nodeNames: ReadonlySet<string> | undefined
     let refused: Verdict | undefined
     const by: string[] = []
@@ -183,7 +200,13 @@ export class Framework implements FilterRunner {
   postFilter(state: CycleState, pod: PodInfo, diagnosis: Diagnosis): PostFilterResult | Promise<PostFilterResult> | undefined {
     if (this.lists.postFilter.length === 0) return undefined
     const outcome: PostFilterOutcome = { nominate: undefined, messages: [] }
-    return this.#postFilterFrom(0, outcome, state, pod, diagnosis)
+    const began = this.points.begin()
+    const end = (result: PostFilterResult): PostFilterResult => {
+      this.points.end('PostFilter', result.success ? 'Success' : 'Unschedulable', began)
+      return result
+    }
+    const result = this.#postFilterFrom(0, outcome, state, pod, diagnosis)
+    return result instanceof Promise ? result.then(end) : end(result)
   }
 
   #postFilterFrom(from: number, outcome: PostFilterOutcome, state: CycleState, pod: PodInfo, diagnosis: Diagnosis): PostFilterResult | Promise<PostFilterResult> {
@@ -219,19 +242,23 @@ export class Framework implements FilterRunner {
     if (this.lists.score.length === 0) return totals.fill(1)
     const skipped = this.#preScore(state, pod, feasible)
     const scores = new Float64Array(feasible.length)
+    const began = this.points.begin()
     for (const entry of this.lists.score) {
       if (skipped.has(entry.plugin.name)) continue
       this.#score(entry, state, pod, feasible, scores)
       for (let i = 0; i < totals.length; i++) totals[i]! += entry.weight * scores[i]!
     }
+    this.points.end('Score', 'Success', began)
     return totals
   }
 
   #preScore(state: CycleState, pod: PodInfo, feasible: readonly NodeInfo[]): ReadonlySet<string> {
     const skipped = new Set<string>()
+    const began = this.points.begin()
     for (const plugin of this.lists.preScore) {
       if (this.#timed('PreScore', plugin, () => plugin.preScore!(state, pod, feasible))) skipped.add(plugin.name)
     }
+    this.points.end('PreScore', 'Success', began)
     return skipped
   }
 
@@ -244,20 +271,34 @@ export class Framework implements FilterRunner {
   }
 
   reserve(state: CycleState, pod: PodInfo, node: NodeInfo): Verdict | undefined {
+    const began = this.points.begin()
+    let refused: Verdict | undefined
     for (const plugin of this.lists.reserve) {
       const verdict = plugin.reserve?.(state, pod, node)
-      if (verdict !== undefined) return { ...verdict, plugin: plugin.name }
+      if (verdict === undefined) continue
+      refused = { ...verdict, plugin: plugin.name }
+      break
     }
-    return undefined
+    this.points.end('Reserve', refused?.code ?? 'Success', began)
+    return refused
   }
 
   /** In the opposite order, so that each finds what it left. */
   unreserve(state: CycleState, pod: PodInfo, nodeName: string): void {
+    const began = this.points.begin()
     for (const plugin of this.lists.reserve.toReversed()) plugin.unreserve?.(state, pod, nodeName)
+    this.points.end('Unreserve', 'Success', began)
   }
 
   /** A refusal, or the plugins that make the pod wait with how long each does. */
   permit(state: CycleState, pod: PodInfo, node: NodeInfo): Verdict | PermitWaits | undefined {
+    const began = this.points.begin()
+    const outcome = this.#permit(state, pod, node)
+    this.points.end('Permit', outcome === undefined ? 'Success' : 'code' in outcome ? outcome.code : 'Wait', began)
+    return outcome
+  }
+
+  #permit(state: CycleState, pod: PodInfo, node: NodeInfo): Verdict | PermitWaits | undefined {
     const waits = new Map<string, number>()
     const reasons: string[] = []
     for (const plugin of this.lists.permit) {
@@ -276,22 +317,42 @@ export class Framework implements FilterRunner {
   }
 
   async preBind(state: CycleState, pod: PodInfo, nodeName: string, signal: AbortSignal): Promise<Verdict | undefined> {
-    for (const plugin of this.lists.preBind) {
-      if (plugin.preBindPreFlight?.(state, pod, nodeName) === false) continue
-      const verdict = await named('PreBind', plugin, () => plugin.preBind!(state, pod, nodeName, signal))
-      if (verdict !== undefined) return { ...verdict, plugin: plugin.name }
+    const began = this.points.begin()
+    let status: 'Success' | Verdict['code'] = 'Error'
+    try {
+      for (const plugin of this.lists.preBind) {
+        if (plugin.preBindPreFlight?.(state, pod, nodeName) === false) continue
+        const verdict = await named('PreBind', plugin, () => plugin.preBind!(state, pod, nodeName, signal))
+        if (verdict === undefined) continue
+        status = verdict.code
+        return { ...verdict, plugin: plugin.name }
+      }
+      status = 'Success'
+      return undefined
+    } finally {
+      this.points.end('PreBind', status, began)
     }
-    return undefined
   }
 
   /** True when a plugin bound the pod. */
   async bind(state: CycleState, pod: PodInfo, nodeName: string, signal: AbortSignal): Promise<boolean> {
-    for (const plugin of this.lists.bind) if (await named('Bind', plugin, () => plugin.bind!(state, pod, nodeName, signal))) return true
-    return false
+    const began = this.points.begin()
+    let bound = false
+    try {
+      for (const plugin of this.lists.bind) {
+        bound = await named('Bind', plugin, () => plugin.bind!(state, pod, nodeName, signal))
+        if (bound) break
+      }
+      return bound
+    } finally {
+      this.points.end('Bind', bound ? 'Success' : 'Error', began)
+    }
   }
 
   postBind(state: CycleState, pod: PodInfo, nodeName: string): void {
+    const began = this.points.begin()
     for (const plugin of this.lists.postBind) plugin.postBind!(state, pod, nodeName)
+    this.points.end('PostBind', 'Success', began)
   }
 
   /** The first gate that holds the pod back. */

@@ -79,6 +79,7 @@ export function findFeasible(framework: Framework, state: CycleState, pod: PodIn
   const feasible: NodeInfo[] = []
   const count = nodes.length
   let at = count === 0 ? 0 : options.rotation.next % count
+  const began = framework.points.begin()
   for (let looked = 0; looked < count && feasible.length < enough; looked++) {
     const node = nodes[at]!
     if (++at === count) at = 0
@@ -86,12 +87,14 @@ export function findFeasible(framework: Framework, state: CycleState, pod: PodIn
     if (verdict === undefined) feasible.push(node)
     else if (verdict.code === 'Error') {
       diagnosis.absent = verdict
+      framework.points.end('Filter', 'Error', began)
       return { feasible: [], diagnosis }
     } else {
       diagnosis.verdicts.set(node.name, verdict)
       blame(diagnosis, verdict)
     }
   }
+  framework.points.end('Filter', 'Success', began)
   if (all.length > 0) options.rotation.next = (options.rotation.next + feasible.length + diagnosis.verdicts.size) % all.length
   return { feasible, diagnosis }
 }
