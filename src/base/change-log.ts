@@ -48,11 +48,6 @@ export class ChangeLog<T extends { readonly revision: number }> {
     return low
   }
 
-  since(revision: number): T[] {
-    const first = this.after(revision)
-    return Array.from({ length: this.length - first }, (_, i) => this.at(first + i))
-  }
-
   /** Forgets the first `count` changes. */
   drop(count: number): void {
     let rest = count

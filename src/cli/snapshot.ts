@@ -35,7 +35,7 @@ export const command: Command = {
     {
       name: 'defrag', flags: storeFlags, run: defrag,
       summary: 'Give room that a store no longer uses back to the disk',
-      description: 'Our own store must not be open meanwhile; the members of an etcd are asked one after another.\n\nExample: coxswain snapshot defrag --data-dir ./data',
+      description: 'Our own store must not be open meanwhile; the members of an etcd are asked one after another, and alarms of\nthose whose quota was used up are taken back.\n\nExample: coxswain snapshot defrag --data-dir ./data',
     },
   ],
 }
@@ -167,10 +167,11 @@ async function defrag({ args, flags, stdout }: Invocation): Promise<number> {
     stdout(`${dir}: ${before} bytes before, ${after} now\n`)
     return 0
   }
-  const { defragmentMember } = await import('../apiserver/storage/etcd/defragment.ts')
+  const { defragmentMember, disarmNoSpace } = await import('../apiserver/storage/etcd/defragment.ts')
   for (const endpoint of flags.list('etcd-servers')) {
     const { before, after } = await defragmentMember({ ...etcdOptions(flags), endpoints: [endpoint] })
     stdout(`${endpoint}: ${before} bytes before, ${after} now\n`)
   }
+  for (const member of await disarmNoSpace(etcdOptions(flags))) stdout(`member ${member} had used up its quota, and takes writes again\n`)
   return 0
 }

@@ -18,3 +18,19 @@ export async function defragmentMember(o: EtcdOptions): Promise<{ readonly befor
     client.close()
   }
 }
+
+/**
+ * Takes back the alarms of members whose quota was used up, so that the etcd takes writes again; answers those members' ids, in
+ * hexadecimal. A member that has still no room raises its alarm again. Upstream: etcdctl alarm disarm.
+ */
+export async function disarmNoSpace(o: EtcdOptions): Promise<string[]> {
+  const client = new Etcd3(connection(o, new Members(o.endpoints, o.clock)))
+  try {
+    const { alarms } = await client.maintenance.alarm({ action: 'Get' })
+    const full = alarms.filter(({ alarm }) => alarm === 'Nospace')
+    for (const { memberID, alarm } of full) await client.maintenance.alarm({ action: 'Deactivate', memberID, alarm })
+    return full.map(({ memberID }) => BigInt(memberID).toString(16))
+  } finally {
+    client.close()
+  }
+}

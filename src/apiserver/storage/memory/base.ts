@@ -1,11 +1,10 @@
 /** The KVStore over an MvccCore; how a change becomes durable is the one thing that differs between its users. */
 import type { Clock } from '../../../base/env.ts'
-import type { KVStore, LocalStore, LocalWrite, RevisionBatch, StoreEvent, StoreSnapshot, WriteResult } from '../store.ts'
-import { CompactedError } from '../store.ts'
+import type { KVStore, LocalStore, LocalWrite, StoreSnapshot, WriteResult } from '../store.ts'
 import { Leases } from './leases.ts'
-import { batchOf } from './mvcc.ts'
 import type { Change, MvccCore } from './mvcc.ts'
 import { Quota } from './quota.ts'
+import { watchCore } from './watch.ts'
 
 /** Makes changes durable. Called with each applied change; resolves when it is visible (`core.publish` was called). */
 export interface Durability {
@@ -87,39 +86,5 @@ function snapshotOf(core: MvccCore): StoreSnapshot {
     revision: core.revision,
     entries: (prefix) => core.range(prefix).items,
     open: ({ clock }) => storeOver(core.fork(), clock),
-  }
-}
-
-async function* watchCore(core: MvccCore, prefix: string, fromRevision: number, signal: AbortSignal): AsyncGenerator<RevisionBatch> {
-  if (fromRevision < core.compacted) throw new CompactedError(core.compacted)
-  const queue: RevisionBatch[] = []
-  for (const change of core.changesSince(fromRevision)) {
-    if (change.event.key.startsWith(prefix)) queue.push(batchOf(change))
-  }
-  let wake: (() => void) | undefined
-  const offer = (batch: RevisionBatch) => {
-    queue.push(batch)
-    wake?.()
-  }
-  const onEvent = (event: StoreEvent, revision: number) => {
-    if (revision > fromRevision) offer({ revision, events: [event] })
-  }
-  const stop = core.subscribe(prefix, onEvent)
-  const stopProgress = core.onProgress(() => {
-    // A watch of what is yet to come is told nothing of what was before.
-    if (core.revision >= fromRevision) offer({ revision: core.revision, events: [] })
-  })
-  const onAbort = () => wake?.()
-  signal.addEventListener('abort', onAbort)
-  try {
-    while (!signal.aborted) {
-      const next = queue.shift()
-      if (next !== undefined) yield next
-      else await new Promise<void>((resolve) => { wake = resolve })
-    }
-  } finally {
-    stop()
-    stopProgress()
-    signal.removeEventListener('abort', onAbort)
   }
 }

@@ -152,10 +152,20 @@ export class MvccCore {
     return this.#visible.forRange(prefix, prefixEnd(prefix), false)
   }
 
-  /** The visible changes behind a revision. Throws CompactedError when they are no longer kept. */
-  changesSince(revision: number): readonly Change[] {
+  /**
+   * The first `limit` visible changes of the prefix behind a revision, and the revision of the one after them, if there is
+   * one. Throws CompactedError when they are no longer kept.
+   */
+  changesSince(prefix: string, revision: number, limit: number): { readonly changes: Change[]; readonly next: number | undefined } {
     if (revision < this.#compacted) throw new CompactedError(this.#compacted)
-    return this.#log.since(revision)
+    const changes: Change[] = []
+    for (let i = this.#log.after(revision); i < this.#log.length; i++) {
+      const change = this.#log.at(i)
+      if (!change.event.key.startsWith(prefix)) continue
+      if (changes.length === limit) return { changes, next: change.revision }
+      changes.push(change)
+    }
+    return { changes, next: undefined }
   }
 
   subscribe(prefix: string, onEvent: (event: StoreEvent, revision: number) => void): () => void {
