@@ -30,6 +30,7 @@ import { createTokenIssuer, serviceAccountAuthenticator } from './auth/service-a
 import { createToken, rfc3339 } from './auth/token-request.ts'
 import type { ApiRequest, ApiResponse } from './handler.ts'
 import { type RequestContext, attributesOf as admissionAttributes, resourceKey } from './handlers/context.ts'
+import { gatedNodeRules } from './extend/hooks/gated-controllers.ts'
 import { type BodyKind, bodyKindOf, decodeBody } from './handlers/decode.ts'
 import { writeOptions } from './handlers/options.ts'
 import type { SpecialHandler } from './handlers/index.ts'
@@ -147,7 +148,7 @@ function createAuthorizers(options: ApiServerOptions, { client, informers, regis
     AlwaysDeny: () => alwaysDenyAuthorizer,
     Node: () => late('Node', async () => {
       const graph = informedNodeGraph(informers, (...kind) => registry.get(...kind) !== undefined)
-      return { authorizer: nodeAuthorizer(graph, await nodeRules()), synced: informers.synced() }
+      return { authorizer: nodeAuthorizer(graph, await nodeRules((name) => options.feature?.(name) === true)), synced: informers.synced() }
     }),
     RBAC: () => late('RBAC', () => {
       source = informedRbacSource(informers)
@@ -196,11 +197,11 @@ function changingAuthorizer(modesNow: () => readonly AuthorizationMode[], make: 
   }
 }
 
-/** The fixed rules of nodes are those of the role system:node. */
-async function nodeRules(): Promise<readonly PolicyRule[]> {
+/** The fixed rules of nodes are those of the role system:node, with what gates that are off by default add to it. */
+async function nodeRules(feature: (name: string) => boolean): Promise<readonly PolicyRule[]> {
   const { rbacBootstrap } = await import('../api/generated/rbac-bootstrap.ts')
   const role = rbacBootstrap.clusterRoles.find(({ metadata }) => metadata?.name === 'system:node')
-  return (role?.rules ?? []) as readonly PolicyRule[]
+  return [...(role?.rules ?? []) as readonly PolicyRule[], ...Object.entries(gatedNodeRules).flatMap(([gate, rules]) => (feature(gate) ? rules : []))]
 }
 
 const tokenRequestKind = { group: 'authentication.k8s.io', version: 'v1', kind: 'TokenRequest' }

@@ -37,6 +37,7 @@ import { createPodStore } from './pod-store.ts'
 import { createPodSyncer } from './pod-syncer.ts'
 import { createPluginWatcher } from './plugins/watcher.ts'
 import { type PodWorkers, createPodWorkers } from './pod-workers.ts'
+import { createPodCertificates, noPodCertificates } from './pod-certificates/manager.ts'
 import { createProbeManager } from './probes/manager.ts'
 import { connectCsi } from './rpc/csi.ts'
 import { connectDra } from './rpc/dra.ts'
@@ -58,6 +59,7 @@ import { createUserNamespaceManager } from './userns/manager.ts'
 import { type VolumeManager, createVolumeManager } from './volumes/manager.ts'
 import { createClaimReader } from './volumes/spec.ts'
 import { type IssuedToken, createTokenCache } from './volumes/tokens.ts'
+import { createTrustAnchors, noTrustAnchors } from './volumes/trust-bundles.ts'
 
 /** Version of upstream's kubelet whose behaviour this one has. */
 export const kubeletVersion = 'v1.36.3'
@@ -247,10 +249,14 @@ async function startKubelet(outer: Env, client: Client, options: ResolvedOptions
     },
   })
   const tokens = createTokenCache(clock, random, (pod, spec) => requestToken(client, pod, spec))
+  const nodeRef = () => (node() === undefined ? undefined : { name: options.nodeName, uid: node()!.metadata.uid! })
+  const trustAnchors = options.feature('ClusterTrustBundleProjection') ? createTrustAnchors(env, client) : noTrustAnchors
+  const certificates = !options.feature('PodCertificateRequest') ? noPodCertificates :
+    createPodCertificates({ ...env, client, node: nodeRef, emit: emit.pod, onChange: (uid) => workers!.resync(uid) })
   const syncer = createPodSyncer({
     ...env, client, store, runtime: podRuntime, pleg: () => pleg!, probes, status, volumes, tokens, objects, images, restartBackOff, cgroups, allocation, users, claims, devices,
     files: host.files, resources, hostIps: options.nodeIps, kubeletStartedAt, podDir, downward, emit: emit.pod,
-    node: () => (node() === undefined ? undefined : { name: options.nodeName, uid: node()!.metadata.uid! }),
+    node: nodeRef, trustAnchors, certificates,
     networkErrors: () => agent.networkErrors(), services: () => informers.service.list(), servicesSynced: (signal) => orAborted(informers.service.synced, signal),
   })
   workers = createPodWorkers(clock, log, tasks, syncer, { syncFrequencyMs: options.syncFrequency, backOffMs: 10_000, random: () => random.next() })

@@ -1,5 +1,6 @@
 /** What a kubelet is told. Names and defaults follow KubeletConfiguration (kubelet.config.k8s.io/v1beta1) where it has them. */
 import type { Taint } from '../api/generated/types/core-v1.ts'
+import { featuresFrom } from '../api/helpers/features.ts'
 import type { Cri } from './cri/contract.ts'
 import type { Host } from './host/contract.ts'
 import type { TopologySettings } from './topology/manager.ts'
@@ -111,6 +112,8 @@ export interface KubeletOptions {
   readonly server?: KubeletServerOptions
   /** The KubeletConfiguration that all this comes from, for /configz. */
   readonly configuration?: Readonly<Record<string, unknown>>
+  /** Which feature gates are on; default: upstream's. */
+  readonly feature?: (name: string) => boolean
 }
 
 /** Seconds that pods from this priority on get when the machine goes down. */
@@ -200,5 +203,6 @@ export function resolveOptions(options: KubeletOptions): ResolvedOptions {
     maxContainerRestartPeriod: options.maxContainerRestartPeriod ?? 300_000, swapBehavior: options.swapBehavior ?? 'NoSwap', shutdown: options.shutdown ?? [],
     httpCheckFrequency: options.httpCheckFrequency ?? 20_000, volumeStatsAggPeriod: options.volumeStatsAggPeriod ?? 60_000, cloudProvider: options.cloudProvider ?? '',
     singleProcessOOMKill: options.singleProcessOOMKill, nodeStatusMaxImages: options.nodeStatusMaxImages ?? 50, configuration: options.configuration,
+    feature: options.feature ?? featuresFrom({}),
   }
 }

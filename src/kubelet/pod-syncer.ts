@@ -15,6 +15,7 @@ import type { HostFiles } from './host/contract.ts'
 import type { ImageManager } from './images/manager.ts'
 import type { ObjectCache } from './objects.ts'
 import type { Pleg } from './pleg.ts'
+import type { PodCertificates } from './pod-certificates/manager.ts'
 import { isHostNetwork, isStaticPod, isTerminalPhase, podUid } from './pod.ts'
 import type { PodStore } from './pod-store.ts'
 import { restartingCondition } from './restart-all.ts'
@@ -29,6 +30,7 @@ import type { WaitingReason } from './status/containers.ts'
 import { generatePodStatus } from './status/generate.ts'
 import type { StatusManager } from './status/manager.ts'
 import type { UserNamespaceManager } from './userns/manager.ts'
+import type { TrustAnchors } from './volumes/trust-bundles.ts'
 import type { TokenCache } from './volumes/tokens.ts'
 import { type MountedVolume, VolumeError, type VolumeManager } from './volumes/manager.ts'
 
@@ -41,6 +43,8 @@ export interface PodSyncerEnv extends Env {
   readonly status: StatusManager
   readonly volumes: VolumeManager
   readonly tokens: TokenCache
+  readonly trustAnchors: TrustAnchors
+  readonly certificates: PodCertificates
   readonly objects: ObjectCache
   readonly images: ImageManager
   readonly restartBackOff: BackOff
@@ -118,6 +122,7 @@ export function createPodSyncer(env: PodSyncerEnv): PodSyncer {
       const podIps = isHostNetwork(pod) ? env.hostIps : runtime.ips
       const mounted = await env.volumes.mount(pod, {
         objects: env.objects, downward: env.downward(podIps), token: (owner, spec) => env.tokens.get(owner, spec),
+        trustAnchors: env.trustAnchors, certificate: (owner, volume, source) => env.certificates.bundle(owner, volume, source),
       })
       volumeBackOff.forget(key)
       return mounted
@@ -151,6 +156,7 @@ export function createPodSyncer(env: PodSyncerEnv): PodSyncer {
 
   async function prepare(pod: Pod, signal: AbortSignal): Promise<void> {
     env.objects.register(pod)
+    env.certificates.track(pod)
     const dir = env.podDir(podUid(pod))
     await Promise.all([
       env.files.makeDir(`${dir}/containers`, 0o750), env.files.makeDir(`${dir}/volumes`, 0o750),
@@ -261,6 +267,7 @@ export function createPodSyncer(env: PodSyncerEnv): PodSyncer {
       await env.volumes.unmount(uid)
       env.objects.unregister(uid)
       env.tokens.forget(uid)
+      env.certificates.forget(uid)
       env.images.forget(uid)
       env.restartBackOff.forget(`${uid}_`)
       volumeBackOff.forget(uid)

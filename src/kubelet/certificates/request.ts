@@ -1,5 +1,5 @@
 /** A request for a certificate (PKCS #10) for a new EC P-256 key. Upstream: client-go/util/cert/csr.go. */
-import { createPrivateKey, createPublicKey, generateKeyPairSync, sign } from 'node:crypto'
+import { type KeyObject, createPrivateKey, createPublicKey, generateKeyPairSync, sign } from 'node:crypto'
 import * as der from '../../base/der.ts'
 
 export interface CertificateSubject {
@@ -21,10 +21,25 @@ export function certificateRequest(key: string, { commonName, organizations, dns
   const names = [...dnsNames.map((name) => der.implicit(2, Buffer.from(name))), ...ipAddresses.map((ip) => der.implicit(7, der.ipBytes(ip)))]
   const extensions = names.length === 0 ? Buffer.alloc(0) :
     der.sequence(der.oid('1.2.840.113549.1.9.14'), der.set(der.sequence(der.sequence(der.oid('2.5.29.17'), der.octets(der.sequence(...names))))))
-  const publicKey = createPublicKey(createPrivateKey(key)).export({ type: 'spki', format: 'der' })
-  const info = der.sequence(der.integer(Buffer.from([0])), subject, publicKey, der.explicit(0, extensions))
-  const signature = sign('sha256', info, createPrivateKey(key))
-  const whole = der.sequence(info, der.sequence(der.oid('1.2.840.10045.4.3.2')), der.bits(signature))
+  const whole = signedRequest(createPrivateKey(key), subject, extensions)
   const lines = whole.toString('base64').match(/.{1,64}/g)!
   return `-----BEGIN CERTIFICATE REQUEST-----\n${lines.join('\n')}\n-----END CERTIFICATE REQUEST-----\n`
+}
+
+/** DER of a request for any subject, which a key of any kind that certificates know has signed. */
+export function signedRequest(key: KeyObject, subject: Uint8Array, attributes: Uint8Array): Buffer {
+  const publicKey = createPublicKey(key).export({ type: 'spki', format: 'der' })
+  const info = der.sequence(der.integer(Buffer.from([0])), subject, publicKey, der.explicit(0, attributes))
+  const { digest, algorithm } = signatureOf(key)
+  return der.sequence(info, algorithm, der.bits(sign(digest, info, key)))
+}
+
+/** As Go's crypto/x509 chooses it. */
+function signatureOf(key: KeyObject): { digest: string | undefined; algorithm: Buffer } {
+  if (key.asymmetricKeyType === 'ed25519') return { digest: undefined, algorithm: der.sequence(der.oid('1.3.101.112')) }
+  if (key.asymmetricKeyType === 'rsa') return { digest: 'sha256', algorithm: der.sequence(der.oid('1.2.840.113549.1.1.11'), der.der(0x05)) }
+  const curve = key.asymmetricKeyDetails?.namedCurve
+  if (curve === 'secp384r1') return { digest: 'sha384', algorithm: der.sequence(der.oid('1.2.840.10045.4.3.3')) }
+  if (curve === 'secp521r1') return { digest: 'sha512', algorithm: der.sequence(der.oid('1.2.840.10045.4.3.4')) }
+  return { digest: 'sha256', algorithm: der.sequence(der.oid('1.2.840.10045.4.3.2')) }
 }

@@ -1,4 +1,5 @@
 /** A KubeletConfiguration document as options. Pure: files are read by who runs the kubelet. */
+import { featuresFrom } from '../../api/helpers/features.ts'
 import { parseDuration } from '../../api/meta/time.ts'
 import { formatCpuSet, parseCpuSet } from '../topology/cpu-set.ts'
 import type { TopologySettings } from '../topology/manager.ts'
@@ -73,6 +74,7 @@ export function readConfiguration(given: Document): KubeletConfiguration {
   options['swapBehavior'] = text('memorySwap.swapBehavior') ?? 'NoSwap'
   options['shutdown'] = shutdownPeriods(document, ms)
   options['topology'] = topologySettings(document)
+  options['feature'] = featuresOf(document)
   options['cpuManagerReconcilePeriod'] = ms('cpuManagerReconcilePeriod')
   const kept = parseCpuSet((at(document, 'reservedSystemCPUs') ?? '') as string)
   if (kept.length > 0) {
@@ -86,6 +88,15 @@ export function readConfiguration(given: Document): KubeletConfiguration {
       rotateCertificates: at(document, 'rotateCertificates') === true, serverTLSBootstrap: at(document, 'serverTLSBootstrap') === true,
       failSwapOn: at(document, 'failSwapOn') === true, oomScoreAdj: Number(at(document, 'oomScoreAdj')),
     },
+  }
+}
+
+function featuresOf(document: Document): (name: string) => boolean {
+  const given = (at(document, 'featureGates') ?? {}) as Record<string, boolean>
+  try {
+    return featuresFrom(Object.fromEntries(Object.entries(given).map(([name, on]) => [name, String(on)])))
+  } catch (error) {
+    throw new ConfigurationError(`failed to set feature gates from initial flags-based config: ${(error as Error).message}`)
   }
 }
 

@@ -1,6 +1,6 @@
 /** The files that configMap, secret, downwardAPI and projected volumes hold. */
 import type {
-  ConfigMap, DownwardAPIVolumeFile, KeyToPath, Pod, ProjectedVolumeSource, Secret, Volume,
+  ClusterTrustBundleProjection, ConfigMap, DownwardAPIVolumeFile, KeyToPath, Pod, PodCertificateProjection, ProjectedVolumeSource, Secret, Volume,
 } from '../../api/generated/types/core-v1.ts'
 import { allContainers } from '../pod.ts'
 import { type DownwardContext, fieldValue, resourceValue } from '../runtime/downward.ts'
@@ -27,6 +27,10 @@ export interface PayloadSources {
   readonly downward: DownwardContext
   /** A token of the pod's service account. */
   token(pod: Pod, spec: TokenRequestSpec): Promise<string>
+  /** Trust anchors as PEM. */
+  trustAnchors(source: ClusterTrustBundleProjection): Promise<string>
+  /** Key and certificates (PEM) of a source of a projected volume, by its index. Throws Error until they are issued. */
+  certificate(pod: Pod, volume: string, source: number): { readonly key: string; readonly chain: string }
 }
 
 const defaultMode = 0o644
@@ -45,7 +49,7 @@ export async function volumePayload(volume: Volume, pod: Pod, sources: PayloadSo
   if (volume.downwardAPI !== undefined) {
     return downwardFiles(volume.downwardAPI.items ?? [], pod, sources.downward, volume.downwardAPI.defaultMode ?? defaultMode)
   }
-  return volume.projected === undefined ? undefined : projectedFiles(volume.projected, pod, sources)
+  return volume.projected === undefined ? undefined : projectedFiles(volume.name, volume.projected, pod, sources)
 }
 
 function required<T>(object: T | undefined, kind: string, name: string, optional: boolean | undefined): T | undefined {
@@ -86,38 +90,54 @@ function downwardFiles(items: readonly DownwardAPIVolumeFile[], pod: Pod, contex
   }))
 }
 
-async function projectedFiles(volume: ProjectedVolumeSource, pod: Pod, sources: PayloadSources): Promise<Payload> {
+async function projectedFiles(name: string, volume: ProjectedVolumeSource, pod: Pod, sources: PayloadSources): Promise<Payload> {
   const mode = volume.defaultMode ?? defaultMode
   const namespace = pod.metadata.namespace!
   const files = new Map<string, PayloadFile>()
   const errors: string[] = []
-  for (const source of volume.sources ?? []) {
+  for (const [index, source] of (volume.sources ?? []).entries()) {
     try {
       for (const [path, file] of await sourceFiles()) files.set(path, file)
     } catch (error) {
       errors.push((error as Error).message)
     }
+    /** What no other user is to read. */
+    function own(text: string): PayloadFile {
+      const uid = commonUser(pod)
+      const restricted = uid !== undefined || pod.spec!.securityContext?.fsGroup !== undefined
+      return { data: Buffer.from(text), mode: restricted ? 0o600 : mode, ...(uid === undefined ? {} : { uid }) }
+    }
     async function sourceFiles(): Promise<Payload> {
       if (source.secret !== undefined) {
-        const { name = '', items, optional } = source.secret
-        return secretFiles(required(await sources.objects.secret(namespace, name), 'secret', name, optional), items, mode, optional)
+        const { name: secret = '', items, optional } = source.secret
+        return secretFiles(required(await sources.objects.secret(namespace, secret), 'secret', secret, optional), items, mode, optional)
       }
       if (source.configMap !== undefined) {
-        const { name = '', items, optional } = source.configMap
-        return configMapFiles(required(await sources.objects.configMap(namespace, name), 'configmap', name, optional), items, mode, optional)
+        const { name: map = '', items, optional } = source.configMap
+        return configMapFiles(required(await sources.objects.configMap(namespace, map), 'configmap', map, optional), items, mode, optional)
       }
       if (source.downwardAPI !== undefined) return downwardFiles(source.downwardAPI.items ?? [], pod, sources.downward, mode)
       if (source.serviceAccountToken !== undefined) {
         const { audience, expirationSeconds = 3600, path } = source.serviceAccountToken
         const token = await sources.token(pod, { audiences: audience === undefined || audience === '' ? [] : [audience], expirationSeconds })
-        const uid = commonUser(pod)
-        const restricted = uid !== undefined || pod.spec!.securityContext?.fsGroup !== undefined
-        return new Map([[cleanPath(path), { data: Buffer.from(token), mode: restricted ? 0o600 : mode, ...(uid === undefined ? {} : { uid }) }]])
+        return new Map([[cleanPath(path), own(token)]])
       }
-      throw new Error('projected source is not supported: only secret, configMap, downwardAPI and serviceAccountToken are')
+      if (source.clusterTrustBundle !== undefined) return new Map([[cleanPath(source.clusterTrustBundle.path), own(await sources.trustAnchors(source.clusterTrustBundle))]])
+      return source.podCertificate === undefined ? new Map() : certificateFiles(source.podCertificate, sources.certificate(pod, name, index), own)
     }
   }
   if (errors.length > 0) throw new Error(errors.length === 1 ? errors[0] : `[${errors.join(', ')}]`)
+  return files
+}
+
+function certificateFiles(source: PodCertificateProjection, { key, chain }: { key: string; chain: string }, own: (text: string) => PayloadFile): Payload {
+  const files = new Map<string, PayloadFile>()
+  const put = (path: string | undefined, text: string) => {
+    if (path !== undefined && path !== '') files.set(cleanPath(path), own(text))
+  }
+  put(source.credentialBundlePath, key + chain)
+  put(source.keyPath, key)
+  put(source.certificateChainPath, chain)
   return files
 }
 

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { ConfigMap } from '../../api/generated/types/core-v1.ts'
 import { createManualEnv } from '../../client/testing/manual-env.ts'
+import { noPodCertificates } from '../pod-certificates/manager.ts'
 import { createTestHost } from '../testing/host.ts'
 import { container, pod } from '../testing/objects.ts'
 import { folderStamp, writePayload } from './atomic-writer.ts'
@@ -12,6 +13,7 @@ import { createVolumeManager } from './manager.ts'
 import type { PayloadSources } from './payload.ts'
 import { prepareSubPath, validateSubPath } from './sub-path.ts'
 import { createTokenCache } from './tokens.ts'
+import { noTrustAnchors } from './trust-bundles.ts'
 
 let dir: string
 beforeEach(() => {
@@ -51,7 +53,7 @@ describe('the volume manager', () => {
   let map: ConfigMap | undefined
   const sources: PayloadSources = {
     objects: { configMap: async () => map, secret: async () => undefined }, downward: { hostIps: [], podIps: [], allocatable: {} },
-    token: async (_, { audiences }) => `token for ${audiences.join() || 'the API'}`,
+    token: async (_, { audiences }) => `token for ${audiences.join() || 'the API'}`, trustAnchors: noTrustAnchors, certificate: noPodCertificates.bundle,
   }
   const manager = () => createVolumeManager({ files: host.files, mounts: host.mounts, clock: env.clock, random: env.random, rootDir: dir, podDir: () => dir })
   beforeEach(() => {
@@ -91,6 +93,8 @@ describe('the volume manager', () => {
     expect((error as AggregateError).errors.map(({ message }: Error) => message).sort()).toEqual([
       'MountVolume.SetUp failed for volume "cm" : configmap "m" not found', 'MountVolume.SetUp failed for volume "s" : secret "x" not found',
     ])
+    const gated = pod({ volumes: [{ name: 'p', projected: { sources: [{ clusterTrustBundle: { name: 'b', path: 'b' } }, { podCertificate: { signerName: 'a/b', keyType: 'ED25519', keyPath: 'k' } }] } }] })
+    await expect(manager().mount(gated, sources)).rejects.toThrow('MountVolume.SetUp failed for volume "p" : [ClusterTrustBundle projection is not supported in static kubelet mode, unimplemented]')
     map = { metadata: {}, data: {} }
     const keyed = pod({ volumes: [{ name: 'cm', configMap: { name: 'm', items: [{ key: 'zz', path: 'p' }] } }] })
     await expect(manager().mount(keyed, sources)).rejects.toThrow('configmap references non-existent config key: zz')

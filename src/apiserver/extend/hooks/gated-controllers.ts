@@ -54,18 +54,30 @@ export const gatedControllerRules: Readonly<Record<string, Readonly<Record<strin
   WorkloadWithJob: { 'system:controller:job-controller': [rule('create get list watch', scheduling, ['workloads', 'podgroups'])] },
 }
 
+/** More for nodes, by gate. */
+export const gatedNodeRules: Readonly<Record<string, readonly PolicyRule[]>> = {
+  ClusterTrustBundle: [rule(read, certificates, ['clustertrustbundles'])],
+  PodCertificateRequest: [rule('get list watch create', certificates, ['podcertificaterequests'])],
+}
+
 const bootstrap = { annotations: { 'rbac.authorization.kubernetes.io/autoupdate': 'true' }, labels: { 'kubernetes.io/bootstrapping': 'rbac-defaults' } }
 const apiGroup = 'rbac.authorization.k8s.io'
 
-/** Roles and bindings of the controllers whose gates are on, unless `known` has them. */
+/** Roles and bindings of the controllers, and those for everybody, whose gates are on, unless `known` has them. */
 export function gatedControllers(feature: (name: string) => boolean, known: ReadonlySet<string>): { readonly roles: readonly ClusterRole[]; readonly bindings: readonly ClusterRoleBinding[] } {
   const wanted = gated.filter(({ account, gates }) => gates.every(feature) && !known.has(`system:controller:${account}`))
   const metadataOf = (account: string) => ({ name: `system:controller:${account}`, ...bootstrap })
+  const everybody = feature('ClusterTrustBundle') ? ['system:cluster-trust-bundle-discovery'] : []
   return {
-    roles: wanted.map(({ account, rules }) => ({ apiVersion: `${apiGroup}/v1`, kind: 'ClusterRole', metadata: metadataOf(account), rules: rules as ClusterRole['rules'] & object })),
-    bindings: wanted.map(({ account }) => ({
+    roles: [...everybody.map((name) => ({
+      apiVersion: `${apiGroup}/v1`, kind: 'ClusterRole', metadata: { name, ...bootstrap }, rules: [rule(read, certificates, ['clustertrustbundles'])] as ClusterRole['rules'] & object,
+    })), ...wanted.map(({ account, rules }) => ({ apiVersion: `${apiGroup}/v1`, kind: 'ClusterRole', metadata: metadataOf(account), rules: rules as ClusterRole['rules'] & object }))],
+    bindings: [...everybody.map((name) => ({
+      apiVersion: `${apiGroup}/v1`, kind: 'ClusterRoleBinding', metadata: { name, ...bootstrap }, roleRef: { apiGroup, kind: 'ClusterRole', name },
+      subjects: [{ kind: 'Group', apiGroup, name: 'system:serviceaccounts' }],
+    })), ...wanted.map(({ account }) => ({
       apiVersion: `${apiGroup}/v1`, kind: 'ClusterRoleBinding', metadata: metadataOf(account), roleRef: { apiGroup, kind: 'ClusterRole', name: `system:controller:${account}` },
       subjects: [{ kind: 'ServiceAccount', name: account, namespace: 'kube-system' }],
-    })),
+    }))],
   }
 }

@@ -5,7 +5,7 @@ import type { KubeObject, Resource } from '../../../api/meta/object.ts'
 import type { Client } from '../../../client/client.ts'
 import type { PolicyRule } from '../../auth/contract.ts'
 import { uncovered } from '../../auth/escalation.ts'
-import { gatedControllerRules, gatedControllers } from './gated-controllers.ts'
+import { gatedControllerRules, gatedControllers, gatedNodeRules } from './gated-controllers.ts'
 import { type PostStartHook, reconcileObject } from './hooks.ts'
 
 const autoupdate = 'rbac.authorization.kubernetes.io/autoupdate'
@@ -18,6 +18,7 @@ const scheduling = ['scheduling.k8s.io']
 /** Rules that roles have only while a gate is on that is off by default. */
 const gatedRules: Readonly<Record<string, Readonly<Record<string, readonly PolicyRule[]>>>> = {
   ...gatedControllerRules,
+  ...Object.fromEntries(Object.entries(gatedNodeRules).map(([gate, rules]) => [gate, { 'system:node': rules }])),
   GenericWorkload: {
     'system:aggregate-to-view': [{ verbs: read, apiGroups: scheduling, resources: ['workloads', 'podgroups', 'podgroups/status'] }],
     'system:aggregate-to-edit': [{ verbs: ['create', 'update', 'patch', 'delete', 'deletecollection'], apiGroups: scheduling, resources: ['workloads', 'podgroups'] }],
