@@ -114,7 +114,8 @@ test('node ranges, trust bundles, pools of devices, storage classes given later,
   expect(value('retroactive_storageclass_errors_total')).toBe(0)
   expect(value('node_collector_update_node_health_duration_seconds_count')).toBeGreaterThan(0)
   expect(value('node_collector_update_all_nodes_health_duration_seconds_count')).toBeGreaterThan(0)
-  expect(value('clustertrustbundle_publisher_sync_total{code="200"}')).toBeGreaterThan(0)
+  // What is published here is no certificate, and refused.
+  expect(value('clustertrustbundle_publisher_sync_total{code="422"}')).toBeGreaterThan(0)
   expect(value('resourcepoolstatusrequest_controller_requests_processed_total{driver_name="gpu.example.com"}')).toBe(1)
   expect(value('resourcepoolstatusrequest_controller_request_processing_duration_seconds_count{driver_name="gpu.example.com"}')).toBe(1)
   await cluster.stop()

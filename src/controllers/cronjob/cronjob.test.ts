@@ -55,6 +55,18 @@ describe('cron jobs over the real API', () => {
     expect(await cluster.list(jobs)).toEqual([])
   })
 
+  test('a schedule is read in its time zone', async () => {
+    cluster = await createTestCluster({ controllers: names, finish: () => 0 })
+    await make({ schedule: '30 9 * * *', timeZone: 'Asia/Kolkata' })
+    await cluster.advance(4 * 3_600_000 - 60_000)
+    expect(await cluster.list(jobs)).toEqual([])
+    await cluster.advance(2 * 60_000)
+    const [job, ...more] = await cluster.list(jobs)
+    expect(more).toEqual([])
+    expect(job!.metadata.annotations).toEqual({ 'batch.kubernetes.io/cronjob-scheduled-timestamp': '2026-01-01T09:30:00+05:30' })
+    expect((await cluster.get(cronJobs, 'tick'))!.status!.lastScheduleTime).toBe('2026-01-01T04:00:00Z')
+  })
+
   test('finished jobs with a time to live go when it is over', async () => {
     cluster = await createTestCluster({ controllers: names, finish: () => 0 })
     await cluster.client.create(jobs, {

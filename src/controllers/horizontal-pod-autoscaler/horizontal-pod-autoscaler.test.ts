@@ -154,6 +154,22 @@ describe('over the real API', () => {
     ]))
   })
 
+  test('follows one container alone', async () => {
+    cpu = '150m'
+    const target = { type: 'Utilization', averageUtilization: 50 }
+    await start([{ type: 'ContainerResource', containerResource: { name: 'cpu', container: 'c', target } }])
+    await cluster.until('up', async () => (await replicas()) === 5, 60_000)
+    expect((await hpa()).status?.currentMetrics).toEqual([
+      { type: 'ContainerResource', containerResource: { name: 'cpu', container: 'c', current: { averageUtilization: 150, averageValue: '150m' } } },
+    ])
+    expect((await condition('ScalingActive'))?.message).toBe('the HPA was able to successfully calculate a replica count from cpu container resource utilization (percentage of request)')
+    await cluster.client.patch(horizontalPodAutoscalers, { name: 'web', namespace: 'default' }, 'merge', {
+      spec: { metrics: [{ type: 'ContainerResource', containerResource: { name: 'cpu', container: 'sidecar', target } }] },
+    })
+    await cluster.until('told', async () => (await condition('ScalingActive'))?.reason === 'FailedGetContainerResourceMetric', 60_000)
+    expect(await replicas()).toBe(5)
+  })
+
   test('says why it cannot: no metrics, no target, no replicas', async () => {
     cpu = '100m'
     await start([{ type: 'Resource', resource: { name: 'gpu', target: { type: 'AverageValue', averageValue: '1' } } }])

@@ -76,7 +76,8 @@ function* fieldErrors(
     yield fieldForbidden(path, '')
     return
   }
-  if (isZero(value)) {
+  // A nought that is said differs from none where upstream's type has a pointer: such fields have no default.
+  if (isZero(value) && !(value === 0 && schema.default === undefined)) {
     if (tags.includes('required')) yield fieldRequired(path)
     if (!isSet(value) || tags.includes('required') || !tags.includes('optional') || Array.isArray(value)) return
   }
