@@ -11,6 +11,7 @@ export type AttemptResult = 'scheduled' | 'unschedulable' | 'error'
 export class SchedulerMetrics {
   /** Plugin durations are taken in a tenth of the cycles, as upstream does. */
   sampling = false
+  readonly #inFlightKinds = new Set<string>()
   readonly #metrics: Metrics
   readonly #instruments: ReturnType<typeof instruments>
   readonly #groups: ReturnType<typeof groupInstruments> | undefined
@@ -45,6 +46,19 @@ export class SchedulerMetrics {
 
   groupAlgorithm(seconds: number): void {
     this.#groups?.algorithmDuration.observe(seconds)
+  }
+
+  /** Pods being tried and events kept for them; kinds that there are no more of become 0. */
+  inFlight(counts: ReadonlyMap<string, number>): void {
+    for (const event of this.#inFlightKinds) if (!counts.has(event)) this.#instruments.inFlight.set(0, { event })
+    for (const [event, count] of counts) {
+      this.#inFlightKinds.add(event)
+      this.#instruments.inFlight.set(count, { event })
+    }
+  }
+
+  hinted(plugin: string, event: string, hint: string, seconds: number): void {
+    this.#instruments.hintDuration.observe(seconds, { plugin, event, hint })
   }
 
   pending(sizes: Readonly<Record<string, number>>): void {
@@ -125,6 +139,8 @@ function instruments(metrics: Metrics) {
     podDuration: histogram('pod_scheduling_sli_duration_seconds', 'Seconds from a pod\'s arrival in the queue to its binding.', exponential(0.01, 2, 20), ['attempts']),
     afterFlush: counter('pod_scheduled_after_flush_total', 'Pods scheduled after they had waited too long for an event.'),
     pending: gauge('pending_pods', 'Pods that wait, by the queue they are in.', ['queue']),
+    inFlight: gauge('inflight_events', 'Pods that are being tried (PodPopped) and events kept for them, by kind.', ['event']),
+    hintDuration: histogram('queueing_hint_execution_duration_seconds', 'Seconds that a plugin took to say whether an event helps a pod.', exponential(0.00001, 1.5, 20), ['plugin', 'event', 'hint']),
     cacheSize: gauge('cache_size', 'Nodes, pods and assumed pods in the cache.', ['type']),
     incoming: counter('queue_incoming_pods_total', 'Pods added to a queue, by event and queue.', ['queue', 'event']),
     unschedulable: gauge('unschedulable_pods', 'Pods that wait because of a plugin.', ['plugin', 'profile']),

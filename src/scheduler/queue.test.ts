@@ -73,4 +73,21 @@ describe('SchedulingQueue', () => {
     q.update({ ...wanted, spec: { ...wanted.spec!, tolerations: [{ operator: 'Exists' }] } }, wanted)
     expect(q.sizes.unschedulable).toBe(0)
   })
+
+  test('says which plugin was asked for a hint and what it said, and what is kept for pods in flight', async () => {
+    const clock = manualClock()
+    const { framework } = world([])
+    const hints: string[] = []
+    const q = new SchedulingQueue(clock, () => framework, { hinted: (plugin, event, hint) => void hints.push(`${plugin} ${event} ${hint}`) })
+    const { signal } = new AbortController()
+    const wanted = pod('p', { cpu: '2' })
+    q.add(wanted)
+    const popped = (await q.pop(signal))!
+    q.move({ resource: 'Node', action: 'Add', object: node('small', { cpu: '1' }) })
+    expect([...q.inFlight()]).toEqual([['PodPopped', 1], ['NodeAdd', 1]])
+    q.addUnschedulable(popped, wanted, new Set(['NodeResourcesFit']))
+    expect([...q.inFlight()]).toEqual([])
+    q.move({ resource: 'Node', action: 'Add', object: node('large', { cpu: '4' }) })
+    expect(hints).toEqual(['NodeResourcesFit NodeAdd QueueSkip', 'NodeResourcesFit NodeAdd Queue'])
+  })
 })

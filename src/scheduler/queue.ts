@@ -47,7 +47,12 @@ export interface QueueOptions {
   readonly less?: (a: QueueOrder, b: QueueOrder) => boolean
   /** Called for each pod that enters a queue, for metrics. */
   readonly incoming?: (queue: 'active' | 'backoff' | 'unschedulable', event: string) => void
+  /** Called for each hint that a plugin was asked for, for metrics. */
+  readonly hinted?: (plugin: string, event: string, hint: Hint, seconds: number) => void
 }
+
+/** What a plugin makes of an event, as the metric calls it. */
+export type Hint = 'Queue' | 'QueueSkip' | 'Error'
 
 type Strategy = 'skip' | 'backoff' | 'now'
 
@@ -60,7 +65,7 @@ const byPriority = (a: QueueOrder, b: QueueOrder) => a.priority > b.priority || 
 export class SchedulingQueue {
   readonly #clock: Clock
   readonly #profile: (schedulerName: string) => QueueProfile | undefined
-  readonly #options: Required<Omit<QueueOptions, 'less' | 'incoming'>> & QueueOptions
+  readonly #options: Required<Omit<QueueOptions, 'less' | 'incoming' | 'hinted'>> & QueueOptions
   readonly #active: KeyedHeap<QueuedPod>
   readonly #backoff: KeyedHeap<QueuedPod>
   /** Pods whose attempt ended in an error: they are never tried before their back-off is over. */
@@ -95,6 +100,13 @@ export class SchedulingQueue {
     let gated = 0
     for (const queued of this.#unschedulable.values()) if (queued.gatedBy !== undefined) gated++
     return { active: this.#active.size, backoff: this.#backoff.size + this.#errorBackoff.size, unschedulable: this.#unschedulable.size - gated, gated }
+  }
+
+  /** Pods that are being tried, and events kept for them, by kind. */
+  inFlight(): Map<string, number> {
+    const counts = new Map<string, number>(this.#inFlight.size === 0 ? [] : [['PodPopped', this.#inFlight.size]])
+    for (const event of this.#events) counts.set(eventLabel(event), (counts.get(eventLabel(event)) ?? 0) + 1)
+    return counts
   }
 
   /** How many refused pods each plugin keeps waiting; keys are "plugin\nprofile". */
@@ -348,13 +360,27 @@ export class SchedulingQueue {
     let strategy: Strategy = 'skip'
     for (const [name, pending] of rejectors(queued)) {
       for (const interest of this.#interests(queued, name)) {
-        if (!matchesInterest(interest, event) || !hinted(interest, queued.pod, event)) continue
+        if (!matchesInterest(interest, event) || !this.#hinted(name, interest, queued.pod, event)) continue
         if (pending) return 'now'
         if (queued.pendingPlugins.size === 0) return 'backoff'
         strategy = 'backoff'
       }
     }
     return strategy
+  }
+
+  /** A hint that fails counts as a yes: a try too many is better than a pod forgotten. */
+  #hinted(plugin: string, { hint }: EventInterest, pod: Pod, event: ClusterEvent): boolean {
+    if (hint === undefined) return true
+    const began = this.#clock.monotonic()
+    let said: Hint
+    try {
+      said = hint(pod, event) ? 'Queue' : 'QueueSkip'
+    } catch {
+      said = 'Error'
+    }
+    this.#options.hinted?.(plugin, eventLabel(event), said, (this.#clock.monotonic() - began) / 1000)
+    return said !== 'QueueSkip'
   }
 
   #interests(queued: QueuedPod, plugin: string): readonly EventInterest[] {
@@ -421,14 +447,4 @@ const none: readonly PodInfo[] = []
 function* rejectors({ unschedulablePlugins, pendingPlugins }: QueuedPod): Generator<[string, boolean]> {
   for (const name of pendingPlugins) yield [name, true]
   for (const name of unschedulablePlugins) if (!pendingPlugins.has(name)) yield [name, false]
-}
-
-/** A hint that fails counts as a yes: a try too many is better than a pod forgotten. */
-function hinted(interest: EventInterest, pod: Pod, event: ClusterEvent): boolean {
-  if (interest.hint === undefined) return true
-  try {
-    return interest.hint(pod, event)
-  } catch {
-    return true
-  }
 }

@@ -119,6 +119,7 @@ class Scheduler implements Component, SchedulerContext {
       ...(options.podMaxInUnschedulableMs === undefined ? {} : { maxInUnschedulableMs: options.podMaxInUnschedulableMs }),
       less: (a, b) => this.#less(a, b),
       incoming: (queue, event) => this.metrics.incoming(queue, event),
+      hinted: (plugin, event, hint, seconds) => this.metrics.hinted(plugin, event, hint, seconds),
     })
     this.evictions = new Evictions(this)
     const known = [...knownPlugins((name) => this.#features[name] === true), ...(options.plugins ?? []).map((definition) => ({ definition, weight: undefined }))]
@@ -229,6 +230,7 @@ class Scheduler implements Component, SchedulerContext {
       const { active, backoff, unschedulable, gated } = this.queue.sizes
       this.metrics.pending({ active, backoff, unschedulable, gated })
       this.metrics.cacheSize({ nodes: this.cache.nodes.length, pods: this.cache.podCount, assumed_pods: this.cache.assumedCount })
+      this.metrics.inFlight(this.queue.inFlight())
       this.metrics.unschedulablePlugins(this.queue.refusedByPlugin())
       await this.env.clock.sleep(this.#metricsEveryMs, signal).catch(() => undefined)
     }
