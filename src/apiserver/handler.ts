@@ -6,7 +6,7 @@ import type { ApiHandler } from '../api/meta/request.ts'
 
 export type {
   ApiHandler, ApiRequest, ApiResponse, Entry, ListResponse, ObjectResponse, RawResponse, RequestBody, RequestInfo,
-  TakenOverResponse, UserInfo, Verb, WatchResponse, WatchResponseEvent,
+  UserInfo, WatchResponse, WatchResponseEvent,
 } from '../api/meta/request.ts'
 
 export interface Filter {

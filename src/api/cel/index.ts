@@ -38,7 +38,7 @@ import { kubernetesLibraries, kubernetesMacros, mutationLibraries } from './libr
 import { standardLibrary } from './library/standard.ts'
 
 export {
-  Environment, PER_CALL_LIMIT, mayBe, type Compilation, type EvaluateOptions, type Evaluation, type Program,
+  Environment, type Program,
 } from './environment.ts'
 export type { StructProvider } from './checker/declarations.ts'
 export { formatValue } from './eval/format.ts'
@@ -51,11 +51,10 @@ export { estimateCost } from './cost/estimate.ts'
 export { jsonPatchType, misplacedTypes, mutationStructs, objectType } from './schema/mutation.ts'
 export { resuming } from './eval/suspend.ts'
 export {
-  authorizerType, authorizerValue, requestResourceValue, resourceCheckType, type AccessDecider, type AccessQuestion,
-  type AccessVerdict, type AuthorizationValue,
+  authorizerType, authorizerValue, requestResourceValue, resourceCheckType, type AccessDecider,
 } from './library/authz.ts'
 export {
-  BOOL, BYTES, DOUBLE, DURATION, DYN, INT, NULL, STRING, TIMESTAMP, UINT, CelType, listType, mapType, optionalType,
+  BOOL, DYN, INT, NULL, STRING, TIMESTAMP, CelType, listType, mapType, optionalType,
   structType,
 } from './types.ts'
 export { CelError, LazyMap, Struct } from './values.ts'

@@ -4,7 +4,7 @@
  * `spec.replicas` costs nothing; what JSON cannot say has a class.
  */
 import {
-  BOOL, BYTES, DOUBLE, DURATION, INT, LIST, MAP, NULL, OPTIONAL, STRING, TIMESTAMP, TYPE, UINT, CelType, type Kind,
+  BOOL, BYTES, DOUBLE, DURATION, INT, LIST, MAP, NULL, OPTIONAL, STRING, TIMESTAMP, TYPE, UINT, CelType,
 } from './types.ts'
 
 /** A failure of evaluation. It is a value, because `||` and `&&` absorb it (cel-go common/types/err.go). */
@@ -224,8 +224,6 @@ export function typeOf(value: unknown): CelType {
   if (value instanceof CelType) return TYPE
   return MAP
 }
-
-export const kindOf = (value: unknown): Kind => typeOf(value).kind
 
 /** How many characters (code points) a text has. */
 export function textLength(text: string): number {

@@ -1,5 +1,5 @@
 /** Whether a pod is ready, available, at its end (pkg/api/v1/pod). */
-import type { ContainerStatus, Pod, PodCondition } from '../generated/types/core-v1.ts'
+import type { Pod, PodCondition } from '../generated/types/core-v1.ts'
 import { parseTime } from '../meta/time.ts'
 
 export function podCondition(pod: Pod, type: string): PodCondition | undefined {
@@ -31,10 +31,6 @@ export function isPodTerminal(pod: Pod): boolean {
 /** Not at its end and not being deleted: a pod that counts for its controller. */
 export function isPodActive(pod: Pod): boolean {
   return !isPodTerminal(pod) && pod.metadata.deletionTimestamp === undefined
-}
-
-export function containerStatus(pod: Pod, name: string): ContainerStatus | undefined {
-  return pod.status?.containerStatuses?.find((status) => status.name === name)
 }
 
 /** A pod with its generation as status.observedGeneration would state it. */

@@ -38,10 +38,6 @@ export function hasExternalPolicyLocal(service: Service): boolean {
   return isExternallyAccessible(service) && service.spec?.externalTrafficPolicy === 'Local'
 }
 
-export function hasInternalPolicyLocal(service: Service): boolean {
-  return service.spec?.internalTrafficPolicy === 'Local'
-}
-
 export function needsHealthCheck(service: Service): boolean {
   return service.spec?.type === 'LoadBalancer' && hasExternalPolicyLocal(service)
 }

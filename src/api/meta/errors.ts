@@ -110,8 +110,6 @@ export const methodNotSupported = (r: Named, action: string): StatusError =>
 export const methodNotAllowed = (): StatusError =>
   failure(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource', {})
 
-export const gone = (message: string): StatusError => failure(410, 'Gone', message)
-
 export const resourceExpired = (message: string): StatusError => failure(410, 'Expired', message)
 
 /** What a watch and a list say when their resourceVersion is older than the history kept. */
@@ -136,9 +134,6 @@ export const internalError = (why: string): StatusError =>
 
 export const timeoutError = (message: string, retryAfterSeconds?: number): StatusError =>
   failure(504, 'Timeout', `Timeout: ${message}`, { retryAfterSeconds })
-
-export const serverTimeout = (r: Named, operation: string, retryAfterSeconds: number): StatusError =>
-  failure(500, 'ServerTimeout', `The ${operation} operation against ${qualifiedResource(r)} could not be completed at this time, please try again.`, { group: r.group, kind: r.resource, retryAfterSeconds })
 
 export const tooManyRequests = (message: string, retryAfterSeconds: number): StatusError =>
   failure(429, 'TooManyRequests', message, { retryAfterSeconds })

@@ -208,10 +208,6 @@ function sum(x: Amount, y: Amount, format: QuantityFormat): Quantity {
   return { unscaled: small(atScale(x, scale) + atScale(y, scale)), scale, format }
 }
 
-export function maxQuantity(a: QuantityLike, b: QuantityLike): Quantity {
-  return compareQuantity(a, b) >= 0 ? of(a) : of(b)
-}
-
 /** The amount in units of 10^scale, rounded up (away from zero). */
 export function scaledValue(value: QuantityLike, scale: number): number {
   const quantity = of(value)

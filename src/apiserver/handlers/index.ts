@@ -18,7 +18,7 @@ import { handleScale } from './scale.ts'
 import { handleUpdate } from './update.ts'
 import { handleWatch } from './watch.ts'
 
-export type { HandlerDeps, RequestContext, SpecialHandler } from './context.ts'
+export type { HandlerDeps, SpecialHandler } from './context.ts'
 
 type Handle = (context: RequestContext) => Promise<ApiResponse>
 

@@ -3,7 +3,7 @@ import { conflict, optimisticLockText } from '../../api/meta/errors.ts'
 import type { KubeObject } from '../../api/meta/object.ts'
 import type { ApiResponse } from '../handler.ts'
 import { deepCopy } from '../registry/cached.ts'
-import type { WriteContext, Written } from '../registry/resource-store.ts'
+import type { WriteContext } from '../registry/resource-store.ts'
 import { attributesOf, storeOf, writeContext } from './context.ts'
 import type { RequestContext } from './context.ts'
 import { admitWrite, objectResponse } from './create.ts'
@@ -74,5 +74,3 @@ export function updateContext(context: RequestContext, options: WriteOptions, su
       options: optionsAs(options, kindFor(old)), dryRun: options.dryRun,
     })))
 }
-
-export type { Written }

@@ -13,8 +13,6 @@ export interface Selection {
   readonly labelled?: LabelValues
 }
 
-export const everything: Selection = { namespace: '' }
-
 /** Whether the object at this relative key is selected. */
 export function selects(selection: Selection, key: string, object: KubeObject): boolean {
   if (selection.namespace !== '' && !inNamespace(key, selection.namespace)) return false

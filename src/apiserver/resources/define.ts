@@ -234,8 +234,3 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> {
   /** Made from a CustomResourceDefinition: no protobuf, no strategic merge patch. */
   readonly custom?: boolean
 }
-
-/** Identity with types: gives a definition its checks and an editor its hints. */
-export function defineResource<T extends KubeObject>(definition: ResourceDefinition<T>): ResourceDefinition<T> {
-  return definition
-}

@@ -14,9 +14,6 @@ export const method = (id: string, params: readonly CelType[], result: CelType, 
 export const fn = (name: string, overloads: readonly Overload[], call?: Implementation): FunctionDeclaration =>
   call ? { name, overloads, call } : { name, overloads }
 
-/** A function called both ways: size(x) and x.size(). */
-export const both = (name: string, overloads: readonly Overload[]): FunctionDeclaration => ({ name, overloads })
-
 /** Several declarations of one name as one. */
 export function mergeFunctions(declarations: Iterable<FunctionDeclaration>): Map<string, FunctionDeclaration> {
   const merged = new Map<string, FunctionDeclaration>()
