@@ -276,6 +276,28 @@ describe('health', () => {
     expect((await api.call('GET', '/livez/nothing')).code).toBe(404)
   })
 
+  test('pages about the server are for those who may read them', async () => {
+    expect((await api.call('GET', '/statusz')).text).toMatch(/^\napiserver statusz\n[^]*\nPaths.* \/healthz \/livez \/metrics \/readyz \/statusz \/version\n$/)
+    expect((await api.call('GET', '/statusz', { as: null })).code).toBe(403)
+    const asked = await api.call('GET', '/statusz', { headers: { accept: 'application/json;as=Statusz;v=v1alpha1;g=config.k8s.io' } })
+    expect([asked.headers['content-type'], asked.headers.warning, asked.json]).toEqual([
+      'application/json;g=config.k8s.io;v=v1alpha1;as=Statusz', '299 - "This version of the statusz endpoint is deprecated. Please use a newer version."',
+      expect.objectContaining({ kind: 'Statusz', apiVersion: 'config.k8s.io/v1alpha1', binaryVersion: '1.36.3' }),
+    ])
+    // There is no page of flags where there are no flags.
+    expect([(await api.call('GET', '/flagz')).code, (await api.call('GET', '/')).text.includes('/flagz'), (await api.call('GET', '/')).text.includes('/statusz')]).toEqual([404, false, true])
+    await api.call('GET', '/livez', { as: null })
+    expect((await api.call('GET', '/metrics/slis')).text).toContain('kubernetes_healthcheck{name="ping",type="livez"} 1\n')
+  })
+
+  test('paths that nobody serves, and those whose router knows better', async () => {
+    const answers = await Promise.all(['/none', '/metrics/', '/apis/none/v1', '/openapi/v4', '/version/x', '/apis/apps/v9', '/apis/apps/v9/pods'].map((path) => api.call('GET', path)))
+    expect(answers.map(({ code, text }) => [code, text.startsWith('{') ? 'Status' : text])).toEqual([
+      ...[1, 2, 3, 4].map(() => [404, '404 page not found\n']), ...[5, 6, 7].map(() => [404, 'Status']),
+    ])
+    expect([(await api.call('POST', '/version')).code, (await api.call('POST', '/index.html')).code]).toEqual([405, 200])
+  })
+
   test('the objects that every cluster has are there', async () => {
     expect((await api.call('GET', '/api/v1/namespaces/default/services/kubernetes')).json).toMatchObject({ spec: { clusterIP: expect.stringMatching(/\.1$/), ports: [{ name: 'https', port: 443 }] } })
     expect((await api.call('GET', '/api/v1/namespaces/default/endpoints/kubernetes')).json).toMatchObject({ subsets: [{ addresses: [{ ip: '192.0.2.10' }], ports: [{ port: api.server.port }] }] })

@@ -40,7 +40,7 @@ const upstream = `
   watch-cache-sizes`
 
 /** The server's own, and what upstream's help keeps to itself. */
-const own = ['data-dir', 'quota-backend-bytes', 'kubeconfig-out', 'log-level', 'insecure-port', 'apiserver-count']
+const own = ['data-dir', 'quota-backend-bytes', 'kubeconfig-out', 'log-level', 'insecure-port', 'apiserver-count', 'kubelet-port', 'kubelet-read-only-port', 'default-watch-cache-size']
 
 test('every flag of upstream is honoured, accepted or refused with a reason', () => {
   expect(apiserverFlags.map(({ name }) => name).filter((name) => !own.includes(name)).toSorted()).toEqual(upstream.trim().split(/\s+/).toSorted())

@@ -22,6 +22,8 @@ export interface Flag {
   readonly effect?: 'honoured' | 'accepted' | 'refused'
   readonly reason?: string
   readonly required?: boolean
+  /** How upstream prints the value where its type does not tell: a list without brackets, gates by (here: no) component. */
+  readonly shown?: 'plain' | 'gates'
 }
 
 export interface Invocation {

@@ -5,7 +5,9 @@ import type { Flag, FlagValue } from './command.ts'
 const nothing = { string: '', bool: false, int: 0, float: 0 }
 
 /** What a flag's value looks like; `undefined` is one that was not given and has no default. */
-export function flagText({ type }: Pick<Flag, 'type'>, value: FlagValue | undefined): string {
+export function flagText({ type, shown }: Pick<Flag, 'type' | 'shown'>, value: FlagValue | undefined): string {
+  if (shown === 'plain') return ((value as readonly string[] | undefined) ?? []).join(',')
+  if (shown === 'gates') return Object.entries(value ?? {}).map(([gate, on]) => `:${gate}=${on}`).join(',')
   switch (type) {
     case 'duration': return formatDuration((value as number | undefined) ?? 0)
     case 'list': case 'array': return `[${((value as readonly string[] | undefined) ?? []).map(csvField).join(',')}]`

@@ -86,10 +86,11 @@ test('/metrics/slis counts how checks ended, until it is set back', () => {
   pages.observe('ping', 'livez', true)
   pages.observe('ping', 'livez', false)
   pages.observe('ping', 'livez', false)
+  const start = `process_start_time_seconds ${startedAt / 1000}`
   expect(lines()).toEqual([
     'kubernetes_healthcheck{name="ping",type="livez"} 0', 'kubernetes_healthchecks_total{name="ping",status="success",type="livez"} 1',
-    'kubernetes_healthchecks_total{name="ping",status="error",type="livez"} 2',
+    'kubernetes_healthchecks_total{name="ping",status="error",type="livez"} 2', start,
   ])
   expect(pages.answer('DELETE', '/metrics/slis', { query })!.body).toBe('metrics reset\n')
-  expect(lines()).toEqual([])
+  expect(lines()).toEqual([start])
 })

@@ -23,13 +23,14 @@ const metricsType = 'text/plain; version=0.0.4; charset=utf-8; escaping=undersco
 export class ComponentPages {
   readonly #options: ComponentPagesOptions
   readonly #startedAt: number
-  #checks = healthMetrics()
+  #checks: ReturnType<typeof healthMetrics>
   /** The paths that are answered here. */
   readonly served: readonly string[]
 
   constructor(options: ComponentPagesOptions) {
     this.#options = options
     this.#startedAt = options.clock.now()
+    this.#checks = healthMetrics(this.#startedAt)
     this.served = ['/metrics/slis', ...(options.flags === undefined ? [] : ['/flagz']), ...(options.statusz === false ? [] : ['/statusz'])]
   }
 
@@ -46,16 +47,17 @@ export class ComponentPages {
     if (path === '/statusz') return pageAnswer(statusz({ component, startedAt: this.#startedAt, now: clock.now(), paths: paths(), chance: random.next() }), request)
     if (path === '/flagz') return pageAnswer(flagz(component, flags!(), random.next()), request)
     if (method === 'DELETE') {
-      this.#checks = healthMetrics()
+      this.#checks = healthMetrics(this.#startedAt)
       return { code: 200, headers: textHeaders, body: 'metrics reset\n' }
     }
     return { code: 200, headers: { 'content-type': metricsType, 'process-start-time-unix': String(Math.floor(this.#startedAt / 1000)) }, body: this.#checks.render() }
   }
 }
 
-function healthMetrics(): { last: Gauge; total: Counter; render(): string } {
+function healthMetrics(startedAt: number): { last: Gauge; total: Counter; render(): string } {
   const metrics = createMetrics()
   const last = metrics.gauge('kubernetes_healthcheck', '[STABLE] This metric records the result of a single healthcheck.', ['name', 'type'])
   const total = metrics.counter('kubernetes_healthchecks_total', '[STABLE] This metric records the results of all healthcheck.', ['name', 'status', 'type'])
+  metrics.gauge('process_start_time_seconds', '[ALPHA] Start time of the process since unix epoch in seconds.').set(startedAt / 1000)
   return { last, total, render: () => metrics.render() }
 }

@@ -23,6 +23,9 @@ export interface DiscoveredGroup {
 
 const factGroups = new Map(facts.map((group, index) => [group.group, { index, versions: new Map(group.versions.map((v) => [v.version, v])) }]))
 
+/** Whether upstream's router knows the group, whatever is served of it. */
+export const isBuiltinGroup = (group: string): boolean => factGroups.has(group)
+
 /** The model of all kinds. Built-in kinds keep what upstream's facts say of them; custom ones are told from their definition. */
 export function discoveryModel(definitions: readonly ResourceDefinition[]): DiscoveredGroup[] {
   const groups = new Map<string, Map<string, DiscoveredResource[]>>()

@@ -11,7 +11,7 @@ import { canEncodeProtobuf } from '../../api/codec/protobuf.ts'
 import type { ResourceDefinition } from '../resources/define.ts'
 import { aggregatedDiscovery, apiGroup, apiGroupList, apiResourceList, apiVersions } from './discovery-documents.ts'
 import { type RemoteVersion, withRemotes } from './aggregation/discovery.ts'
-import { type DiscoveredGroup, discoveryModel } from './discovery-model.ts'
+import { type DiscoveredGroup, discoveryModel, isBuiltinGroup } from './discovery-model.ts'
 
 export interface Discovery {
   /** Undefined for paths that are not discovery's. */
@@ -74,16 +74,14 @@ export function createDiscovery(options: DiscoveryOptions): Discovery {
     return { type: 'raw', code: 200, headers: { 'content-type': used }, body }
   }
 
-  function groupAt(name: string): DiscoveredGroup {
-    const found = groups().find((g) => g.group === name)
-    if (found === undefined) throw pathNotFound()
-    return found
-  }
+  const groupAt = (name: string): DiscoveredGroup | undefined => groups().find((g) => g.group === name)
 
-  function resources(request: ApiRequest, group: string, version: string): ApiResponse {
-    const found = groupAt(group).versions.find((v) => v.version === version)
-    if (found === undefined) throw pathNotFound()
-    return plain(request, `${group}/${version}`, () => apiResourceList(group, version, found.resources))
+  /** Undefined: nobody knows the path. */
+  function resources(request: ApiRequest, group: string, version: string): ApiResponse | undefined {
+    const served = groupAt(group)
+    const found = served?.versions.find((v) => v.version === version)
+    if (served !== undefined && found === undefined && isBuiltinGroup(group)) throw pathNotFound()
+    return found && plain(request, `${group}/${version}`, () => apiResourceList(group, version, found.resources))
   }
 
   return {

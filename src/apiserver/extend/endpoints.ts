@@ -2,8 +2,8 @@
 import type { Hono } from 'hono/tiny'
 import type { Metrics } from '../../base/env.ts'
 import { ComponentPages, type ComponentPagesOptions } from '../../api/pages/component-pages.ts'
-import { pathNotFound } from '../../api/meta/errors.ts'
-import type { ApiHandler, ApiRequest, ApiResponse } from '../handler.ts'
+import { methodNotAllowed, pathNotFound } from '../../api/meta/errors.ts'
+import type { ApiHandler, ApiRequest, ApiResponse, RawResponse } from '../handler.ts'
 import { exchangeOf } from '../http/exchange.ts'
 import type { DiscoveredGroup } from './discovery-model.ts'
 import { type HealthCheck, type HealthEndpoint, health } from './health.ts'
@@ -28,8 +28,11 @@ export interface EndpointOptions {
 
 type Routes = { Bindings: { request: ApiRequest } }
 
-const notFound = '404 page not found\n'
 const plainText = { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff' }
+
+/** What upstream says of paths that it has no handler for. */
+const unknown: RawResponse = { type: 'raw', code: 404, headers: plainText, body: '404 page not found\n' }
+const json = { 'content-type': 'application/json' }
 
 export function createEndpoints(options: EndpointOptions): ApiHandler {
   let routes: Promise<Hono<Routes>> | undefined
@@ -42,11 +45,10 @@ export function createEndpoints(options: EndpointOptions): ApiHandler {
     if (page !== undefined) return page
     if (path.startsWith('/openapi/')) {
       const answer = await options.openapi.answer(request)
-      if (answer === undefined) throw pathNotFound()
-      return answer
+      return answer ?? unknown
     }
-    // A path below a page is none; the version alone is a folder upstream.
-    if (path.endsWith('/') && path !== '/' && path !== '/version/') return { type: 'raw', code: 404, headers: plainText, body: notFound }
+    if (/^\/version(?:\/|$)/.test(path)) return version(request)
+    if (path.endsWith('/') && path !== '/') return unknown
     // Health must answer as soon as the server listens; all else can wait for the router to be loaded.
     const app = await (routes ??= createRoutes(options, pages))
     return rawResponse(await app.fetch(webRequest(request), { request }))
@@ -57,8 +59,16 @@ async function healthAnswer(options: EndpointOptions, pages: ComponentPages, req
   const [, endpoint, name] = /^\/(healthz|livez|readyz)(?:\/(.*))?$/.exec(request.info.path) ?? []
   if (endpoint === undefined) return undefined
   const answer = await health(options.checks(), endpoint as HealthEndpoint, name ?? '', request.query, (check, healthy) => pages.observe(check, endpoint, healthy))
-  if (answer === undefined) return { type: 'raw', code: 404, headers: plainText, body: notFound }
+  if (answer === undefined) return unknown
   return { type: 'raw', code: answer.code, headers: plainText, body: answer.body }
+}
+
+/** The version is a resource of upstream's router, which knows of methods and of what is not below it. */
+function version(request: ApiRequest): ApiResponse {
+  const { path, verb } = request.info
+  if (path !== '/version' && path !== '/version/') throw pathNotFound()
+  if ((exchangeOf(request)?.method ?? verb.toUpperCase()) !== 'GET') throw methodNotAllowed()
+  return { type: 'raw', code: 200, headers: json, body: JSON.stringify(versionInfo, null, 2) }
 }
 
 function pageOf(pages: ComponentPages, request: ApiRequest): ApiResponse | undefined {
@@ -72,8 +82,6 @@ async function createRoutes(options: EndpointOptions, pages: ComponentPages): Pr
   const { metrics, openid } = options
   const { Hono } = await import('hono/tiny')
   const app = new Hono<Routes>()
-  const json = { 'content-type': 'application/json' }
-  app.get('/version', (c) => c.body(JSON.stringify(versionInfo, null, 2) + '\n', 200, json))
   app.get('/metrics', (c) => c.body(metrics.render(), 200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8; escaping=underscores' }))
   if (openid !== undefined) {
     const cache = { 'cache-control': 'public, max-age=3600' }
@@ -82,7 +90,7 @@ async function createRoutes(options: EndpointOptions, pages: ComponentPages): Pr
   }
   const index = (): string => JSON.stringify({ paths: indexPaths(options, pages) }, null, 2)
   for (const path of ['/', '/index.html']) app.all(path, (c) => c.body(index(), 200, json))
-  app.notFound((c) => c.body(notFound, 404, plainText))
+  app.notFound((c) => c.body(unknown.body as string, 404, plainText))
   app.onError((error) => {
     throw error
   })

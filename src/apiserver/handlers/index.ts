@@ -5,6 +5,7 @@
 import { handleBinding } from './binding.ts'
 import { StatusError, methodNotAllowed, pathNotFound } from '../../api/meta/errors.ts'
 import type { ApiHandler, ApiRequest, ApiResponse, RequestInfo } from '../handler.ts'
+import { isBuiltinGroup } from '../extend/discovery-model.ts'
 import type { Served } from '../registry/resource-registry.ts'
 import type { ResourceDefinition } from '../resources/define.ts'
 import type { HandlerDeps, RequestContext } from './context.ts'
@@ -61,9 +62,9 @@ function inOwnGroup(error: unknown, { group, resource, viewOf }: ResourceDefinit
   return new StatusError(own)
 }
 
-/** A group and version that nobody serves is a path that upstream's router does not know. */
-function unserved(deps: HandlerDeps, { info }: ApiRequest): ApiResponse {
-  if (deps.registry.hasVersion(info.apiGroup, info.apiVersion)) throw pathNotFound()
+/** A version of somebody else's group that nobody serves is a path that upstream's router does not know. */
+function unserved({ registry }: HandlerDeps, { info: { apiGroup, apiVersion } }: ApiRequest): ApiResponse {
+  if (isBuiltinGroup(apiGroup) ? registry.hasGroup(apiGroup) : registry.hasVersion(apiGroup, apiVersion)) throw pathNotFound()
   return {
     type: 'raw', code: 404, body: '404 page not found\n',
     headers: { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff' },

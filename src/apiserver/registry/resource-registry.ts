@@ -139,6 +139,12 @@ export class ResourceRegistry {
     return false
   }
 
+  /** Whether anything of the group is served. */
+  hasGroup(group: string): boolean {
+    for (const served of this.#served.values()) if (served.group === group) return true
+    return false
+  }
+
   /** Whether any served resource has this kind. */
   hasKind(group: string, version: string, kind: string): boolean {
     for (const served of this.#served.values()) {

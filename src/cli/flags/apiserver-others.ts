@@ -20,6 +20,7 @@ export const otherApiserverFlags: readonly Flag[] = [
     ['shutdown-delay-duration', 'duration', 'Time between the signal and the end', 'clients of the endpoints see the server leave before it ends', 0], ['shutdown-send-retry-after', 'bool', 'Answers while it ends', 'what is under way is ended, and nothing new is taken'],
     ['shutdown-watch-termination-grace-period', 'duration', 'Time for watches to end', 'watches are ended in order when the server ends', 0],
     ['kubelet-timeout', 'duration', 'Time for kubelets', 'the request\'s own time counts', 5000], ['aggregator-reject-forwarding-redirect', 'bool', 'Whether redirects of aggregated servers are refused', 'they always are', true],
+    ['kubelet-port', 'int', 'Port of kubelets', 'nodes tell the ports of their kubelets', 10250], ['kubelet-read-only-port', 'int', 'Port of kubelets for reading', 'it is not used', 10255],
     ['storage-initialization-timeout', 'duration', 'Time for the store to be filled', storeOwn, 60_000],
   ]),
   ...rows('refused', 'Generic', [
@@ -28,6 +29,7 @@ export const otherApiserverFlags: readonly Flag[] = [
   ...rows('accepted', 'Storage', [
     ['etcd-count-metric-poll-period', 'duration', 'How often objects are counted', 'they are counted when metrics are asked for', 60_000],
     ['etcd-db-metric-poll-interval', 'duration', 'How often the size is asked for', 'it is asked for with the metrics', 30_000], ['lease-reuse-duration-seconds', 'int', 'How long leases of etcd are shared', 'leases are shared by the second in which they end', 60],
+    ['default-watch-cache-size', 'int', 'Size of the memory for watches', 'it grows and shrinks with what is used', 100],
     ['watch-cache', 'bool', 'Whether watches are served from memory', 'they always are', true], ['watch-cache-sizes', 'list', 'Sizes of that memory', 'it grows and shrinks with what is used', []],
     ['delete-collection-workers', 'int', 'How many objects of a collection are deleted at a time', 'they are deleted one after another', 1],
     ['enable-garbage-collector', 'bool', 'Whether dependents are looked after', 'they always are', true],

@@ -3,8 +3,8 @@ import type { Flag } from '../command.ts'
 import { otherApiserverFlags } from './apiserver-others.ts'
 import { auditFlags } from './audit.ts'
 
-const accepted = (name: string, type: Flag['type'], help: string, reason?: string): Flag => ({
-  name, type, help, effect: 'accepted', ...(reason === undefined ? {} : { reason }),
+const accepted = (name: string, type: Flag['type'], help: string, reason?: string, value?: Flag['default']): Flag => ({
+  name, type, help, effect: 'accepted', ...(reason === undefined ? {} : { reason }), ...(value === undefined ? {} : { default: value }),
 })
 
 export const apiserverFlags: readonly Flag[] = [
@@ -79,16 +79,16 @@ export const apiserverFlags: readonly Flag[] = [
   { name: 'authorization-webhook-cache-authorized-ttl', type: 'duration', default: 300_000, help: 'How long it counts that somebody may', group: 'Authorization' },
   { name: 'authorization-webhook-cache-unauthorized-ttl', type: 'duration', default: 30_000, help: 'How long it counts that somebody may not', group: 'Authorization' },
 
-  { name: 'service-cluster-ip-range', type: 'list', help: 'Ranges of cluster IPs (default 10.96.0.0/12)', group: 'Service' },
+  { name: 'service-cluster-ip-range', type: 'list', shown: 'plain', help: 'Ranges of cluster IPs (default 10.96.0.0/12)', group: 'Service' },
   { name: 'service-node-port-range', type: 'string', default: '30000-32767', help: 'Range of node ports', group: 'Service' },
   { name: 'kubelet-client-certificate', type: 'string', help: 'Certificate to show to kubelets', group: 'Kubelet' },
   { name: 'kubelet-client-key', type: 'string', help: 'Key of that certificate', group: 'Kubelet' },
   { name: 'kubelet-certificate-authority', type: 'string', help: 'CA of kubelets; without it they are believed', group: 'Kubelet' },
-  { name: 'kubelet-preferred-address-types', type: 'list', help: 'Which of a node\'s addresses to use, best first', group: 'Kubelet' },
+  { name: 'kubelet-preferred-address-types', type: 'list', default: ['Hostname', 'InternalDNS', 'InternalIP', 'ExternalDNS', 'ExternalIP'], help: 'Which of a node\'s addresses to use, best first', group: 'Kubelet' },
   { name: 'proxy-client-cert-file', type: 'string', help: 'Certificate to show to aggregated servers', group: 'Aggregation' },
   { name: 'proxy-client-key-file', type: 'string', help: 'Key of that certificate', group: 'Aggregation' },
   { name: 'runtime-config', type: 'map', help: 'API versions to switch on or off: api/all=true, group/version=true', group: 'API' },
-  { name: 'feature-gates', type: 'map', help: 'Features to switch on or off', group: 'API' },
+  { name: 'feature-gates', type: 'map', shown: 'gates', help: 'Features to switch on or off', group: 'API' },
   { name: 'enable-admission-plugins', type: 'list', help: 'Admission plugins besides the usual ones', group: 'Admission' },
   { name: 'disable-admission-plugins', type: 'list', help: 'Usual admission plugins to leave out', group: 'Admission' },
   { name: 'default-not-ready-toleration-seconds', type: 'int', default: 300, help: 'How long pods stay on a node that is not ready, if they say nothing', group: 'Admission' },
@@ -100,11 +100,11 @@ export const apiserverFlags: readonly Flag[] = [
   ...otherApiserverFlags,
 
   accepted('allow-privileged', 'bool', 'Privileged containers are always allowed', 'privileged containers are always allowed; policies refuse them'),
-  accepted('apiserver-count', 'int', 'Number of API servers', 'servers find each other by leases'),
+  accepted('apiserver-count', 'int', 'Number of API servers', 'servers find each other by leases', 1),
   accepted('enable-aggregator-routing', 'bool', 'Requests to aggregated servers always go to an endpoint', 'requests to aggregated servers always go to an endpoint'),
-  accepted('profiling', 'bool', 'Profiling is done with node --inspect', 'profiling is done with node --inspect'),
+  accepted('profiling', 'bool', 'Profiling is done with node --inspect', 'profiling is done with node --inspect', true),
   accepted('storage-backend', 'string', 'etcd3', 'etcd is spoken to by its third API'),
-  accepted('storage-media-type', 'string', 'Format of stored objects', 'protobuf in etcd, JSON in the store of its own'),
+  accepted('storage-media-type', 'string', 'Format of stored objects', 'protobuf in etcd, JSON in the store of its own', 'application/vnd.kubernetes.protobuf'),
   accepted('tls-cipher-suites', 'list', 'Cipher suites are those of Node', 'Node\'s own defaults are used'),
   accepted('tls-min-version', 'string', 'TLS 1.2 at least', 'TLS 1.2 at least'),
   { name: 'v', short: 'v', type: 'int', help: 'Verbosity', effect: 'accepted', reason: '--log-level says how much is written' },

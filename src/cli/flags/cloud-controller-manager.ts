@@ -21,7 +21,7 @@ export const cloudControllerManagerFlags: readonly Flag[] = [
   { name: 'route-reconciliation-period', type: 'duration', default: 10_000, help: 'How often routes are looked at' },
   { name: 'node-monitor-period', type: 'duration', default: 5000, help: 'How often nodes that are not ready are compared with their machines' },
   { name: 'node-status-update-frequency', type: 'duration', default: 300_000, help: 'How often the cloud is asked for nodes\' addresses', group: 'Misc' },
-  { name: 'feature-gates', type: 'map', help: 'Features to switch on or off' },
+  { name: 'feature-gates', type: 'map', shown: 'gates', help: 'Features to switch on or off' },
   { name: 'use-service-account-credentials', type: 'bool', default: false, help: 'Every controller acts as its own service account of kube-system' },
   { name: 'controller-start-interval', type: 'duration', default: 0, help: 'Time between the starts of two controllers' },
   { name: 'allocate-node-cidrs', type: 'bool', default: false, help: 'Gives every node a part of the cluster CIDR' },
@@ -40,7 +40,7 @@ export const cloudControllerManagerFlags: readonly Flag[] = [
   { name: 'node-cidr-mask-size', type: 'int', default: 0, help: 'Size of a node\'s range; default 24 for IPv4, 64 for IPv6', ...ipam },
   { name: 'node-cidr-mask-size-ipv4', type: 'int', default: 0, help: 'Size of a node\'s IPv4 range in clusters of both families; default 24', ...ipam },
   { name: 'node-cidr-mask-size-ipv6', type: 'int', default: 0, help: 'Size of a node\'s IPv6 range in clusters of both families; default 64', ...ipam },
-  { name: 'service-cluster-ip-range', type: 'list', default: [], help: 'Range of service addresses, kept out of the pod ranges', ...ipam },
+  { name: 'service-cluster-ip-range', type: 'list', shown: 'plain', default: [], help: 'Range of service addresses, kept out of the pod ranges', ...ipam },
 
   refused('webhooks', 'list', 'Webhooks to serve', noWebhooks, { group: 'Webhook' }),
   ...(['bind-address', 'cert-dir', 'tls-cert-file', 'tls-min-version', 'tls-private-key-file'] as const)

@@ -41,7 +41,7 @@ const inCloud = 'controllers of clouds run in coxswain cloud-controller-manager'
 
 export const controllerManagerFlags: readonly Flag[] = [
   { name: 'controllers', type: 'list', default: ['*'], help: 'Names, * for all that are on by default, -name to leave one out' },
-  { name: 'feature-gates', type: 'map', help: 'Features to switch on or off; some bring controllers with them' },
+  { name: 'feature-gates', type: 'map', shown: 'gates', help: 'Features to switch on or off; some bring controllers with them' },
   { name: 'use-service-account-credentials', type: 'bool', default: false, help: 'Every controller acts as its own service account of kube-system' },
   { name: 'controller-start-interval', type: 'duration', default: 0, help: 'Time between the starts of two controllers' },
   { name: 'controller-shutdown-timeout', type: 'duration', default: 10_000, help: 'How long controllers may take to end' },
@@ -61,7 +61,7 @@ export const controllerManagerFlags: readonly Flag[] = [
   accepted('concurrent-service-syncs', 'int', 'Load balancers at a time', inCloud, { default: 1, ...cloud }),
 
   { name: 'cluster-cidr', type: 'list', default: [], help: 'Range of pod addresses; one of each family', ...ipam },
-  { name: 'service-cluster-ip-range', type: 'list', default: [], help: 'Range of service addresses, kept out of the pod ranges', ...ipam },
+  { name: 'service-cluster-ip-range', type: 'list', shown: 'plain', default: [], help: 'Range of service addresses, kept out of the pod ranges', ...ipam },
   { name: 'allocate-node-cidrs', type: 'bool', default: false, help: 'Gives every node a part of the cluster CIDR', ...ipam },
   { name: 'cidr-allocator-type', type: 'string', default: 'RangeAllocator', help: 'RangeAllocator; clouds have others', ...ipam },
   { name: 'node-cidr-mask-size', type: 'int', default: 0, help: 'Size of a node\'s range; default 24 for IPv4, 64 for IPv6', ...ipam },

@@ -7,7 +7,7 @@ export const schedulerFlags: readonly Flag[] = [
   { name: 'write-config-to', type: 'string', default: '', help: 'Writes the configuration with all defaults to this file and ends' },
   { name: 'version', type: 'bool', help: 'Prints the version and ends' },
   { name: 'master', type: 'string', default: '', help: 'Address of the API server; goes before the kubeconfig\'s' },
-  { name: 'feature-gates', type: 'map', help: 'Features to switch on or off, as GangScheduling=true' },
+  { name: 'feature-gates', type: 'map', shown: 'gates', help: 'Features to switch on or off, as GangScheduling=true' },
   { name: 'pod-max-in-unschedulable-pods-duration', type: 'duration', default: 300_000, help: 'How long a refused pod waits when nothing happens' },
   { name: 'kube-api-qps', type: 'float', default: 50, effect: 'accepted', reason: byConfiguration, help: 'Requests a second to the API server' },
   { name: 'kube-api-burst', type: 'int', default: 100, effect: 'accepted', reason: byConfiguration, help: 'Requests at once to the API server' },
