@@ -4,12 +4,15 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, write
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { buildPackage } from '../build-package.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 const dir = mkdtempSync(join(tmpdir(), 'package-'))
 const modules = join(dir, 'node_modules')
+
+// Compilers run here, on a machine that may have other work.
+vi.setConfig({ hookTimeout: 600_000, testTimeout: 300_000 })
 
 beforeAll(async () => {
   await buildPackage(join(dir, 'dist'))
