@@ -1,3 +1,4 @@
+import { createServer, type AddressInfo } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { endpointSlices, nodes, serviceCIDRs, services } from '../api/generated/resources.ts'
 import type { Node } from '../api/generated/types/core-v1.ts'
@@ -51,6 +52,14 @@ afterEach(async () => {
   await stopped
 })
 
+async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
+  const { port } = server.address() as AddressInfo
+  await new Promise((done) => server.close(done))
+  return port
+}
+
 async function start(options: Partial<ProxyOptions> = {}, families: Family[] = ['IPv4']) {
   env = createManualEnv()
   const informers = new ManualInformers()
@@ -62,6 +71,18 @@ async function start(options: Partial<ProxyOptions> = {}, families: Family[] = [
 }
 
 describe('a proxy', () => {
+  it('tells of itself where it serves its metrics', async () => {
+    const port = await freePort()
+    await start({ metrics: { address: '127.0.0.1', port }, flags: () => ({ 'proxy-mode': 'nftables' }), pages: { '/configz': () => ({ code: 200, body: '{}' }) } })
+    const ask = async (path: string, accept = '*/*'): Promise<string> => (await fetch(`http://127.0.0.1:${port}${path}`, { headers: { accept } })).text()
+    expect(await ask('/healthz')).toBe('ok')
+    expect(await ask('/metrics/slis')).toContain('kubernetes_healthchecks_total{name="ping",status="success",type="healthz"} 1\n')
+    expect(JSON.parse(await ask('/statusz', 'application/json;as=Statusz;v=v1beta1;g=config.k8s.io'))).toMatchObject({
+      metadata: { name: 'kube-proxy' }, paths: ['/configz', '/flagz', '/healthz', '/metrics', '/proxyMode'],
+    })
+    expect(await ask('/flagz')).toMatch(/^\nkube-proxy flagz\n[^]*\nproxy-mode\W+nftables\n$/)
+  })
+
   it('waits for the addresses of its node, and then writes everything once', async () => {
     const { informers, v4, v6 } = await start({ detectLocal: 'node', nodePortAddresses: 'primary' }, ['IPv4', 'IPv6'])
     informers.put(services, service('s', '10.0.0.1', [{ port: 80 }]))

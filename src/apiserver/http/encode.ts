@@ -25,7 +25,7 @@ export function entryProtobuf(entry: Entry): Buffer {
 export function encodeObject(object: object, mediaType: MediaType, pretty: boolean, entry?: Entry): Buffer {
   switch (mediaType) {
     case 'application/json':
-      if (pretty) return Buffer.from(JSON.stringify(object, null, 2) + '\n')
+      if (pretty) return Buffer.from(JSON.stringify(object, null, 2))
       if (entry !== undefined) return entryJson(entry)
       return Buffer.from(JSON.stringify(object) + '\n')
     case 'application/yaml':

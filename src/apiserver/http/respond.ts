@@ -193,7 +193,8 @@ export async function writeFailure(exchange: HttpExchange, failure: StatusError,
   try {
     negotiated = negotiate(exchange.headers.accept, query, exchange.headers['user-agent'] ?? '')
   } catch (error) {
-    // What is told already is that nothing acceptable can be told.
+    // What is told already is that nothing acceptable can be told; upstream takes the client for a person then.
+    negotiated = { mediaType: jsonType, pretty: true }
     if (error instanceof StatusError && failure.code !== 406) status = error.status
   }
   const code = status.code ?? 500
