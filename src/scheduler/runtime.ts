@@ -1,37 +1,15 @@
-/** A profile's plugins by extension point and how they are run (upstream: framework/runtime). */
+/** How a profile's plugins are run until a node is chosen; node-chosen.ts has what follows (upstream: framework/runtime). */
 import type { Pod } from '../api/generated/types/core-v1.ts'
 import type { EventInterest } from './cluster-events.ts'
 import type {
-  CycleState, Diagnosis, FilterRunner, Handle, PermitResult, PostFilterResult, SchedulerPlugin, Verdict,
+  CycleState, Diagnosis, FilterRunner, Handle, PostFilterResult, SchedulerPlugin, Verdict,
 } from './framework.ts'
 import { type KeptResults, ResultsByShape, keptScores } from './kept-results.ts'
 import type { SchedulerMetrics } from './metrics.ts'
+import { NodeChosen } from './node-chosen.ts'
+import type { PluginLists, WeightedPlugin } from './plugin-lists.ts'
 import { PointMetrics } from './point-metrics.ts'
 import type { NodeInfo, PodInfo } from './snapshot.ts'
-
-export interface WeightedPlugin {
-  readonly plugin: SchedulerPlugin
-  /** Factor of its score. */
-  readonly weight: number
-}
-
-/** Plugins of each extension point, in the order in which they run. */
-export interface PluginLists {
-  readonly preEnqueue: readonly SchedulerPlugin[]
-  readonly queueSort: readonly SchedulerPlugin[]
-  readonly preFilter: readonly SchedulerPlugin[]
-  readonly filter: readonly SchedulerPlugin[]
-  readonly postFilter: readonly SchedulerPlugin[]
-  readonly preScore: readonly SchedulerPlugin[]
-  readonly score: readonly WeightedPlugin[]
-  readonly reserve: readonly SchedulerPlugin[]
-  readonly permit: readonly SchedulerPlugin[]
-  readonly preBind: readonly SchedulerPlugin[]
-  readonly bind: readonly SchedulerPlugin[]
-  readonly postBind: readonly SchedulerPlugin[]
-  readonly placementGenerate: readonly SchedulerPlugin[]
-  readonly placementScore: readonly WeightedPlugin[]
-}
 
 /** Pods nominated to a node by preemption, which lower-priority pods must leave room for. */
 export type Nominations = (node: string) => readonly PodInfo[]
@@ -41,13 +19,6 @@ export interface PluginScore {
   readonly weight: number
   /** Normalized and weighted, by node in the order of the feasible nodes. */
   readonly scores: Float64Array
-}
-
-/** Permit wants the pod to wait. */
-export interface PermitWaits {
-  /** Milliseconds that each plugin gives it. */
-  readonly waits: ReadonlyMap<string, number>
-  readonly message: string
 }
 
 interface PostFilterOutcome {
@@ -62,13 +33,11 @@ interface PreFilterOutcome {
   readonly by: string[]
 }
 
-export class Framework implements FilterRunner {
+export class Framework extends NodeChosen implements FilterRunner {
   readonly profile: string
-  readonly lists: PluginLists
   readonly handle: Handle
   readonly percentageOfNodesToScore: number | undefined
   readonly metrics: SchedulerMetrics | undefined
-  readonly points: PointMetrics
   /** Every plugin once. */
   readonly plugins: readonly SchedulerPlugin[]
   readonly #events: ReadonlyMap<string, readonly EventInterest[] | undefined>
@@ -77,12 +46,11 @@ export class Framework implements FilterRunner {
   readonly #results: ResultsByShape
 
   constructor(profile: string, lists: PluginLists, handle: Handle, nominations: Nominations, options: { percentageOfNodesToScore?: number; metrics?: SchedulerMetrics } = {}) {
+    super(lists, new PointMetrics(options.metrics, handle.env.clock, profile))
     this.profile = profile
-    this.lists = lists
     this.handle = handle
     this.percentageOfNodesToScore = options.percentageOfNodesToScore
     this.metrics = options.metrics
-    this.points = new PointMetrics(options.metrics, handle.env.clock, profile)
     this.#nominations = nominations
     const { score, placementScore, ...others } = lists
     this.plugins = [...new Set([...Object.values(others).flat(), ...[...score, ...placementScore].map(({ plugin }) => plugin)])]
@@ -270,91 +238,6 @@ export class Framework implements FilterRunner {
     })
   }
 
-  reserve(state: CycleState, pod: PodInfo, node: NodeInfo): Verdict | undefined {
-    const began = this.points.begin()
-    let refused: Verdict | undefined
-    for (const plugin of this.lists.reserve) {
-      const verdict = plugin.reserve?.(state, pod, node)
-      if (verdict === undefined) continue
-      refused = { ...verdict, plugin: plugin.name }
-      break
-    }
-    this.points.end('Reserve', refused?.code ?? 'Success', began)
-    return refused
-  }
-
-  /** In the opposite order, so that each finds what it left. */
-  unreserve(state: CycleState, pod: PodInfo, nodeName: string): void {
-    const began = this.points.begin()
-    for (const plugin of this.lists.reserve.toReversed()) plugin.unreserve?.(state, pod, nodeName)
-    this.points.end('Unreserve', 'Success', began)
-  }
-
-  /** A refusal, or the plugins that make the pod wait with how long each does. */
-  permit(state: CycleState, pod: PodInfo, node: NodeInfo): Verdict | PermitWaits | undefined {
-    const began = this.points.begin()
-    const outcome = this.#permit(state, pod, node)
-    this.points.end('Permit', outcome === undefined ? 'Success' : 'code' in outcome ? outcome.code : 'Wait', began)
-    return outcome
-  }
-
-  #permit(state: CycleState, pod: PodInfo, node: NodeInfo): Verdict | PermitWaits | undefined {
-    const waits = new Map<string, number>()
-    const reasons: string[] = []
-    for (const plugin of this.lists.permit) {
-      const result: PermitResult | undefined = plugin.permit!(state, pod, node)
-      if (result === undefined) continue
-      if (result.code !== 'Wait') return { ...result, plugin: plugin.name }
-      waits.set(plugin.name, Math.min(result.timeoutMs, maxPermitMs))
-      if (result.reason !== undefined) reasons.push(result.reason)
-    }
-    return waits.size === 0 ? undefined : { waits, message: reasons.join(', ') }
-  }
-
-  /** Whether any PreBind will have work. */
-  willPreBind(state: CycleState, pod: PodInfo, nodeName: string): boolean {
-    return this.lists.preBind.some((plugin) => plugin.preBindPreFlight?.(state, pod, nodeName) ?? true)
-  }
-
-  async preBind(state: CycleState, pod: PodInfo, nodeName: string, signal: AbortSignal): Promise<Verdict | undefined> {
-    const began = this.points.begin()
-    let status: 'Success' | Verdict['code'] = 'Error'
-    try {
-      for (const plugin of this.lists.preBind) {
-        if (plugin.preBindPreFlight?.(state, pod, nodeName) === false) continue
-        const verdict = await named('PreBind', plugin, () => plugin.preBind!(state, pod, nodeName, signal))
-        if (verdict === undefined) continue
-        status = verdict.code
-        return { ...verdict, plugin: plugin.name }
-      }
-      status = 'Success'
-      return undefined
-    } finally {
-      this.points.end('PreBind', status, began)
-    }
-  }
-
-  /** True when a plugin bound the pod. */
-  async bind(state: CycleState, pod: PodInfo, nodeName: string, signal: AbortSignal): Promise<boolean> {
-    const began = this.points.begin()
-    let bound = false
-    try {
-      for (const plugin of this.lists.bind) {
-        bound = await named('Bind', plugin, () => plugin.bind!(state, pod, nodeName, signal))
-        if (bound) break
-      }
-      return bound
-    } finally {
-      this.points.end('Bind', bound ? 'Success' : 'Error', began)
-    }
-  }
-
-  postBind(state: CycleState, pod: PodInfo, nodeName: string): void {
-    const began = this.points.begin()
-    for (const plugin of this.lists.postBind) plugin.postBind!(state, pod, nodeName)
-    this.points.end('PostBind', 'Success', began)
-  }
-
   /** The first gate that holds the pod back. */
   preEnqueue(pod: Pod): { readonly plugin: string; readonly verdict: Verdict } | undefined {
     for (const plugin of this.lists.preEnqueue) {
@@ -373,17 +256,6 @@ export class Framework implements FilterRunner {
   }
 }
 
-const maxPermitMs = 15 * 60_000
-
 function failing({ name }: SchedulerPlugin, { reasons }: Verdict): string[] {
   return [`running "${name}" filter plugin: ${reasons[0]}`]
-}
-
-/** Errors say which plugin failed. */
-async function named<T>(point: string, plugin: SchedulerPlugin, run: () => Promise<T>): Promise<T> {
-  try {
-    return await run()
-  } catch (error) {
-    throw new Error(`running ${point} plugin "${plugin.name}": ${error instanceof Error ? error.message : String(error)}`, { cause: error })
-  }
 }

@@ -1,6 +1,6 @@
 /** From a profile of the configuration to its plugins at each extension point (upstream: default_plugins.go, framework/runtime). */
 import type { Handle, PluginDefinition, SchedulerPlugin } from '../framework.ts'
-import type { PluginLists, WeightedPlugin } from '../runtime.ts'
+import type { PluginLists, WeightedPlugin } from '../plugin-lists.ts'
 import { type ExtensionPoint, type PluginRef, type PluginSet, SchedulerConfigError, type SchedulerProfile, extensionPoints } from './types.ts'
 
 export interface KnownPlugin {
