@@ -35,6 +35,7 @@ import { type Discovery, createDiscovery } from './extend/discovery.ts'
 import { enabledVersions, servedVersionsOf } from './extend/discovery-model.ts'
 import { createOpenApi } from './extend/openapi.ts'
 import { createNodeMetrics, ensureMetricsReader, metricsColumns, metricsVersion } from './extend/node-metrics/index.ts'
+import { metricsDefinitions } from './extend/node-metrics/openapi.ts'
 import type { HealthCheck } from './extend/health.ts'
 import { postStartHooks, splitAddress } from './extend/hooks/index.ts'
 import { leaveEndpoints } from './extend/hooks/kubernetes-service.ts'
@@ -138,7 +139,7 @@ function assemble({ env, options, store, registry, services }: Parts): ApiServer
   const nodeMetrics = wantsNodeMetrics(options)
   const others = () => (nodeMetrics && !taken(metricsVersion.group, metricsVersion.version) ? [...remoteVersions(), metricsVersion] : remoteVersions())
   const discovery = createDiscovery({ definitions: () => registry.definitions(), remotes: others, serverAddress: address })
-  const openapi = createOpenApi({ definitions: () => registry.definitions(), groups: () => discovery.groups(), remotes: remoteDocuments, issuesTokens: access.openid !== undefined })
+  const openapi = createOpenApi({ definitions: () => registry.definitions(), groups: () => discovery.groups(), remotes: remoteDocuments, issuesTokens: access.openid !== undefined, computed: metricsDefinitions })
   published.changed = () => {
     discovery.changed()
     openapi.changed()

@@ -43,6 +43,8 @@ export interface DeleteOptions {
   readonly propagationPolicy?: 'Orphan' | 'Background' | 'Foreground'
   readonly preconditions?: { uid?: string; resourceVersion?: string }
   readonly dryRun?: boolean
+  /** The caller reads nothing of the answer but its metadata; the rest may be missing. */
+  readonly metadataOnly?: boolean
   readonly signal?: AbortSignal
 }
 

@@ -52,7 +52,7 @@ export function createClient(transport: Transport): Client {
       return (await send(withBody(request('PATCH', resource, 'patch', to, query, options.signal), patch, patchMediaTypes[type], options.metadataOnly))) as T
     },
     delete: (resource, key, options = {}) =>
-      send(withBody(request('DELETE', resource, 'delete', target(resource, key), new URLSearchParams(), options.signal), deleteBody(options))),
+      send(withBody(request('DELETE', resource, 'delete', target(resource, key), new URLSearchParams(), options.signal), deleteBody(options), undefined, options.metadataOnly)),
     deleteCollection: (resource, selection, options = {}) =>
       send(withBody(
         request('DELETE', resource, 'deletecollection', collection(resource, selection), listQuery(selection), options.signal ?? selection.signal),

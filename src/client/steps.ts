@@ -181,7 +181,7 @@ async function executeOne(step: Step, context: StepContext): Promise<StepOutcome
 async function write(step: CreateStep | UpdateStep | PatchStep | DeleteStep, context: StepContext): Promise<KubeObject> {
   const { client, signal } = context
   if (step.do === 'delete') {
-    const answer = await client.delete(step.resource, step.key, { ...step.options, signal })
+    const answer = await client.delete(step.resource, step.key, { ...step.options, signal, metadataOnly: true })
     context.deleted?.(step.resource, step.key)
     return answer as KubeObject
   }

@@ -24,6 +24,8 @@ export interface OpenApiOptions {
   groups(): readonly DiscoveredGroup[]
   /** Whether this server answers for the issuer of its service account tokens. */
   readonly issuesTokens: boolean
+  /** Kinds that are neither built in nor custom: makes the definitions of kind and list part of the document, and answers their names. */
+  computed?(definitions: Definitions, group: string, version: string, kind: string): { readonly kind: string; readonly list: string } | undefined
   /** Documents of other servers. */
   remotes(): readonly RemoteDocuments[]
 }
@@ -88,7 +90,7 @@ export function createOpenApi(options: OpenApiOptions): OpenApi {
     if (!isCustom(group, version)) paths[rootPath] = resourceListItem(rootPath, definitions)
     for (const resource of resources) {
       const custom = customOf(group, version, resource.kind)
-      const names = custom === undefined ? undefined : customDefinitions(custom, version, definitions)
+      const names = custom === undefined ? options.computed?.(definitions, group, version, resource.kind) : customDefinitions(custom, version, definitions)
       const builtIn = (kind: string) => gvkDefinition(group, version, kind)
       addPaths(paths, {
         group, version, resource, custom: custom !== undefined, returnsDeleted: returnsDeleted(definitionOf(group, resource.resource)),

@@ -43,6 +43,20 @@ test('requests carry prefix, token, agent and body; answers and refusals are dec
   await client.close()
 })
 
+test('whoever reads nothing but metadata asks for no more, of deletions too', async () => {
+  const seen: (string | undefined)[] = []
+  const client = await serve((request, _, response) => {
+    seen.push(request.headers.accept)
+    json(response, 200, { kind: 'Status', apiVersion: 'v1', status: 'Success' })
+  })
+  const key = { namespace: 'a', name: 'x' }
+  for (const metadataOnly of [true, false]) await client.delete(configMaps, key, { metadataOnly })
+  await client.patch(configMaps, key, 'merge', {}, { metadataOnly: true })
+  const metadata = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json'
+  expect(seen).toEqual([metadata, 'application/json', metadata])
+  await client.close()
+})
+
 test('a server that asks for patience is asked again', async () => {
   let tries = 0
   const client = await serve((_request, _body, response) => {

@@ -153,7 +153,7 @@ export class Processor {
     const resource = this.#resource(identity)
     const { uid } = identity
     const attempt = (resourceVersion?: string) =>
-      client.delete(resource, identity, { propagationPolicy, preconditions: { uid, resourceVersion }, signal })
+      client.delete(resource, identity, { propagationPolicy, preconditions: { uid, resourceVersion }, signal, metadataOnly: true })
     try {
       try {
         await attempt(latest.metadata.resourceVersion)

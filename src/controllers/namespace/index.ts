@@ -144,7 +144,7 @@ async function deleteObjects(
   }
   for (const { metadata } of objects) {
     try {
-      await client.delete(resource, { namespace, name: metadata.name ?? '' }, { propagationPolicy: 'Background', signal })
+      await client.delete(resource, { namespace, name: metadata.name ?? '' }, { propagationPolicy: 'Background', signal, metadataOnly: true })
     } catch (error) {
       if (!isStatus(error, 'NotFound') && !isStatus(error, 'MethodNotAllowed')) throw error
     }

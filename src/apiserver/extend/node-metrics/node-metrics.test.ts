@@ -91,6 +91,25 @@ describe('metrics.k8s.io', () => {
     expect(asked).toBe(2)
   })
 
+  test('is told of in OpenAPI, for clients and for kubectl explain', async () => {
+    const three = (await api.call('GET', '/openapi/v3/apis/metrics.k8s.io/v1beta1')).json as { paths: Record<string, object>; components: { schemas: Record<string, object> } }
+    const path = three.paths['/apis/metrics.k8s.io/v1beta1/namespaces/{namespace}/pods/{name}']
+    expect(path).toMatchObject({ get: { 'x-kubernetes-group-version-kind': { group: 'metrics.k8s.io', version: 'v1beta1', kind: 'PodMetrics' } } })
+    expect(JSON.stringify(path)).toContain('"#/components/schemas/io.k8s.metrics.pkg.apis.metrics.v1beta1.PodMetrics"')
+    expect(three.components.schemas['io.k8s.metrics.pkg.apis.metrics.v1beta1.PodMetrics']).toMatchObject({
+      required: ['timestamp', 'window', 'containers'], 'x-kubernetes-group-version-kind': [{ group: 'metrics.k8s.io', version: 'v1beta1', kind: 'PodMetrics' }],
+      properties: { containers: { items: { $ref: '#/components/schemas/io.k8s.metrics.pkg.apis.metrics.v1beta1.ContainerMetrics' } } },
+    })
+    const two = (await api.call('GET', '/openapi/v2')).json as { definitions: Record<string, object> }
+    // Every reference leads somewhere.
+    for (const [all, at] of [[three.components.schemas, '#/components/schemas/'], [two.definitions, '#/definitions/']] as const) {
+      for (const kind of ['NodeMetrics', 'NodeMetricsList', 'PodMetrics', 'PodMetricsList', 'ContainerMetrics']) {
+        const shown = JSON.stringify(all[`io.k8s.metrics.pkg.apis.metrics.v1beta1.${kind}`])
+        for (const [, name] of shown.matchAll(/"\$ref":"([^"]+)"/g)) expect(Object.keys(all)).toContain(name!.slice(at.length))
+      }
+    }
+  })
+
   test('refusals', async () => {
     expect((await api.call('GET', `${base}/namespaces/default/pods/young`)).json).toMatchObject({ code: 404, message: 'pods.metrics.k8s.io "young" not found' })
     expect((await api.call('GET', `${base}/nodes/simulated`)).code).toBe(404)
