@@ -48,6 +48,8 @@ export interface ForkOptions {
   readonly listen?: ClusterOptions['listen']
   /** Controllers, scheduler and nodes start at once; default: with the first write, or when time moves. */
   readonly eager?: boolean
+  /** Of the chance in the fork's `faults`; default: as its parent's. */
+  readonly faultSeed?: number
 }
 
 export interface Cluster {
@@ -196,10 +198,10 @@ export class RunningCluster implements Cluster {
     const frozen = isVirtual(env) ? forkVirtualEnv(env) : undefined
     return {
       revision: server.store.revision, time: env.clock.now(), server,
-      fork: async ({ listen, eager = false } = {}) => {
+      fork: async ({ listen, eager = false, faultSeed = this.#options.faultSeed } = {}) => {
         const forked = frozen === undefined ? createSystemEnv({ log: env.log }) : forkVirtualEnv(frozen)
         const { store: _store, dataDir: _dataDir, etcd: _etcd, env: _env, listen: _listen, ...options } = this.#options
-        const cluster = await RunningCluster.create(forked, { ...options, listen }, this.#authorities, { server, nodes })
+        const cluster = await RunningCluster.create(forked, { ...options, listen, faultSeed }, this.#authorities, { server, nodes })
         if (eager || (listen !== undefined && listen !== false)) await cluster.wake()
         return cluster
       },

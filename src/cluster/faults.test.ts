@@ -79,3 +79,49 @@ test('a node behind a partition is found unreachable, its pods go elsewhere, and
   faults.remove(cut)
   await eventually(async () => await ready() === 'True', '5m')
 })
+
+test('a process ends before or after its write, and only the one that asked', async () => {
+  const { client, clientAs, faults } = await start({ nodes: 0 })
+  const me = clientAs('me', ['system:masters'])
+  const ended: string[] = []
+  const forget = faults.onCrash('me', () => void ended.push('me'))
+  faults.onCrash('another', () => void ended.push('another'))
+  faults.add({ match: { user: 'me' }, crash: 'before', times: 1 })
+  // Reads are not meant unless they are named.
+  await me.list(configMaps, { namespace: 'default' })
+  await expect(me.create(configMaps, configMap('first'))).rejects.toThrow('the connection was lost')
+  await expect(client.get(configMaps, { namespace: 'default', name: 'first' })).rejects.toThrow('not found')
+  faults.add({ match: { user: 'me' }, crash: 'after', times: 1 })
+  await expect(me.create(configMaps, configMap('second'))).rejects.toThrow('the connection was lost')
+  await client.get(configMaps, { namespace: 'default', name: 'second' })
+  expect(ended).toEqual(['me', 'me'])
+  forget()
+  faults.add({ match: { user: 'me' }, crash: 'after', times: 1 })
+  await expect(me.create(configMaps, configMap('third'))).rejects.toThrow('the connection was lost')
+  expect(ended).toHaveLength(2)
+})
+
+test('watches stand still one by one, so that events come in another order than the writes', async () => {
+  const { client, clientAs, faults, time, env } = await start({ nodes: 0 })
+  const me = clientAs('me', ['system:masters'])
+  faults.add({ match: { user: 'me', verb: 'watch' }, watch: { reorder: '20s' } })
+  const seen: string[] = []
+  const follow = (prefix: string) => env.tasks.go(prefix, async (signal) => {
+    for await (const { object } of me.watch(configMaps, { namespace: 'default', labelSelector: `of=${prefix}`, signal })) seen.push((object as { metadata: { name: string } }).metadata.name)
+  })
+  for (const prefix of ['a', 'b']) follow(prefix)
+  await time.advance('1s')
+  const written: string[] = []
+  for (let i = 10; i < 40; i++) {
+    for (const of of ['a', 'b']) {
+      const object = configMap(`${of}${i}`)
+      await client.create(configMaps, { ...object, metadata: { ...object.metadata, labels: { of } } })
+      written.push(`${of}${i}`)
+    }
+    await time.advance('2s')
+  }
+  await time.advance('1m')
+  const onlyOf = (of: string) => seen.filter((name) => name.startsWith(of))
+  for (const of of ['a', 'b']) expect(onlyOf(of)).toEqual(written.filter((name) => name.startsWith(of)))
+  expect(seen).not.toEqual(written)
+})

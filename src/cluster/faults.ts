@@ -36,12 +36,22 @@ export interface FaultRule {
   readonly dropAnswer?: boolean
   /** Gets and lists show the state of this long ago, as a cache that is behind would. */
   readonly stale?: Span
+  /**
+   * The process of the user who asks ends: 'before' the write is done, or 'after' it, without having heard so. Writes only,
+   * unless the match names verbs. Whoever has told `onCrash` of that user is called; nobody else is changed.
+   */
+  readonly crash?: 'before' | 'after'
   /** Nobody gets through, and watches that run hear nothing, until the rule is removed. */
   readonly partition?: boolean
   /** What happens to the events of watches. */
   readonly watch?: {
     /** Each event comes this much later. */
     readonly delay?: Span | readonly [Span, Span]
+    /**
+     * Each watch stands still at times, by up to that span, while others go on: their events come in another order than
+     * the writes. Within a watch the order stays.
+     */
+    readonly reorder?: Span
     /** The chance that an event is sent twice. */
     readonly duplicate?: number
     /** The watch ends after so many events. */
@@ -70,6 +80,7 @@ export class Faults {
   readonly #random: SeededRandom
   readonly #clock: Clock
   readonly #active = new Map<string, Active>()
+  readonly #crashing = new Map<string, () => void>()
   #next = 1
   #onChange: (() => void)[] = []
 
@@ -82,11 +93,11 @@ export class Faults {
   /** From now on. Throws on a rule that does not say what to do; answers the name. */
   add(rule: FaultRule): string {
     const { name = String(this.#next++) } = rule
-    const { delay, error, dropAnswer, stale, partition, watch } = rule
-    if ([delay, error, dropAnswer, stale, partition, watch].every((effect) => effect === undefined)) {
-      throw new Error('a fault says what goes wrong: delay, error, dropAnswer, stale, partition or watch')
+    const { delay, error, dropAnswer, stale, crash, partition, watch } = rule
+    if ([delay, error, dropAnswer, stale, crash, partition, watch].every((effect) => effect === undefined)) {
+      throw new Error('a fault says what goes wrong: delay, error, dropAnswer, stale, crash, partition or watch')
     }
-    for (const span of [delay, watch?.delay].flat()) if (span !== undefined) parseSpan(span as Span)
+    for (const span of [delay, watch?.delay, watch?.reorder].flat()) if (span !== undefined) parseSpan(span as Span)
     if (stale !== undefined) parseSpan(stale)
     this.#active.set(name, { rule: { ...rule, name }, hits: 0 })
     return name
@@ -107,24 +118,43 @@ export class Faults {
     return [...this.#active.values()].map(({ rule, hits }) => ({ rule, hits }))
   }
 
+  /** Calls back when a rule ends the process of that user; answers how to stop that. */
+  onCrash(user: string, callback: () => void): () => void {
+    this.#crashing.set(user, callback)
+    return () => {
+      if (this.#crashing.get(user) === callback) this.#crashing.delete(user)
+    }
+  }
+
   readonly filter: Filter = { name: 'faults', wrap: (next) => (request) => (this.#active.size === 0 ? this.#followed(request, next(request)) : this.#disturbed(request, next)) }
 
   async #disturbed(request: ApiRequest, next: ApiHandler): Promise<ApiResponse> {
     if (this.#isExempt(request)) return next(request)
     let asked = request
     let dropped = false
+    let crashed = false
     for (const fault of this.#active.values()) {
       const { rule } = fault
-      if (rule.watch !== undefined || !matches(rule.match, request) || !this.#strikes(fault)) continue
+      if (rule.watch !== undefined || !matches(rule.match, request) || (rule.crash !== undefined && !mayCrash(rule, request)) || !this.#strikes(fault)) continue
       if (rule.partition === true) throw brokenConnection(request)
       if (rule.delay !== undefined) await this.#clock.sleep(this.#span(rule.delay), request.signal)
       if (rule.error !== undefined) throw refusal(rule.error, rule.name)
       if (rule.dropAnswer === true) dropped = true
+      if (rule.crash === 'before') throw this.#crash(request)
+      if (rule.crash === 'after') crashed = true
       if (rule.stale !== undefined) asked = seenLate(asked, this.#clock.now() - parseSpan(rule.stale))
     }
-    const answer = await this.#followed(request, next(asked))
+    const answer = await this.#followed(request, next(asked)).catch((error: unknown) => {
+      throw crashed ? this.#crash(request) : error
+    })
+    if (crashed) throw this.#crash(request)
     if (dropped) throw brokenConnection(request)
     return answer
+  }
+
+  #crash(request: ApiRequest): Error {
+    this.#crashing.get(request.user.name)?.()
+    return brokenConnection(request)
   }
 
   /** Watches outlive the moment at which they were asked for. */
@@ -141,6 +171,8 @@ export class Faults {
 
   async *#events(request: ApiRequest, { events }: WatchResponse): AsyncGenerator<readonly WatchResponseEvent[]> {
     let sent = 0
+    // While a watch stands still, until when; or until when it goes on.
+    let turn = { still: false, until: 0 }
     for await (const batch of events) {
       await this.#untilConnected(request)
       const rules = [...this.#active.values()].filter(({ rule }) => rule.watch !== undefined && matches(rule.match, request))
@@ -151,8 +183,13 @@ export class Faults {
       }
       for (const event of batch) {
         for (const fault of rules) {
-          const { delay, duplicate, endAfter, gone } = fault.rule.watch!
+          const { delay, reorder, duplicate, endAfter, gone } = fault.rule.watch!
           if (!this.#strikes(fault)) continue
+          if (reorder !== undefined) {
+            const now = this.#clock.now()
+            if (now >= turn.until) turn = { still: !turn.still, until: now + this.#random.next() * parseSpan(reorder) }
+            if (turn.still) await this.#clock.sleep(turn.until - now, request.signal).catch(() => undefined)
+          }
           if (delay !== undefined) await this.#clock.sleep(this.#span(delay), request.signal).catch(() => undefined)
           if (duplicate !== undefined && this.#random.next() < duplicate) yield [event]
           if (endAfter === undefined || sent < endAfter) continue
@@ -187,6 +224,12 @@ export class Faults {
     const [low, high] = span.map(parseSpan) as [number, number]
     return low + this.#random.next() * (high - low)
   }
+}
+
+const writes = ['create', 'update', 'patch', 'delete', 'deletecollection']
+
+function mayCrash({ match }: FaultRule, { info }: ApiRequest): boolean {
+  return match?.verb !== undefined || writes.includes(info.verb)
 }
 
 function matches(match: FaultMatch | undefined, { info, user }: ApiRequest): boolean {

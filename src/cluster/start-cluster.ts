@@ -12,18 +12,18 @@ export type { Cluster } from './cluster.ts'
 
 /** Starts a cluster and resolves when its nodes are registered and its controllers work. */
 export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
-  const env = options.env ?? await envOf(options)
+  const env = options.env ?? envOf(options)
+  // Time that is moved by hand must not wait for files: what the start would load on its way is loaded before.
+  if (isVirtual(env)) await preload()
   const authorities = isVirtual(env) ? seededAuthorities(seededRandom(`keys of ${options.seed ?? 1}`)) : createAuthorities(new Date(env.clock.now()))
   const cluster = await RunningCluster.create(env, options, authorities)
   await cluster.wake()
   return cluster
 }
 
-/** Time that is moved by hand must not wait for files: what the start would load on its way is loaded before. */
-async function envOf({ time = 'real', seed }: ClusterOptions): Promise<Env> {
+function envOf({ time = 'real', seed }: ClusterOptions): Env {
   const log = createLogger({ level: 'warn', name: 'cluster' })
   if (time === 'real') return createSystemEnv({ log })
-  await preload()
   const from = time === 'virtual' || time.start === undefined ? undefined : new Date(time.start).getTime()
   return createVirtualEnv({ log, ...(from === undefined ? {} : { start: from }), ...(seed === undefined ? {} : { seed }) })
 }
