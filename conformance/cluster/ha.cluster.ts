@@ -1,10 +1,11 @@
 /**
  * Three API servers over three members of etcd, each pair in a network namespace (hack/up --ha): whichever is killed,
- * frozen or cut off, whose disk is slow or fails, and while all are replaced, writes go on, nothing acknowledged is lost and somebody leads.
+ * frozen or cut off, whose disk is slow, full or fails, and while all are replaced, writes go on, nothing acknowledged is lost
+ * and somebody leads. hack/check-ha runs these alone.
  */
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -21,6 +22,7 @@ import { places, readRecord } from '../../src/cluster/hosts/locate.ts'
 import { type HostsPlan, planHosts } from '../../src/cluster/hosts/plan-hosts.ts'
 import { programPid } from '../../src/cluster/hosts/processes.ts'
 import { straceMissing } from '../../src/apiserver/storage/testing/crashes.ts'
+import { type Figure, titled } from './ha-scenarios.ts'
 import { root } from './kubectl.ts'
 
 const name = `ha-${process.pid}`
@@ -44,7 +46,12 @@ async function connect(server?: string): Promise<Client> {
 }
 const sleep = (ms: number): Promise<void> => new Promise((done) => void setTimeout(done, ms))
 
+/** One member's folder is a small disk of its own: room for etcd's log, of which it takes 64 MB at a time, and a little more. */
+const smallDisk = { index: 3, path: join(dir, 'data', 'members', 'control-3'), size: '160m' }
+
 beforeAll(async () => {
+  mkdirSync(smallDisk.path, { recursive: true, mode: 0o700 })
+  execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${smallDisk.size},mode=0700`, 'tmpfs', smallDisk.path])
   execFileSync(join(root, 'hack/up'), up, { stdio: ['ignore', 'inherit', 'inherit'] })
   const record = readRecord(places().stateDir, name)!
   plan = planHosts({ name, nodes: 0, members: 3, dataDir: record.dataDir, runDir: join(places().runDir, name), slot: record.slot, port: record.port })
@@ -61,6 +68,7 @@ afterAll(async () => {
   stopping.abort()
   for (const one of clients) await one.close()
   await env.tasks.stop()
+  // It unmounts what is mounted below the data, the small disk too.
   execFileSync(join(root, 'hack/down'), ['--name', name, '--purge', '--data', join(dir, 'data')], { stdio: ['ignore', 'inherit', 'inherit'] })
   rmSync(dir, { recursive: true, force: true })
 }, 120_000)
@@ -68,6 +76,7 @@ afterAll(async () => {
 /** Writes one object after another while `work` lasts; answers the longest time in which none was acknowledged. */
 async function writing(work: () => Promise<void>): Promise<number> {
   let longest = 0
+  const before = acknowledged.size
   let over = false
   const writer = (async () => {
     for (let last = performance.now(); !over;) {
@@ -91,6 +100,8 @@ async function writing(work: () => Promise<void>): Promise<number> {
   await sleep(500)
   await work().finally(() => (over = true))
   await writer
+  const figure: Figure = { test: expect.getState().currentTestName ?? '', writes: acknowledged.size - before, longestMs: longest }
+  if (process.env['COXSWAIN_HA_FIGURES'] !== undefined) appendFileSync(process.env['COXSWAIN_HA_FIGURES'], `${JSON.stringify(figure)}\n`)
   return longest
 }
 
@@ -103,6 +114,14 @@ async function expectAllThere(): Promise<void> {
   }
   await eventually(() => Promise.resolve([...acknowledged].filter((written) => !watchedVersions.has(written))), (missed) => missed.length === 0)
   expect([...watchedVersions].filter(([written, times]) => acknowledged.has(written) && times.size > 1)).toEqual([])
+}
+
+/** The member itself, asked for what it has and not for what most have, has every write. */
+async function expectAllOn(index: number): Promise<void> {
+  const key = (text: string): string => Buffer.from(text).toString('base64')
+  const range = { key: key('/registry/configmaps/default/w-'), range_end: key('/registry/configmaps/default/w.'), keys_only: true, serializable: true }
+  const has = async (): Promise<Set<string>> => new Set((askMember(plan.control[index - 1]!.netns, 'kv/range', range)['kvs'] as { key: string }[]).map((kv) => Buffer.from(kv.key, 'base64').toString().split('/').at(-1)!))
+  await eventually(has, (names) => [...acknowledged].every((written) => names.has(written)))
 }
 
 async function eventually<T>(read: () => Promise<T>, holds: (value: T) => boolean, limitMs = 60_000): Promise<T> {
@@ -130,13 +149,13 @@ async function expectWorkDone(): Promise<void> {
   await eventually(() => client.list(pods, { namespace: 'default', ...soon() }), ({ items }) => items.filter(({ spec }) => spec?.nodeName !== undefined).length >= wanted)
 }
 
-test('all servers are endpoints of the service kubernetes', async () => {
+test(titled('endpoints'), async () => {
   await eventually(() => client.get(endpoints, { namespace: 'default', name: 'kubernetes' }), ({ subsets }) =>
     JSON.stringify(subsets?.[0]?.addresses?.map(({ ip }) => ip)) === JSON.stringify(plan.control.map(({ address }) => address)))
   await expectWorkDone()
 })
 
-test.each([1, 2])('kill -9 of API server %i: its clients go on with another', async (index) => {
+test.each([1, 2])(titled('server-killed', 'kill -9 of API server %i: its clients go on with another'), async (index) => {
   const longest = await writing(async () => {
     kill(`control-plane-${index}`, 'SIGKILL')
     await sleep(2000)
@@ -146,7 +165,7 @@ test.each([1, 2])('kill -9 of API server %i: its clients go on with another', as
   await expectAllThere()
 })
 
-test.each([1, 2, 3])('kill -9 of member %i of etcd, the leader among them', async (index) => {
+test.each([1, 2, 3])(titled('member-killed', 'kill -9 of member %i of etcd, the leader among them'), async (index) => {
   const longest = await writing(async () => {
     const dead = programPid(plan, `etcd-${index}`)
     kill(`etcd-${index}`, 'SIGKILL')
@@ -157,19 +176,25 @@ test.each([1, 2, 3])('kill -9 of member %i of etcd, the leader among them', asyn
   await expectAllThere()
 })
 
+const etcdFile = (part: string): string => join(plan.dataDir, 'pki', 'etcd', part)
+
+/** Asks a member by its JSON gateway, as etcdctl would. */
+function askMember(netns: string, path: string, body: object): Record<string, unknown> {
+  const { stdout } = spawnSync('nsenter', [`--net=/run/netns/${netns}`, 'curl', '-s', '--max-time', '2', '--cacert', etcdFile('ca.crt'), '--cert', etcdFile('apiserver-etcd-client.crt'), '--key', etcdFile('apiserver-etcd-client.key'),
+    '-X', 'POST', '-d', JSON.stringify(body), `https://127.0.0.1:2379/v3/${path}`], { encoding: 'utf8' })
+  return JSON.parse(stdout) as Record<string, unknown>
+}
+
 /** The member that the others follow. */
 const memberThatLeads = (): number => {
-  const file = (part: string): string => join(plan.dataDir, 'pki', 'etcd', part)
   for (const { index, netns } of plan.control) {
-    const status = spawnSync('nsenter', [`--net=/run/netns/${netns}`, 'curl', '-s', '--max-time', '2', '--cacert', file('ca.crt'), '--cert', file('apiserver-etcd-client.crt'), '--key', file('apiserver-etcd-client.key'),
-      '-X', 'POST', '-d', '{}', 'https://127.0.0.1:2379/v3/maintenance/status'], { encoding: 'utf8' })
-    const { leader, header } = JSON.parse(status.stdout) as { leader: string; header: { member_id: string } }
+    const { leader, header } = askMember(netns, 'maintenance/status', {}) as { leader: string; header: { member_id: string } }
     if (leader === header.member_id) return index
   }
   throw new Error('no member leads')
 }
 
-test.each(['leads', 'follows'])('a member of etcd that %s is frozen, and wakes up', async (role) => {
+test.each(['leads', 'follows'])(titled('member-frozen', 'a member of etcd that %s is frozen, and wakes up'), async (role) => {
   const leads = memberThatLeads()
   const index = role === 'leads' ? leads : (leads % 3) + 1
   const longest = await writing(async () => {
@@ -186,7 +211,7 @@ test.each(['leads', 'follows'])('a member of etcd that %s is frozen, and wakes u
   await expectAllThere()
 })
 
-test.each(['leads', 'follows'])('a member of etcd that %s is cut off from the others, while its API server reaches it', async (role) => {
+test.each(['leads', 'follows'])(titled('member-cut-off', 'a member of etcd that %s is cut off from the others, while its API server reaches it'), async (role) => {
   const leads = memberThatLeads()
   const { netns } = plan.control[(role === 'leads' ? leads : (leads % 3) + 1) - 1]!
   const nft = (...words: string[]): void => void execFileSync('nsenter', [`--net=/run/netns/${netns}`, 'nft', ...words])
@@ -220,7 +245,7 @@ async function withDisk(index: number, inject: string, work: (tracer: ChildProce
   }
 }
 
-test.skipIf(straceMissing() !== undefined).each(['leads', 'follows'])('a member of etcd that %s has a slow disk: each sync takes 0.4 s', async (role) => {
+test.skipIf(straceMissing() !== undefined).each(['leads', 'follows'])(titled('disk-slow', 'a member of etcd that %s has a slow disk: each sync takes 0.4 s'), async (role) => {
   const leads = memberThatLeads()
   const longest = await writing(() => withDisk(role === 'leads' ? leads : (leads % 3) + 1, 'delay_exit=400000', async (tracer) => {
     await expectWorkDone()
@@ -231,7 +256,7 @@ test.skipIf(straceMissing() !== undefined).each(['leads', 'follows'])('a member 
   await expectAllThere()
 })
 
-test.skipIf(straceMissing() !== undefined).each(['leads', 'follows'])('the disk of a member of etcd that %s fails to sync: it ends itself, and comes back', async (role) => {
+test.skipIf(straceMissing() !== undefined).each(['leads', 'follows'])(titled('disk-fails', 'the disk of a member of etcd that %s fails to sync: it ends itself, and comes back'), async (role) => {
   const leads = memberThatLeads()
   const index = role === 'leads' ? leads : (leads % 3) + 1
   const before = programPid(plan, `etcd-${index}`)
@@ -245,7 +270,58 @@ test.skipIf(straceMissing() !== undefined).each(['leads', 'follows'])('the disk 
   await expectAllThere()
 })
 
-test('an API server that does not lead is frozen, and wakes up: its clients go on with another', async () => {
+test(titled('disk-full'), async () => {
+  const { index, path } = smallDisk
+  const [filler, log] = [join(path, 'filler'), join(plan.logDir, `etcd-${index}.log`)]
+  const saidBefore = readFileSync(log, 'utf8').length
+  const member = `etcd-${index}`
+  const before = programPid(plan, member)
+  const longest = await writing(async () => {
+    const { bavail, bsize } = statfsSync(path)
+    writeFileSync(filler, Buffer.alloc(bavail * bsize - 256 * 1024))
+    // What is written besides needs room at once.
+    const fill = async (): Promise<boolean> => {
+      await client.create(configMaps, { apiVersion: 'v1', kind: 'ConfigMap', metadata: { generateName: 'filling-', labels: { filling: '' } }, data: { a: 'x'.repeat(200_000) } }, { namespace: 'default', ...soon() })
+      return programPid(plan, member) !== before
+    }
+    await eventually(fill, (ended) => ended)
+    expect(readFileSync(log, 'utf8').slice(saidBefore)).toContain('no space left on device')
+    await expectWorkDone()
+    await sleep(5000)
+    rmSync(filler)
+    await eventually(async () => askMember(plan.control[index - 1]!.netns, 'maintenance/status', {}), ({ leader }) => leader !== undefined && leader !== '0')
+    await sleep(2000)
+  })
+  expect(longest).toBeLessThan(8000)
+  await client.deleteCollection(configMaps, { namespace: 'default', labelSelector: 'filling' })
+  await expectAllThere()
+  await expectAllOn(index)
+})
+
+test(titled('no-space'), async () => {
+  const [{ netns }] = plan.control as [HostsPlan['control'][number]]
+  const { header } = askMember(netns, 'maintenance/status', {}) as { header: { member_id: string } }
+  const object = (name: string) => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name } })
+  await client.create(configMaps, object('kept'), { namespace: 'default', ...soon() })
+  await client.create(configMaps, object('gone'), { namespace: 'default', ...soon() })
+  // What a member does whose database is larger than its quota.
+  askMember(netns, 'maintenance/alarm', { action: 'ACTIVATE', memberID: header.member_id, alarm: 'NOSPACE' })
+  for (const { address } of plan.control) {
+    const server = await connect(`https://${address}:${plan.apiPort}`)
+    await expect(server.create(configMaps, object('refused'), { namespace: 'default', ...soon() }), address).rejects.toThrow('etcdserver: mvcc: database space exceeded')
+    expect((await server.get(configMaps, { namespace: 'default', name: 'kept' }, soon())).metadata.name).toBe('kept')
+  }
+  await client.delete(configMaps, { namespace: 'default', name: 'gone' }, soon())
+  const said = execFileSync(join(root, 'hack/coxswain'), [
+    'snapshot', 'defrag', '--etcd-servers', plan.control.map(({ address }) => `https://${address}:2379`).join(','),
+    '--etcd-cafile', etcdFile('ca.crt'), '--etcd-certfile', etcdFile('apiserver-etcd-client.crt'), '--etcd-keyfile', etcdFile('apiserver-etcd-client.key'),
+  ], { encoding: 'utf8' })
+  expect(said).toContain('takes writes again')
+  await client.create(configMaps, object('taken'), { namespace: 'default', ...soon() })
+  await expectWorkDone()
+})
+
+test(titled('server-frozen'), async () => {
   const leads = await leader()
   const frozen = plan.control.find(({ address }) => address !== leads)!
   const longest = await writing(async () => {
@@ -262,7 +338,7 @@ test('an API server that does not lead is frozen, and wakes up: its clients go o
   await expectAllThere()
 })
 
-test('a host that leads is cut off: another leads, and it is one of three again when it is back', async () => {
+test(titled('host-cut-off'), async () => {
   const cut = hostOf(await leader())
   const longest = await writing(async () => {
     execFileSync('ip', ['link', 'set', cut.veth, 'down'])
@@ -278,7 +354,7 @@ test('a host that leads is cut off: another leads, and it is one of three again 
   await expectAllThere()
 })
 
-test('a leader that is frozen, and wakes up: another leads meanwhile', async () => {
+test(titled('leader-frozen'), async () => {
   const frozen = hostOf(await leader())
   const longest = await writing(async () => {
     kill(`control-plane-${frozen.index}`, 'SIGSTOP')
@@ -295,7 +371,7 @@ test('a leader that is frozen, and wakes up: another leads meanwhile', async () 
   await expectAllThere()
 })
 
-test('all API servers are replaced, one after another: nobody waits', async () => {
+test(titled('rolling-upgrade'), async () => {
   const before = plan.control.map(({ index }) => programPid(plan, `control-plane-${index}`))
   const longest = await writing(async () => {
     const child = spawn(join(root, 'hack/up'), [...up, '--roll'], { stdio: ['ignore', 'inherit', 'inherit'] })

@@ -79,12 +79,12 @@ export class Workshop {
     writeFileSync(this.#key, keys.privateKey.export({ type: 'pkcs1', format: 'pem' }))
   }
 
-  /** Answers its URL. */
-  async etcd(): Promise<string> {
+  /** Answers its URL. `name`: of the process and its folder. */
+  async etcd(name = 'etcd'): Promise<string> {
     const [port, peerPort] = await Promise.all([freePort(), freePort()])
     const url = `http://127.0.0.1:${port}`
-    this.processes.start('etcd', join(this.#bin, 'etcd'), [
-      '--data-dir', join(this.directory, 'etcd'), '--listen-client-urls', url, '--advertise-client-urls', url,
+    this.processes.start(name, join(this.#bin, 'etcd'), [
+      '--data-dir', join(this.directory, name), '--listen-client-urls', url, '--advertise-client-urls', url,
       '--listen-peer-urls', `http://127.0.0.1:${peerPort}`, '--unsafe-no-fsync',
     ], this.directory)
     return url
