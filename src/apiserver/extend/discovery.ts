@@ -5,7 +5,7 @@ import type { KubeObject } from '../../api/meta/object.ts'
 import { splitPath } from '../chain/request-info.ts'
 import type { ApiRequest, ApiResponse } from '../handler.ts'
 import { exchangeOf } from '../http/exchange.ts'
-import { type MediaType, jsonType, negotiate, protobufType } from '../http/negotiate.ts'
+import { type MediaType, allTypes, checkRouted, jsonType, negotiate, protobufType } from '../http/negotiate.ts'
 import { encodeObject } from '../http/encode.ts'
 import { canEncodeProtobuf } from '../../api/codec/protobuf.ts'
 import type { ResourceDefinition } from '../resources/define.ts'
@@ -57,6 +57,7 @@ export function createDiscovery(options: DiscoveryOptions): Discovery {
 
   function root(request: ApiRequest, legacy: boolean): ApiResponse {
     const accept = exchangeOf(request)?.headers.accept
+    if (legacy) checkRouted(accept, { routed: allTypes })
     const { aggregatedDiscovery: version } = negotiate(accept, request.query, request.userAgent, { aggregatedDiscovery: true })
     if (version !== undefined) return aggregated(request, legacy, version)
     if (legacy) return plain(request, 'api', () => apiVersions(options.serverAddress()))
@@ -81,6 +82,8 @@ export function createDiscovery(options: DiscoveryOptions): Discovery {
     const served = groupAt(group)
     const found = served?.versions.find((v) => v.version === version)
     if (served !== undefined && found === undefined && isBuiltinGroup(group)) throw pathNotFound()
+    // Other documents than these are not upstream's router's.
+    if (found !== undefined && isBuiltinGroup(group)) checkRouted(exchangeOf(request)?.headers.accept, { routed: allTypes })
     return found && plain(request, `${group}/${version}`, () => apiResourceList(group, version, found.resources))
   }
 
@@ -100,6 +103,7 @@ export function createDiscovery(options: DiscoveryOptions): Discovery {
       if (rest.length === 0) return root(request, false)
       if (rest.length === 1) {
         const group = rest[0] === '' ? undefined : groupAt(rest[0]!)
+        if (group?.group === 'apiregistration.k8s.io') checkRouted(exchangeOf(request)?.headers.accept, { routed: allTypes })
         return group === undefined ? undefined : plain(request, `group/${group.group}`, () => apiGroup(group))
       }
       return rest.length === 2 ? resources(request, rest[0]!, rest[1]!) : undefined

@@ -5,6 +5,7 @@ import { ComponentPages, type ComponentPagesOptions } from '../../api/pages/comp
 import { methodNotAllowed, pathNotFound } from '../../api/meta/errors.ts'
 import type { ApiHandler, ApiRequest, ApiResponse, RawResponse } from '../handler.ts'
 import { exchangeOf } from '../http/exchange.ts'
+import { checkRouted } from '../http/negotiate.ts'
 import type { DiscoveredGroup } from './discovery-model.ts'
 import { type HealthCheck, type HealthEndpoint, health } from './health.ts'
 import { versionInfo } from '../../api/meta/version.ts'
@@ -60,7 +61,14 @@ async function healthAnswer(options: EndpointOptions, pages: ComponentPages, req
   if (endpoint === undefined) return undefined
   const answer = await health(options.checks(), endpoint as HealthEndpoint, name ?? '', request.query, (check, healthy) => pages.observe(check, endpoint, healthy))
   if (answer === undefined) return unknown
-  return { type: 'raw', code: answer.code, headers: plainText, body: answer.body }
+  // Upstream says it of whole endpoints and of failures.
+  const { 'x-content-type-options': _, ...bare } = plainText
+  return { type: 'raw', code: answer.code, headers: answer.code === 200 && name !== undefined ? bare : plainText, body: answer.body }
+}
+
+/** Throws when the client takes nothing of what upstream's router has for the path. */
+function routed(request: ApiRequest, mediaType: string): void {
+  checkRouted(exchangeOf(request)?.headers.accept, { routed: [mediaType], mediaTypes: [mediaType] })
 }
 
 /** The version is a resource of upstream's router, which knows of methods and of what is not below it. */
@@ -68,6 +76,7 @@ function version(request: ApiRequest): ApiResponse {
   const { path, verb } = request.info
   if (path !== '/version' && path !== '/version/') throw pathNotFound()
   if ((exchangeOf(request)?.method ?? verb.toUpperCase()) !== 'GET') throw methodNotAllowed()
+  routed(request, 'application/json')
   return { type: 'raw', code: 200, headers: json, body: JSON.stringify(versionInfo, null, 2) }
 }
 
@@ -85,8 +94,12 @@ async function createRoutes(options: EndpointOptions, pages: ComponentPages): Pr
   app.get('/metrics', (c) => c.body(metrics.render(), 200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8; escaping=underscores' }))
   if (openid !== undefined) {
     const cache = { 'cache-control': 'public, max-age=3600' }
-    app.get('/.well-known/openid-configuration', (c) => c.body(JSON.stringify(openid.configuration()), 200, { ...json, ...cache }))
-    app.get('/openid/v1/jwks', (c) => c.body(JSON.stringify(openid.keys()), 200, { 'content-type': 'application/jwk-set+json', ...cache }))
+    const issued = (path: string, mediaType: string, document: () => object) => app.get(path, (c) => {
+      routed(c.env.request, mediaType)
+      return c.body(JSON.stringify(document()), 200, { 'content-type': mediaType, ...cache })
+    })
+    issued('/.well-known/openid-configuration', 'application/json', () => openid.configuration())
+    issued('/openid/v1/jwks', 'application/jwk-set+json', () => openid.keys())
   }
   const index = (): string => JSON.stringify({ paths: indexPaths(options, pages) }, null, 2)
   for (const path of ['/', '/index.html']) app.all(path, (c) => c.body(index(), 200, json))

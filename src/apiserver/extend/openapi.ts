@@ -163,8 +163,9 @@ export function createOpenApi(options: OpenApiOptions): OpenApi {
   }
 
   function answerVersionTwo(request: ApiRequest): ApiResponse {
-    const accept = exchangeOf(request)?.headers.accept ?? ''
-    if (wantsProtobuf(accept)) {
+    const form = formOf(exchangeOf(request)?.headers.accept ?? '')
+    if (form === undefined) return { type: 'raw', code: 406, headers: { vary: 'Accept' }, body: '' }
+    if (form !== v2Forms[0]) {
       return conditional(request, document('v2/protobuf', () => encodeOpenApiV2(versionTwo())), protobufV2Names[1]!)
     }
     return conditional(request, document('v2/json', () => Buffer.from(JSON.stringify(versionTwo()))), 'application/json')
@@ -224,10 +225,15 @@ function conditional(request: ApiRequest, { body, etag }: Document, contentType:
   return { type: 'raw', code: 200, headers, body }
 }
 
-function wantsProtobuf(accept: string): boolean {
-  if (accept === '') return false
-  const [best] = parseAccept(accept)
-  return best !== undefined && protobufV2Names.includes(`${best.type}/${best.subtype}`)
+const v2Forms = ['application/json', ...protobufV2Names]
+
+/** Which form of version 2 a client takes; undefined: none. */
+function formOf(accept: string): string | undefined {
+  for (const { type, subtype } of parseAccept(accept === '' ? '*/*' : accept)) {
+    const found = v2Forms.find((form) => (type === '*' || type === 'application') && (subtype === '*' || form === `application/${subtype}`))
+    if (found !== undefined) return found
+  }
+  return undefined
 }
 
 const hashOf = (bytes: Buffer): string => createHash('sha512').update(bytes).digest('hex').toUpperCase()

@@ -6,7 +6,7 @@ export type MediaType = 'application/json' | 'application/yaml' | 'application/v
 export const jsonType = 'application/json'
 export const yamlType = 'application/yaml'
 export const protobufType = 'application/vnd.kubernetes.protobuf'
-const allTypes: readonly MediaType[] = [jsonType, yamlType, protobufType]
+export const allTypes: readonly MediaType[] = [jsonType, yamlType, protobufType]
 
 /** The object that the client wants in place of the resource's own kind. */
 export interface Transform {
@@ -53,7 +53,7 @@ export function negotiate(accept: string | undefined, query: URLSearchParams, us
 }
 
 /** Throws what upstream's router says of an Accept header in which there is nothing for it. */
-export function checkRouted(accept: string | undefined, { routed, mediaTypes = allTypes }: Offer): void {
+export function checkRouted(accept: string | undefined, { routed, mediaTypes = allTypes }: Pick<Offer, 'routed'> & { readonly mediaTypes?: readonly string[] | undefined }): void {
   if (routed === undefined || accept === undefined || accept === '') return
   if (!parseAccept(accept).some((clause) => mediaTypes.some((mediaType) => takes(clause, mediaType)))) throw notRouted(routed)
 }
