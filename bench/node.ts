@@ -14,6 +14,7 @@ import { createHttpClient } from '../src/client/http/transport.ts'
 import { SharedInformer } from '../src/client/informer.ts'
 import { parseKubeconfig } from '../src/client/kubeconfig.ts'
 import { busyboxImage, whyNoContainerd } from '../src/kubelet/testing/containerd.ts'
+import { type PodFloor, podFloor } from './lib/pod-floor.ts'
 import { type NodeHost, type Side, createNodeHost } from './lib/node-host.ts'
 import { type Running, cpuSeconds, freePort, median, residentMiB, startProgram, untilReady, workFolder } from './lib/processes.ts'
 import { type Figures, printRatios } from './lib/ratios.ts'
@@ -21,7 +22,8 @@ import { coxswain } from './lib/upstream.ts'
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 const steadyMs = 40_000
-const singles = 5
+const singles = 15
+const floors = 9
 const namespace = 'bench'
 
 const isReady = (pod: Pod): boolean => pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true
@@ -97,7 +99,11 @@ async function measure(side: Side, client: Client, host: NodeHost): Promise<Figu
     say('ready')
     await round(client, watch, node, 1)
     const one: Awaited<ReturnType<typeof round>>[] = []
-    for (let i = 0; i < singles; i++) one.push(await round(client, watch, node, 1))
+    for (let i = 0; i < singles; i++) {
+      // Pods come at any moment of a kubelet's looks at its runtime, not always after the one that saw the last pod go.
+      await sleep((1000 * ((7 * i) % singles)) / singles)
+      one.push(await round(client, watch, node, 1))
+    }
     say(`1 pod: ${median(one.map(({ ready }) => ready)).toFixed(2)} s, gone in ${median(one.map(({ gone }) => gone)).toFixed(2)} s`)
     const thirty = await round(client, watch, node, 30)
     say(`30 pods: ${thirty.ready.toFixed(1)} s, half of them after ${thirty.half.toFixed(1)} s, gone in ${thirty.gone.toFixed(1)} s`)
@@ -136,6 +142,22 @@ async function measure(side: Side, client: Client, host: NodeHost): Promise<Figu
   }
 }
 
+/** Medians of what the runtime takes without a kubelet. */
+async function measureFloor({ containerd }: NodeHost): Promise<PodFloor> {
+  const found: PodFloor[] = []
+  for (let i = 0; i < floors; i++) found.push(await podFloor(containerd.cri, busyboxImage, join(dir, 'floor'), String(i)))
+  return { startSeconds: median(found.map((f) => f.startSeconds)), stopSeconds: median(found.map((f) => f.stopSeconds)) }
+}
+
+/** How much of a pod's start is the runtime's, and what each kubelet adds. */
+function printFloor(floor: PodFloor, ours: readonly Figures[], upstream: readonly Figures[] | undefined): void {
+  const added = (all: readonly Figures[] | undefined) => {
+    const seconds = all?.find(({ name }) => name === 'start-1')?.seconds
+    return seconds === undefined ? '?' : `${((seconds - floor.startSeconds) * 1000).toFixed(0)} ms`
+  }
+  process.stdout.write(`\nfloor: the runtime alone starts a pod in ${(floor.startSeconds * 1000).toFixed(0)} ms, ends it in ${(floor.stopSeconds * 1000).toFixed(0)} ms (p50); to a start coxswain adds ${added(ours)}, upstream ${added(upstream)}\n`)
+}
+
 const why = whyNoContainerd()
 if (why !== undefined) throw new Error(`this bench ${why}`)
 const only = process.argv[2] as Side | undefined
@@ -151,9 +173,12 @@ try {
   await client.create(namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } })
   while ((await client.get(serviceAccounts, { namespace, name: 'default' }).catch(() => undefined)) === undefined) await sleep(50)
   host = await createNodeHost(dir, { url: `https://127.0.0.1:${port}`, pki: join(data, 'pki') })
+  const floor = await measureFloor(host)
   const upstream = only === 'coxswain' ? undefined : await measure('upstream', client, host)
   const ours = only === 'upstream' ? upstream! : await measure('coxswain', client, host)
-  if (!printRatios(ours, only === undefined ? upstream : undefined)) process.exitCode = 1
+  const met = printRatios(ours, only === undefined ? upstream : undefined)
+  printFloor(floor, ours, upstream)
+  if (!met) process.exitCode = 1
 } finally {
   await host?.stop()
   await plane.stop()

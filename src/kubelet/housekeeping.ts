@@ -1,11 +1,11 @@
 /** Every two seconds: what nobody wants any more goes. Upstream: kubelet_pods.go HandlePodCleanups, kuberuntime_gc.go. */
-import type { Logger } from '../base/env.ts'
+import type { Clock, Logger } from '../base/env.ts'
 import type { AllocationManager } from './allocation/manager.ts'
 import type { CgroupManager } from './cgroups/manager.ts'
 import type { RuntimeService } from './cri/contract.ts'
 import { findGarbage } from './garbage.ts'
 import type { HostFiles } from './host/contract.ts'
-import type { Pleg } from './pleg.ts'
+import type { Pleg, RuntimeLists } from './pleg.ts'
 import { podUid } from './pod.ts'
 import type { PodStore } from './pod-store.ts'
 import type { PodWorkers } from './pod-workers.ts'
@@ -14,12 +14,20 @@ import type { StatusManager } from './status/manager.ts'
 import type { UserNamespaceManager } from './userns/manager.ts'
 import type { VolumeManager } from './volumes/manager.ts'
 
+/** A look at the runtime that is no older is as good as another one: what is dead stays so. */
+const freshMs = 2000
+/** ms in a round that removals leave to pods that start. */
+const yieldMs = 2000
+
 export interface HousekeepingEnv {
+  readonly clock: Clock
   readonly log: Logger
   readonly store: PodStore
   readonly workers: PodWorkers
   readonly pleg: Pleg
   readonly runtime: RuntimeService
+  /** Resolves when no pod is being started, or after so many ms. */
+  quiet(limitMs: number): Promise<void>
   readonly podRuntime: PodRuntime
   readonly status: StatusManager
   readonly volumes: VolumeManager
@@ -53,15 +61,27 @@ export async function cleanUp(env: HousekeepingEnv, thorough: boolean): Promise<
 }
 
 async function collect(env: HousekeepingEnv, wanted: ReadonlySet<string>, thorough: boolean): Promise<void> {
-  const [containers, sandboxes] = await Promise.all([env.runtime.listContainers(), env.runtime.listPodSandbox()])
+  const { containers, sandboxes } = (thorough ? undefined : env.pleg.seen(freshMs)) ?? await look(env.runtime)
   const busy = new Set(env.workers.list().filter(({ uid }) => isBusy(env, uid, wanted)).map(({ uid }) => uid))
   if (!thorough) for (const uid of wanted) busy.add(uid)
   const garbage = findGarbage(containers, sandboxes, wanted, busy)
+  const end = env.clock.monotonic() + yieldMs
+  // Removals keep the disk busy, which pods that start feel.
+  const whenQuiet = () => env.quiet(thorough ? 0 : end - env.clock.monotonic())
   for (const { id, podUid: uid } of garbage.containers) {
+    await whenQuiet()
     const status = wanted.has(uid) ? await env.runtime.containerStatus(id).catch(() => undefined) : undefined
     await env.podRuntime.removeContainer(id, status?.logPath)
   }
-  for (const id of garbage.sandboxes) await env.podRuntime.removeSandbox(id)
+  for (const id of garbage.sandboxes) {
+    await whenQuiet()
+    await env.podRuntime.removeSandbox(id)
+  }
+}
+
+async function look(runtime: RuntimeService): Promise<RuntimeLists> {
+  const [containers, sandboxes] = await Promise.all([runtime.listContainers(), runtime.listPodSandbox()])
+  return { containers, sandboxes }
 }
 
 /** A pod that is being ended is its worker's; one that is wanted and lives only loses old dead containers. */

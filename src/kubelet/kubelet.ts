@@ -4,7 +4,7 @@ import type { Component, Env } from '../base/env.ts'
 import { createMetrics } from '../base/metrics.ts'
 import type { Node, PersistentVolumeClaim, Pod, PodStatus, Service } from '../api/generated/types/core-v1.ts'
 import type { RuntimeClass } from '../api/generated/types/node-v1.ts'
-import { nodes, pods, runtimeClasses, serviceAccounts, services } from '../api/generated/resources.ts'
+import { nodes, pods, runtimeClasses, secrets, serviceAccounts, services } from '../api/generated/resources.ts'
 import type { Resource } from '../api/meta/object.ts'
 import { formatTime } from '../api/meta/time.ts'
 import type { Client } from '../client/client.ts'
@@ -17,7 +17,7 @@ import { BackOff } from './back-off.ts'
 import { type CgroupManager, cleanCgroupRoot, createCgroupManager } from './cgroups/manager.ts'
 import { connectCri } from './cri/grpc.ts'
 import { meteredCri } from './cri/metered.ts'
-import { withTurns } from './cri/turns.ts'
+import { createRankedTurns, withTurns } from './cri/turns.ts'
 import { type DeviceManager, createDeviceManager } from './devices/manager.ts'
 import { type DraManager, createDraManager } from './dra/manager.ts'
 import { type Guard, createGuard } from './guard.ts'
@@ -139,7 +139,8 @@ async function startKubelet(outer: Env, client: Client, options: ResolvedOptions
   const host = given.host ?? systemHost()
   const connected = meteredCri(given.cri ?? connectCri(options.containerRuntimeEndpoint, options.imageServiceEndpoint), clock, env.metrics)
   env.metrics.gauge('kubelet_node_name', "The node's name. The count is always 1.", ['node']).set(1, { node: options.nodeName })
-  const cri = { ...connected, runtime: withTurns(connected.runtime, clock, Math.max(leastTurns, turnsPerCpu * (await host.machine()).cpus)) }
+  const turns = createRankedTurns(clock, Math.max(leastTurns, turnsPerCpu * (await host.machine()).cpus))
+  const cri = { ...connected, runtime: withTurns(connected.runtime, turns) }
   const kubeletStartedAt = clock.now()
   const podsDir = `${options.rootDir}/pods`
   const podDir = (uid: string) => `${podsDir}/${uid}`
@@ -240,8 +241,8 @@ async function startKubelet(outer: Env, client: Client, options: ResolvedOptions
     onRegistered: resyncAll,
   })
   volumes = createVolumeManager({
-    files: host.files, mounts: host.mounts, clock, random, podDir, rootDir: options.rootDir,
-    persistent: { csi, follow: createClaimReader(client), node, reportInUse: () => agent.reportInUse() },
+    files: host.files, mounts: host.mounts, run: host.run, log, clock, random, podDir, rootDir: options.rootDir,
+    persistent: { csi, follow: createClaimReader(client), node, reportInUse: () => agent.reportInUse(), secret: secretReader(client) },
   })
   informers.node.addHandler({
     update(next, old) {
@@ -263,7 +264,7 @@ async function startKubelet(outer: Env, client: Client, options: ResolvedOptions
   pleg = createPleg({ clock, log, tasks, metrics: env.metrics, runtime: cri.runtime, periodMs: options.relistPeriod, onChange: (uid) => workers!.resync(uid), onRecovered: resyncAll })
   source = createPodSource({ log, store, workers, status, allocation, admit, emit: emit.pod, preempt: (pod) => guard!.preempt(pod) })
   const housekeeping = {
-    log, store, workers, pleg, runtime: cri.runtime, podRuntime, status, allocation, users, volumes, cgroups, files: host.files, podsDir,
+    clock, log, store, workers, pleg, runtime: cri.runtime, quiet: (limitMs: number) => turns.quiet(limitMs), podRuntime, status, allocation, users, volumes, cgroups, files: host.files, podsDir,
     podLogsDir: options.podLogsDir, containerLogsDir: options.containerLogsDir,
   }
   guard = createGuard({
@@ -365,6 +366,12 @@ function runtimeSettings(
       hostResolvConf: options.resolvConf === '' ? undefined : await host.files.readText(options.resolvConf),
     }),
   }
+}
+
+/** Values of a secret as text. */
+const secretReader = (client: Client) => async (namespace: string, name: string): Promise<Record<string, string>> => {
+  const { data = {} } = await client.get(secrets, { namespace, name })
+  return Object.fromEntries(Object.entries(data).map(([key, value]) => [key, Buffer.from(value, 'base64').toString()]))
 }
 
 async function requestToken(client: Client, pod: Pod, spec: { audiences: readonly string[]; expirationSeconds: number }): Promise<IssuedToken> {

@@ -19,8 +19,15 @@ export interface Pleg {
   runningPods(): PodRef[]
   /** The runtime has nothing of the pod: it was looked at, and only this kubelet could have made something since. */
   hasNothingOf(uid: string): boolean
+  /** What the last look found, if it is no older than so many ms. */
+  seen(maxAgeMs: number): RuntimeLists | undefined
   /** ms (monotonic) of the last look that was answered; undefined: none yet. */
   lastRelist(): number | undefined
+}
+
+export interface RuntimeLists {
+  readonly sandboxes: readonly Sandbox[]
+  readonly containers: readonly Container[]
 }
 
 export interface PlegEnv {
@@ -47,6 +54,7 @@ export function createPleg(env: PlegEnv): Pleg {
   let known = new Map<string, Map<string, string>>()
   let pods: PodRef[] = []
   let last: number | undefined
+  let lists: RuntimeLists | undefined
   let evented = false
   const relistTook = env.metrics.histogram('kubelet_pleg_relist_duration_seconds', 'Duration in seconds for relisting pods in PLEG.', buckets)
   const relistInterval = env.metrics.histogram('kubelet_pleg_relist_interval_seconds', 'Interval in seconds between relisting in PLEG.', buckets)
@@ -84,6 +92,7 @@ export function createPleg(env: PlegEnv): Pleg {
     }
     const before = known
     known = next
+    lists = { sandboxes, containers }
     pods = [...refs.values()]
     last = clock.monotonic()
     for (const uid of new Set([...before.keys(), ...next.keys()])) if (!equal(before.get(uid), next.get(uid))) env.onChange(uid)
@@ -136,6 +145,7 @@ export function createPleg(env: PlegEnv): Pleg {
     runtimePods: () => pods,
     runningPods: () => pods.filter(({ uid }) => [...(known.get(uid)?.values() ?? [])].some((state) => living.has(state))),
     hasNothingOf: (uid) => last !== undefined && !known.has(uid),
+    seen: (maxAgeMs) => (last !== undefined && clock.monotonic() - last <= maxAgeMs ? lists : undefined),
     lastRelist: () => last,
   }
 }

@@ -4,14 +4,14 @@ import { createRankedTurns } from './turns.ts'
 
 function setup(limit: number) {
   const { clock } = createManualEnv()
-  const turn = createRankedTurns(clock, limit)
+  const { take: turn, quiet } = createRankedTurns(clock, limit)
   const began: string[] = []
   const ends = new Map<string, () => void>()
   const work = (rank: number, name: string) => turn(rank, () => {
     began.push(name)
     return new Promise<void>((resolve) => ends.set(name, resolve))
   })
-  return { clock, turn, began, work, end: async (name: string) => (ends.get(name)!(), settle()) }
+  return { clock, turn, quiet, began, work, end: async (name: string) => (ends.get(name)!(), settle()) }
 }
 
 test('later steps come before earlier ones, and those before others of their kind', async () => {
@@ -40,4 +40,26 @@ test('what fails makes room', async () => {
   void work(0, 'a')
   await settle()
   expect(began).toEqual(['a'])
+})
+test('quiet is when no start is under way, nor between two of its calls, or when the time is over', async () => {
+  const { clock, quiet, work, end } = setup(2)
+  const told: string[] = []
+  const ask = async (name: string, limitMs: number) => {
+    await quiet(limitMs)
+    told.push(name)
+  }
+  await ask('nothing runs', 1000)
+  void work(2, 'sandbox')
+  void ask('in time', 1000)
+  void ask('too late', 200)
+  await clock.advance(300)
+  expect(told).toEqual(['nothing runs', 'too late'])
+  await end('sandbox')
+  await clock.advance(50)
+  void work(1, 'container')
+  await clock.advance(100)
+  expect(told).toEqual(['nothing runs', 'too late'])
+  await end('container')
+  await clock.advance(200)
+  expect(told).toEqual(['nothing runs', 'too late', 'in time'])
 })

@@ -60,6 +60,17 @@ export interface HostMounts {
   below(path: string): Promise<string[]>
 }
 
+export interface CommandResult {
+  readonly code: number
+  /** Both of its streams. */
+  readonly output: string
+  /** Go's words for how it failed ("exit status 21"); undefined: it did not. */
+  readonly error: string | undefined
+}
+
+/** Runs a program of the host to its end. Never rejects. */
+export type RunCommand = (command: string, args: readonly string[]) => Promise<CommandResult>
+
 /** What node status says of the machine. */
 export interface MachineInfo {
   readonly hostname: string
@@ -119,6 +130,7 @@ export interface Host {
   readonly files: HostFiles
   readonly mounts: HostMounts
   readonly network: HostNetwork
+  readonly run: RunCommand
   machine(): Promise<MachineInfo>
   usage(): Promise<Usage>
   disk(path: string): Promise<DiskUsage>

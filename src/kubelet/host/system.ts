@@ -4,6 +4,7 @@ import os from 'node:os'
 import type { Host, MachineInfo, Usage } from './contract.ts'
 import { systemFiles } from './files.ts'
 import { systemMounts } from './mounts.ts'
+import { systemRun } from './run.ts'
 import { systemNetwork } from './network.ts'
 
 async function firstLine(...paths: string[]): Promise<string> {
@@ -47,7 +48,7 @@ async function usage(): Promise<Usage> {
 
 export function systemHost(): Host {
   return {
-    files: systemFiles, mounts: systemMounts, network: systemNetwork, machine, usage,
+    files: systemFiles, mounts: systemMounts, network: systemNetwork, run: systemRun, machine, usage,
     async disk(path) {
       const { bsize, blocks, bavail, files, ffree } = await statfs(path)
       return { capacityBytes: bsize * blocks, availableBytes: bsize * bavail, inodes: files, inodesFree: ffree }

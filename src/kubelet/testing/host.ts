@@ -21,6 +21,7 @@ export function createTestHost(network: Partial<HostNetwork> = {}): TestHost {
       below: async (path) => [...mounted.keys()].filter((point) => point === path || point.startsWith(`${path}/`)).sort((a, b) => b.length - a.length),
     },
     network: { httpGet: refuse, fetchText: refuse, dial: refuse, grpcHealth: refuse, ...network },
+    run: async () => ({ code: 127, output: '', error: 'executable file not found in $PATH' }),
     machine: async () => ({
       hostname: 'test', cpus: 4, memoryBytes: 8 * 1024 ** 3, swapBytes: 0, machineId: 'm', systemUuid: 's', bootId: 'b', kernelVersion: '6.1',
       osImage: 'Test', architecture: 'amd64',

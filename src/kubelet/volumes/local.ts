@@ -65,11 +65,18 @@ export interface NfsShare {
   readonly readOnly?: boolean
 }
 
+/** Mounts a share at the target; a target that is mounted is left alone. Rejects with mount(8)'s text. */
 export async function mountNfs(env: LocalEnv, share: NfsShare, target: string, options: readonly string[]): Promise<void> {
   if ((await env.mounts.below(target)).includes(target)) return
   await env.files.makeDir(target, 0o750)
   const server = share.server.includes(':') ? `[${share.server}]` : share.server
-  await env.mounts.mount(`${server}:${share.path}`, target, 'nfs', [...(share.readOnly === true ? ['ro'] : []), ...options])
+  const all = [...new Set([...options, ...(share.readOnly === true ? ['ro'] : [])])].sort()
+  await env.mounts.mount(`${server}:${share.path}`, target, 'nfs', all).catch(async (error: unknown): Promise<never> => {
+    // What cannot be mounted leaves no folder that a container could write to.
+    if ((await env.mounts.below(target)).includes(target)) await env.mounts.unmount(target)
+    await env.files.removeEmptyDir(target)
+    throw error
+  })
 }
 
 /** Disks whose last pod went are unmounted; upstream does so when it lets go of a device. */

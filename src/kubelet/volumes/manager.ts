@@ -2,11 +2,15 @@
  * Makes and removes the volumes of pods. What is mounted is read from disk, so a kubelet that was killed goes on where it
  * was. Upstream: pkg/kubelet/volumemanager.
  */
-import type { Node, Pod, Volume } from '../../api/generated/types/core-v1.ts'
+import type { Logger } from '../../base/env.ts'
+import type { ISCSIPersistentVolumeSource, ISCSIVolumeSource, Node, Pod, Volume } from '../../api/generated/types/core-v1.ts'
+import type { RunCommand } from '../host/contract.ts'
 import type { Csi } from './csi/csi.ts'
 import { NotAttachedError } from './csi/csi.ts'
 import { StepError, csiVolume } from './csi/mounter.ts'
 import { escapeName, uniqueName } from './csi/names.ts'
+import { type Chap, diskOf } from './iscsi/disk.ts'
+import { type IscsiRequest, createIscsiVolumes } from './iscsi/volume.ts'
 import { type LocalEnv, checkHostPathVolume, mapLocal, mountLocal, mountNfs, releaseLocalDisks } from './local.ts'
 import { giveToGroup } from './ownership.ts'
 import type { PayloadSources } from './payload.ts'
@@ -45,11 +49,15 @@ export interface VolumeManager {
 
 export interface VolumeManagerEnv extends PodVolumesEnv {
   readonly rootDir: string
+  readonly log: Logger
+  readonly run: RunCommand
   /** undefined: claims and drivers are not served. */
   readonly persistent?: {
     readonly csi: Csi
     readonly follow: FollowClaim
     node(): Node | undefined
+    /** Reads a secret for a disk of a storage network. */
+    secret(namespace: string, name: string): Promise<Readonly<Record<string, string>>>
     /** Writes node status when the volumes in use have changed. */
     reportInUse(): Promise<void>
   }
@@ -59,6 +67,7 @@ export function createVolumeManager(env: VolumeManagerEnv): VolumeManager {
   const { files, mounts, persistent } = env
   const mountPodVolume = createPodVolumes(env)
   const local: LocalEnv = { files, mounts, rootDir: env.rootDir }
+  const iscsi = createIscsiVolumes(env)
   /** Pods by unique name of the volume. */
   const users = new Map<string, Set<string>>()
   const waiting = new Set<string>()
@@ -84,10 +93,31 @@ export function createVolumeManager(env: VolumeManagerEnv): VolumeManager {
       return { path: await persistent.csi.mounter.mount(pod, driven), readOnly: driven.readOnly }
     }
     if (claimed !== undefined) return mountClaimed(claimed, pod)
+    if (volume.iscsi !== undefined) return mountIscsi(pod, volume.name, volume.iscsi, { readOnly: volume.iscsi.readOnly === true, mountOptions: [], block: false, secretNamespace: pod.metadata.namespace! })
     if (volume.nfs === undefined) return mountPodVolume(volume, pod, sources)
     const target = `${env.podDir(pod.metadata.uid!)}/volumes/kubernetes.io~nfs/${volume.name}`
     await mountNfs(local, volume.nfs, target, [])
     return { path: target, readOnly: volume.nfs.readOnly === true }
+  }
+
+  async function mountIscsi(
+    pod: Pod, name: string, source: ISCSIVolumeSource | ISCSIPersistentVolumeSource,
+    { readOnly, mountOptions, block, secretNamespace }: { readOnly: boolean; mountOptions: readonly string[]; block: boolean; secretNamespace: string },
+  ): Promise<MountedVolume> {
+    const { chapAuthDiscovery: discovery = false, chapAuthSession: session = false, secretRef } = source
+    const named = (discovery || session) && secretRef?.name !== undefined
+    const secret = named ? await persistent!.secret(secretNamespace, secretRef.name!).catch((error: Error): never => {
+      throw new StepError('MountVolume.WaitForAttach', new Error(`couldn't get secret ${secretNamespace}/${secretRef.name} error: ${error.message}`))
+    }) : {}
+    const chap: Chap = { discovery, session, secret }
+    const podDir = env.podDir(pod.metadata.uid!)
+    const request: IscsiRequest = { disk: diskOf(name, source), chap, podDir, fsType: source.fsType, readOnly, mountOptions }
+    if (block) return { path: await iscsi.map(request, `${podDir}/volumeDevices/kubernetes.io~iscsi/${name}`), readOnly }
+    const target = `${podDir}/volumes/kubernetes.io~iscsi/${escapeName(name)}`
+    const fresh = await iscsi.mount(request, target)
+    const { fsGroup, fsGroupChangePolicy } = pod.spec!.securityContext ?? {}
+    if (fresh && fsGroup !== undefined && !readOnly) await giveToGroup(files, { path: target, group: fsGroup, readOnly, policy: fsGroupChangePolicy })
+    return { path: target, readOnly }
   }
 
   async function mountClaimed(claimed: ClaimedVolume, pod: Pod): Promise<MountedVolume> {
@@ -107,6 +137,11 @@ export function createVolumeManager(env: VolumeManagerEnv): VolumeManager {
       const target = `${dir}/volumes/kubernetes.io~nfs/${escapeName(metadata.name!)}`
       await mountNfs(local, { ...spec.nfs, readOnly: readOnly || spec.nfs.readOnly === true }, target, spec.mountOptions ?? [])
       return { path: target, readOnly }
+    }
+    if (spec?.iscsi !== undefined) {
+      return mountIscsi(pod, metadata.name!, spec.iscsi, {
+        readOnly, mountOptions: spec.mountOptions ?? [], block: spec.volumeMode === 'Block', secretNamespace: spec.iscsi.secretRef?.namespace ?? pod.metadata.namespace!,
+      })
     }
     throw new Error('no volume plugin matched')
   }
@@ -156,9 +191,10 @@ export function createVolumeManager(env: VolumeManagerEnv): VolumeManager {
       const left = await mounts.below(dir)
       // What is mounted is somebody's data, which removing the folder would delete.
       if (left.length > 0) throw new Error(`volumes are still mounted: ${left.join(', ')}`)
-      for (const part of ['volumes', 'volume-subpaths', 'volumeDevices']) await files.remove(`${dir}/${part}`)
+      for (const part of ['volumes', 'volume-subpaths', 'volumeDevices', 'plugins']) await files.remove(`${dir}/${part}`)
       waiting.delete(podUid)
       await releaseDisks()
+      await iscsi.release()
       let changed = false
       for (const [unique, pods] of users) {
         if (!pods.delete(podUid) || pods.size > 0) continue
@@ -175,6 +211,7 @@ export function createVolumeManager(env: VolumeManagerEnv): VolumeManager {
     },
     async release() {
       await releaseDisks()
+      await iscsi.release()
       await persistent?.csi.mounter.releaseUnused(await files.list(podsDir))
     },
     inUse: () => [...users.keys()].sort(),

@@ -9,6 +9,7 @@ import { createTestHost } from '../testing/host.ts'
 import { container, pod } from '../testing/objects.ts'
 import { folderStamp, writePayload } from './atomic-writer.ts'
 import { checkHostPath } from './host-path.ts'
+import { mountNfs } from './local.ts'
 import { createVolumeManager } from './manager.ts'
 import type { PayloadSources } from './payload.ts'
 import { prepareSubPath, validateSubPath } from './sub-path.ts'
@@ -55,7 +56,7 @@ describe('the volume manager', () => {
     objects: { configMap: async () => map, secret: async () => undefined }, downward: { hostIps: [], podIps: [], allocatable: {} },
     token: async (_, { audiences }) => `token for ${audiences.join() || 'the API'}`, trustAnchors: noTrustAnchors, certificate: noPodCertificates.bundle,
   }
-  const manager = () => createVolumeManager({ files: host.files, mounts: host.mounts, clock: env.clock, random: env.random, rootDir: dir, podDir: () => dir })
+  const manager = () => createVolumeManager({ files: host.files, mounts: host.mounts, run: host.run, log: env.log, clock: env.clock, random: env.random, rootDir: dir, podDir: () => dir })
   beforeEach(() => {
     map = { metadata: {}, data: { k: 'v' }, binaryData: { bin: 'AAE=' } }
   })
@@ -108,6 +109,23 @@ describe('the volume manager', () => {
     expect(statSync(`${dir}/volumes/kubernetes.io~projected/t/token`).mode & 0o777).toBe(0o644)
     await manager().unmount('u1')
   })
+})
+
+test('a share is mounted with sorted options; one that is refused leaves no folder', async () => {
+  const asked: unknown[] = []
+  let refused = false
+  const mounts = { ...host.mounts, mount: async (...given: [string, string, string, readonly string[]]) => {
+    asked.push(given)
+    if (refused) throw new Error('mount failed: exit status 32')
+    await host.mounts.mount(...given)
+  } }
+  const env = { files: host.files, mounts, rootDir: dir }
+  await mountNfs(env, { server: 'fd00::1', path: '/e', readOnly: true }, `${dir}/a`, ['vers=4', 'hard'])
+  await mountNfs(env, { server: 'fd00::1', path: '/e' }, `${dir}/a`, [])
+  expect(asked).toEqual([['[fd00::1]:/e', `${dir}/a`, 'nfs', ['hard', 'ro', 'vers=4']]])
+  refused = true
+  await expect(mountNfs(env, { server: 'files', path: '/e' }, `${dir}/b`, [])).rejects.toThrow('mount failed: exit status 32')
+  expect(readdirSync(dir)).toEqual(['a'])
 })
 
 test('host paths are checked and made', async () => {
