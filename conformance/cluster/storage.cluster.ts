@@ -8,4 +8,4 @@ test('kube-apiserver serves what ours stored in etcd or in a store of its own, a
     expect(stdout + stderr).toMatch(new RegExp(`${reader} shows (\\d+) of \\1 objects`))
   }
   expect(status, stdout).toBe(0)
-})
+}, 400_000)
