@@ -8,10 +8,8 @@ import {
   podDisruptionBudgets, pods, replicaSets, replicationControllers, resourceQuotas, serviceAccounts, services, statefulSets,
 } from '../api/generated/resources.ts'
 import type { KubeObject, Resource } from '../api/meta/object.ts'
-import { createInProcessClient } from '../client/in-process.ts'
-import { createControllerManager } from './manager.ts'
-import { createTestCluster, type TestCluster } from './testing/cluster.ts'
-import { type Failure, flakyRoad } from './testing/flaky.ts'
+import type { TestCluster } from './testing/cluster.ts'
+import { differences, endOf, failures, type InterruptedWorld } from './testing/interruption.ts'
 
 const controllers = [
   'deployment-controller', 'replicaset-controller', 'statefulset-controller', 'daemonset-controller', 'job-controller', 'cronjob-controller', 'disruption-controller',
@@ -64,62 +62,10 @@ async function then({ client }: TestCluster): Promise<void> {
   await client.delete(namespaces, { name: 'old' })
 }
 
-async function endOf(at: number, failure: Failure): Promise<{ end: string; writes: number }> {
-  const cluster = await createTestCluster({ controllers: [], finish: ({ metadata }) => (metadata.labels?.['app'] === 'once' ? 0 : undefined) })
-  const user = { name: 'system:kube-controller-manager', groups: ['system:masters', 'system:authenticated'] }
-  const start = async (breaksAt: number) => {
-    const road = flakyRoad(cluster.handler, cluster.env.clock, breaksAt, failure)
-    const manager = createControllerManager(cluster.env, createInProcessClient(road.handler, user, { userAgent: 'test' }), { controllers, rootCA: 'pem' })
-    await manager.start()
-    return { road, manager }
-  }
-  let running = await start(at)
-  let writes = 0
-  async function rest(ms: number): Promise<void> {
-    for (let passed = 0; passed < ms; passed += 1000) {
-      await cluster.advance(1000)
-      if (!running.road.dead) continue
-      writes += running.road.writes
-      await running.manager.stop()
-      running = await start(0)
-    }
-  }
-  try {
-    await first(cluster)
-    await rest(100_000)
-    await then(cluster)
-    await rest(160_000)
-    await running.manager.stop()
-    return { end: await worldOf(cluster), writes: writes + running.road.writes }
-  } finally {
-    await cluster.stop()
-  }
+const world: InterruptedWorld = {
+  options: { controllers, rootCA: 'pem' }, kinds, first, then, finish: ({ metadata }) => (metadata.labels?.['app'] === 'once' ? 0 : undefined),
 }
-
-/** What tells of the way and not of the end. */
-const ofTheWay = /^(uid|resourceVersion|creationTimestamp|managedFields|generation|observedGeneration|message|podIPs?|ip|addresses|.*Time|.*At|collisionCount|observedRevision)$/
-const timeAnnotation = 'endpoints.kubernetes.io/last-change-trigger-time'
-
-async function worldOf({ client }: TestCluster): Promise<string> {
-  const lists = await Promise.all(kinds.map(async (kind) => (await client.list(kind)).items.map((object) => ({ kind, object }))))
-  const all = lists.flat()
-  // Labels and references tell uids and generated names of others.
-  const uids = all.map(({ kind, object: { metadata } }) => [metadata.uid, `uid of ${kind.resource} ${metadata.generateName ?? metadata.name}`] as const)
-  const names = all.flatMap(({ object: { metadata } }) => (metadata.generateName === undefined ? [] : [[metadata.name, `${metadata.generateName}*`] as const]))
-  const made = new Map<string | undefined, string>([...uids, ...names])
-  const plain = (value: unknown): unknown => {
-    if (typeof value === 'string') return made.get(value) ?? value
-    if (Array.isArray(value)) return value.map(plain).toSorted((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1))
-    if (typeof value !== 'object' || value === null) return value
-    return Object.fromEntries(Object.entries(value).filter(([name]) => !ofTheWay.test(name) && name !== timeAnnotation).toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([name, one]) => [name, plain(one)]))
-  }
-  // The time of a trigger may have been all there was.
-  return all.map(({ kind, object }) => `${kind.resource} ${JSON.stringify(plain(object)).replace('"annotations":{},', '')}`).toSorted().join('\n')
-}
-
-const failures: readonly Failure[] = ['killed before', 'killed behind', 'answer lost', 'cut off']
-const calm = endOf(0, 'cut off')
-const perFailure = 3
+const calm = endOf(world, 0, 'cut off')
 
 test('without a failure things come to where they are wanted', async () => {
   const { end, writes } = await calm
@@ -131,15 +77,5 @@ test('without a failure things come to where they are wanted', async () => {
 }, 60_000)
 
 test.each(failures)('%s at any write: the same end', async (failure) => {
-  const { end, writes } = await calm
-  const day = Math.floor(Date.now() / 86_400_000)
-  const all = Array.from({ length: writes }, (_, at) => at + 1)
-  const chosen = process.env['EVERY_WRITE'] === '1' ? all : all.filter((at) => (at * 7919 + day * 104_729 + failures.indexOf(failure) * 31) % writes < perFailure)
-  const wanted = end.split('\n')
-  for (const at of chosen) {
-    const found = (await endOf(at, failure)).end.split('\n')
-    const differs = { missing: wanted.filter((line) => !found.includes(line)), more: found.filter((line) => !wanted.includes(line)) }
-    expect(differs, `${failure} write ${at}`).toEqual({ missing: [], more: [] })
-    expect(found).toHaveLength(wanted.length)
-  }
+  expect(await differences(world, await calm, failure)).toEqual([])
 }, 3_600_000)
