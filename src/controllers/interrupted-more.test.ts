@@ -55,7 +55,7 @@ async function first({ client }: TestCluster): Promise<void> {
   })
 }
 
-async function then({ client }: TestCluster): Promise<void> {
+async function later({ client }: TestCluster): Promise<void> {
   await client.create(clusterRoles, role('others', 'nodes'))
   await client.create(nodes, { apiVersion: 'v1', kind: 'Node', metadata: { name: 'late' } })
   await client.delete(pods, named('user'))
@@ -75,7 +75,7 @@ const world: InterruptedWorld = {
     rootCA: createAuthority('kubernetes', new Date('2026-01-01T00:00:00Z')).cert,
     featureGates: { ClusterTrustBundle: true, DRAResourcePoolStatus: true, VolumeAttributesClass: true, GenericWorkload: true, APIServerIdentity: true, StorageVersionAPI: true },
   },
-  kinds, first, then,
+  kinds, first, later,
 }
 const calm = endOf(world, 0, 'cut off')
 

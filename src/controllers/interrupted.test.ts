@@ -48,7 +48,7 @@ async function first({ client }: TestCluster): Promise<void> {
   await client.create(replicaSets, { apiVersion: 'apps/v1', kind: 'ReplicaSet', metadata: named('gone', 'old'), spec: { replicas: 1, selector: { matchLabels: { app: 'gone' } }, template: templateOf('gone') } })
 }
 
-async function then({ client }: TestCluster): Promise<void> {
+async function later({ client }: TestCluster): Promise<void> {
   await client.patch(deployments, named('web'), 'merge', { spec: { template: templateOf('web', 'v2') } })
   await client.patch(statefulSets, named('db'), 'merge', { spec: { replicas: 1, template: templateOf('db', 'v2') } })
   await client.delete(daemonSets, named('agent'), { propagationPolicy: 'Foreground' })
@@ -63,7 +63,7 @@ async function then({ client }: TestCluster): Promise<void> {
 }
 
 const world: InterruptedWorld = {
-  options: { controllers, rootCA: 'pem' }, kinds, first, then, finish: ({ metadata }) => (metadata.labels?.['app'] === 'once' ? 0 : undefined),
+  options: { controllers, rootCA: 'pem' }, kinds, first, later, finish: ({ metadata }) => (metadata.labels?.['app'] === 'once' ? 0 : undefined),
 }
 const calm = endOf(world, 0, 'cut off')
 

@@ -168,6 +168,11 @@ describe('over the real API', () => {
     })
     await cluster.until('told', async () => (await condition('ScalingActive'))?.reason === 'FailedGetContainerResourceMetric', 60_000)
     expect(await replicas()).toBe(5)
+    const text = cluster.env.metrics.render()
+    for (const labels of ['action="scale_up",error="none"', 'action="none",error="internal"']) {
+      expect(text).toContain(`horizontal_pod_autoscaler_controller_metric_computation_total{${labels},metric_type="ContainerResource"} `)
+      expect(text).toContain(`horizontal_pod_autoscaler_controller_metric_computation_duration_seconds_count{${labels},metric_type="ContainerResource"} `)
+    }
   })
 
   test('says why it cannot: no metrics, no target, no replicas', async () => {

@@ -88,6 +88,7 @@ describe('volumes of drivers', () => {
     expect(await attachment('a')).toBeDefined()
     await cluster.advance(70_000)
     expect(await attachment('a')).toBeUndefined()
+    expect(cluster.env.metrics.render()).toContain('attach_detach_controller_attachdetach_controller_forced_detaches{reason="timeout"} 1\n')
   })
 
   test('need no attaching when their driver says so, or when the node does it itself', async () => {

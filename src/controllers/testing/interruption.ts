@@ -13,7 +13,7 @@ export interface InterruptedWorld {
   readonly kinds: readonly Resource<KubeObject>[]
   /** First things are made, then they are changed and deleted. */
   first(cluster: TestCluster): Promise<void>
-  then(cluster: TestCluster): Promise<void>
+  later(cluster: TestCluster): Promise<void>
 }
 
 export interface WorldEnd {
@@ -46,7 +46,7 @@ export async function endOf(world: InterruptedWorld, at: number, failure: Failur
   try {
     await world.first(cluster)
     await rest(100_000)
-    await world.then(cluster)
+    await world.later(cluster)
     await rest(160_000)
     await running.manager.stop()
     return { end: await worldOf(cluster, world.kinds), writes: writes + running.road.writes }
