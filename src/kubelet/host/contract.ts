@@ -77,6 +77,8 @@ export interface MachineInfo {
   readonly cpus: number
   readonly memoryBytes: number
   readonly swapBytes: number
+  /** Reserved bytes by resource name ("hugepages-2Mi"); absent: nothing is known. */
+  readonly hugePages?: Readonly<Record<string, number>>
   readonly machineId: string
   readonly systemUuid: string
   readonly bootId: string

@@ -4,6 +4,7 @@ import os from 'node:os'
 import type { Host, MachineInfo, Usage } from './contract.ts'
 import { systemFiles } from './files.ts'
 import { systemMounts } from './mounts.ts'
+import { readHugePages } from './huge-pages.ts'
 import { systemRun } from './run.ts'
 import { systemNetwork } from './network.ts'
 
@@ -28,7 +29,7 @@ async function machine(): Promise<MachineInfo> {
   const release = (await systemFiles.readText('/etc/os-release')) ?? ''
   return {
     hostname: os.hostname(), cpus: os.cpus().length,
-    memoryBytes: memory.get('MemTotal') ?? os.totalmem(), swapBytes: memory.get('SwapTotal') ?? 0,
+    memoryBytes: memory.get('MemTotal') ?? os.totalmem(), swapBytes: memory.get('SwapTotal') ?? 0, hugePages: await readHugePages(systemFiles, '/sys/kernel/mm/hugepages'),
     machineId: await firstLine('/etc/machine-id', '/var/lib/dbus/machine-id'),
     systemUuid: (await firstLine('/sys/class/dmi/id/product_uuid', '/etc/machine-id')).toLowerCase(),
     bootId: await firstLine('/proc/sys/kernel/random/boot_id'),

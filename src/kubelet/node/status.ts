@@ -77,17 +77,20 @@ export function nodeStatus(old: NodeStatus | undefined, options: ResolvedOptions
   }
 }
 
-const own: ReadonlySet<string> = new Set(['cpu', 'memory', 'ephemeral-storage', 'pods', 'hugepages-1Gi', 'hugepages-2Mi'])
+const named: ReadonlySet<string> = new Set(['cpu', 'memory', 'ephemeral-storage', 'pods'])
+const isHugePages = (name: string) => name.startsWith('hugepages-')
+const isOwn = (name: string) => named.has(name) || isHugePages(name)
 
 /** Extended resources are set by others: device plugins, operators, tests. */
 function foreignResources(list: Readonly<Record<string, string | number>> | undefined): Record<string, string> {
-  return Object.fromEntries(Object.entries(list ?? {}).filter(([name]) => !own.has(name)).map(([name, amount]) => [name, String(amount)]))
+  return Object.fromEntries(Object.entries(list ?? {}).filter(([name]) => !isOwn(name)).map(([name, amount]) => [name, String(amount)]))
 }
 
 function ownCapacity(options: ResolvedOptions, { machine, disk }: NodeFacts): Record<string, string> {
+  const pages = Object.entries(machine.hugePages ?? { 'hugepages-1Gi': 0, 'hugepages-2Mi': 0 }).map(([name, bytes]) => [name, formatQuantity(newQuantity(bytes, 'BinarySI'))])
   return {
     cpu: String(machine.cpus), memory: kibi(machine.memoryBytes), 'ephemeral-storage': kibi(disk.capacityBytes),
-    'hugepages-1Gi': '0', 'hugepages-2Mi': '0', pods: String(mostPods(options, machine.cpus)), ...options.capacity,
+    ...Object.fromEntries(pages) as Record<string, string>, pods: String(mostPods(options, machine.cpus)), ...options.capacity,
   }
 }
 
@@ -116,10 +119,13 @@ function kibi(bytes: number): string {
 function ownAllocatable(capacity: Readonly<Record<string, string>>, options: ResolvedOptions): Record<string, string> {
   const result: Record<string, string> = {}
   for (const [name, amount] of Object.entries(capacity)) {
-    if (!own.has(name)) continue
+    if (!isOwn(name)) continue
     const reserved = [options.systemReserved[name], options.kubeReserved[name], evictionReserve(name, amount, options.evictionHard)].filter((r) => r !== undefined)
     result[name] = reserved.length === 0 ? amount : subtract(name, amount, reserved)
   }
+  // Memory in huge pages is nobody's who asks for memory.
+  const pages = Object.entries(result).filter(([name, amount]) => isHugePages(name) && quantityValue(amount) > 0).map(([, amount]) => amount)
+  if (pages.length > 0 && result['memory'] !== undefined) result['memory'] = subtract('memory', result['memory'], pages)
   return result
 }
 

@@ -1,4 +1,5 @@
 /** CPUs and memory of the machine by NUMA node, read from the kernel's own files. Upstream: cadvisor machine info, cpumanager/topology. */
+import { readHugePages } from '../host/huge-pages.ts'
 import type { HostFiles } from '../host/contract.ts'
 import { type CpuSet, cpuSet, parseCpuSet } from './cpu-set.ts'
 
@@ -49,7 +50,7 @@ export async function readMachine(files: HostFiles, fallback: { readonly cpus: n
     for (const cpu of own) cpus.push(await readCpu(text, files, cpu, id, own))
     nodes.push({
       id, memoryBytes: 1024 * Number(/MemTotal:\s+(\d+)/.exec(await text(`${nodesPath}/node${id}/meminfo`))?.[1] ?? 0),
-      hugePages: await readHugePages(text, files, `${nodesPath}/node${id}/hugepages`), distances: (await text(`${nodesPath}/node${id}/distance`)).split(/\s+/).filter(Boolean).map(Number),
+      hugePages: await readHugePages(files, `${nodesPath}/node${id}/hugepages`), distances: (await text(`${nodesPath}/node${id}/distance`)).split(/\s+/).filter(Boolean).map(Number),
     })
   }
   if (cpus.length > 0) return { cpus, nodes }
@@ -72,15 +73,4 @@ async function readCpu(text: ReadText, files: HostFiles, id: number, numa: numbe
     if (shared.length !== ofNode.length) cache = Number((await text(`${at}/cache/${index}/id`)) || socket)
   }
   return { id, core: siblings[0] ?? id, socket, numa, cache }
-}
-
-async function readHugePages(text: ReadText, files: HostFiles, path: string): Promise<Record<string, number>> {
-  const found: Record<string, number> = {}
-  for (const name of await files.list(path).catch(() => [])) {
-    const kilobytes = Number(/^hugepages-(\d+)kB$/.exec(name)?.[1] ?? 0)
-    if (kilobytes === 0) continue
-    const size = kilobytes % 1_048_576 === 0 ? `${kilobytes / 1_048_576}Gi` : kilobytes % 1024 === 0 ? `${kilobytes / 1024}Mi` : `${kilobytes}Ki`
-    found[`hugepages-${size}`] = 1024 * kilobytes * Number((await text(`${path}/${name}/nr_hugepages`)) || 0)
-  }
-  return found
 }

@@ -6,6 +6,7 @@ import type { HostFiles, HostMounts } from '../host/contract.ts'
 import { podTotals } from '../runtime/resources.ts'
 import { folderStamp, writePayload } from './atomic-writer.ts'
 import { checkHostPath } from './host-path.ts'
+import { isHugePageMedium, pageSizeOption } from './huge-pages.ts'
 import { giveToGroup } from './ownership.ts'
 import { type PayloadSources, volumePayload } from './payload.ts'
 
@@ -36,10 +37,18 @@ export function createPodVolumes(env: PodVolumesEnv): MountPodVolume {
     return true
   }
 
+  async function ensureHugePages(folder: string, option: string): Promise<boolean> {
+    await files.makeDir(folder, 0o777)
+    if ((await mounts.below(folder)).includes(folder)) return false
+    await mounts.mount('nodev', folder, 'hugetlbfs', [option])
+    return true
+  }
+
   async function mountEmptyDir(volume: Volume, pod: Pod, folder: string, fsGroup: number | undefined): Promise<void> {
     const { medium = '', sizeLimit } = volume.emptyDir!
     let fresh = (await files.lstat(folder)) === undefined
     if (medium === 'Memory') fresh = await ensureTmpfs(folder, tmpfsSize(pod, sizeLimit))
+    else if (isHugePageMedium(medium)) fresh = await ensureHugePages(folder, pageSizeOption(medium, pod))
     else if (medium === '') await files.makeDir(folder, 0o777)
     else throw new Error(`unknown storage medium "${medium}"`)
     if (!fresh) return

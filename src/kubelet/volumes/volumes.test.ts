@@ -9,6 +9,7 @@ import { createTestHost } from '../testing/host.ts'
 import { container, pod } from '../testing/objects.ts'
 import { folderStamp, writePayload } from './atomic-writer.ts'
 import { checkHostPath } from './host-path.ts'
+import { pageSizeOption } from './huge-pages.ts'
 import { mountNfs } from './local.ts'
 import { createVolumeManager } from './manager.ts'
 import type { PayloadSources } from './payload.ts'
@@ -126,6 +127,14 @@ test('a share is mounted with sorted options; one that is refused leaves no fold
   refused = true
   await expect(mountNfs(env, { server: 'files', path: '/e' }, `${dir}/b`, [])).rejects.toThrow('mount failed: exit status 32')
   expect(readdirSync(dir)).toEqual(['a'])
+})
+
+test('which huge pages a volume is made of', () => {
+  const asking = (...lists: Record<string, string>[]) => pod({ containers: lists.map((requests, i) => container(`c${i}`, { resources: { requests, limits: requests } })) })
+  const [two, one] = [{ 'hugepages-2Mi': '4Mi' }, { 'hugepages-1Gi': '1Gi' }]
+  expect([pageSizeOption('HugePages', asking(two, two)), pageSizeOption('HugePages-1Gi', asking(two, one)), pageSizeOption('HugePages-2048Ki', asking(two))]).toEqual(['pagesize=2Mi', 'pagesize=1Gi', 'pagesize=2Mi'])
+  expect(() => pageSizeOption('HugePages', asking(two, one))).toThrow("medium: HugePages can't be used if container requests multiple huge page sizes")
+  expect(() => pageSizeOption('HugePages-1Gi', asking(two))).toThrow('medium HugePages-1Gi: hugePages storage requested, but there is no resource request for huge pages')
 })
 
 test('host paths are checked and made', async () => {
