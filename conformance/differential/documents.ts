@@ -48,7 +48,7 @@ function settled(body: unknown): unknown {
 
 /** What differs and is to stay so. */
 const reasons: readonly (readonly [RegExp, string])[] = [
-  [/metrics\.k8s\.io/, 'This server has the resource metrics API itself; upstream has it from an add-on.'],
+  [/metrics\.k8s\.io|io\.k8s\.metrics/, 'This server has the resource metrics API itself; upstream has it from an add-on.'],
 ]
 
 /** Paths at which two values differ. */
