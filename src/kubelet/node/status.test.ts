@@ -13,10 +13,10 @@ const factsWith = async (hugePages?: Record<string, number>): Promise<NodeFacts>
 test('memory in huge pages is told by their size, and is not given out as memory', async () => {
   const { capacity, allocatable } = nodeStatus(undefined, options, await factsWith({ 'hugepages-2Mi': 2 * 1024 ** 3, 'hugepages-1Gi': 0 }), 'now')
   expect(capacity).toMatchObject({ memory: '8388608Ki', 'hugepages-2Mi': '2Gi', 'hugepages-1Gi': '0' })
-  expect(allocatable).toMatchObject({ memory: '5242880Ki', 'hugepages-2Mi': '2Gi', 'hugepages-1Gi': '0' })
+  expect(allocatable).toMatchObject({ memory: '5Gi', 'hugepages-2Mi': '2Gi', 'hugepages-1Gi': '0' })
 })
 
 test('a machine of which nothing is known has none', async () => {
   const { allocatable } = nodeStatus(undefined, options, await factsWith(), 'now')
-  expect(allocatable).toMatchObject({ memory: '7340032Ki', 'hugepages-2Mi': '0', 'hugepages-1Gi': '0' })
+  expect(allocatable).toMatchObject({ memory: '7Gi', 'hugepages-2Mi': '0', 'hugepages-1Gi': '0' })
 })
