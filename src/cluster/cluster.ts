@@ -121,7 +121,7 @@ export class RunningCluster implements Cluster {
         ...apiServerOptions(options, authorities), ...(inherited === undefined ? {} : { inherit: inherited.server }),
         filters: [WhyRecorder.filter(env), faults.filter], extension: controlApi(() => self.cluster!),
       },
-      scheduler: options.scheduler, features: options.features, controllers: controllerOptions(options, authorities), metricsEveryMs: isVirtual(env) ? 60_000 : undefined,
+      scheduler: options.scheduler, features: options.features, controllers: controllerOptions(options, authorities), metricsEveryMs: isVirtual(env) ? 60_000 : undefined, clockOf: (user) => faults.clockOf(user),
     })
     return (self.cluster = new RunningCluster(env, options, authorities, plane, faults, inherited))
   }
@@ -253,7 +253,7 @@ export class RunningCluster implements Cluster {
     const specs = typeof nodes === 'object' ? nodes : hollowNodeSpecs(nodes)
     if (specs.length === 0) return
     this.#nodes = createHollowNodes(this.env, (node) => this.controlPlane.client(`system:node:${node}`, masters), {
-      nodes: specs, informers: this.controlPlane.informers, resume: this.#inherited?.nodes, stages: readStages(this.#options.stages ?? []),
+      nodes: specs, informers: this.controlPlane.informers, resume: this.#inherited?.nodes, clockOf: (node) => this.faults.clockOf(`system:node:${node}`), stages: readStages(this.#options.stages ?? []),
       // A month of virtual time is mostly heartbeats: as few as the node controller's patience allows.
       leaseDurationSeconds: isVirtual(this.env) ? 160 : undefined,
     })

@@ -1,5 +1,5 @@
 /** API server, controllers and scheduler in one process, started in the order of what each needs. */
-import type { Component, Env } from '../base/env.ts'
+import type { Clock, Component, Env } from '../base/env.ts'
 import { type ApiServer, type ApiServerOptions, createApiServer } from '../apiserver/server.ts'
 import type { Client } from '../client/client.ts'
 import { InformerFactory } from '../client/informer.ts'
@@ -19,6 +19,8 @@ export interface ControlPlaneOptions {
   readonly metricsEveryMs?: number
   /** Controllers and scheduler work only where this one leads, of several control planes over one store; unique among them. */
   readonly candidate?: string
+  /** The clocks that controllers and scheduler read, by their user names; default: the server's. */
+  readonly clockOf?: (user: string) => Clock
   /** This machine's name, for the scheduler's events. */
   readonly host?: string
   /** Told what is being waited for. */
@@ -55,6 +57,7 @@ export async function createControlPlane(env: Env, options: ControlPlaneOptions)
   const client = (user: string, groups: readonly string[] = []): Client =>
     createInProcessClient(server.handler, { name: user, groups: [...groups, 'system:authenticated'] }, { userAgent: agentOf(user) })
   const informers = new InformerFactory(env, server.client)
+  const envOf = (user: string): Env => (options.clockOf === undefined ? env : { ...env, clock: options.clockOf(user) })
   const components: Component[] = []
   const plane: ControlPlane = {
     server, client, informers, components,
@@ -89,12 +92,12 @@ export async function createControlPlane(env: Env, options: ControlPlaneOptions)
         client(`system:serviceaccount:kube-system:${account}`, ['system:serviceaccounts', 'system:serviceaccounts:kube-system'])
       const acting = client('system:kube-controller-manager', ['system:masters'])
       const { controllers } = options
-      await add(led('kube-controller-manager', acting, () => createControllerManager(env, acting, { clientFor, ...controllers })))
+      await add(led('kube-controller-manager', acting, () => createControllerManager(envOf('system:kube-controller-manager'), acting, { clientFor, ...controllers })))
     }
     if (options.scheduler !== false) {
       progress('starting the scheduler')
       const acting = client('system:kube-scheduler')
-      await add(led('kube-scheduler', acting, () => createScheduler(env, acting, { informers, metricsEveryMs: options.metricsEveryMs, features: options.features, host: options.host })))
+      await add(led('kube-scheduler', acting, () => createScheduler(envOf('system:kube-scheduler'), acting, { informers, metricsEveryMs: options.metricsEveryMs, features: options.features, host: options.host })))
     }
   }
   function led(name: string, acting: Client, create: () => Component): Component {

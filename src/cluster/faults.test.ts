@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from 'vitest'
-import { configMaps, deployments, nodes, pods } from '../api/generated/resources.ts'
+import { configMaps, cronJobs, deployments, jobs, leases, nodes, pods } from '../api/generated/resources.ts'
 import type { Cluster } from './cluster.ts'
 import type { ClusterOptions } from './options.ts'
 import { createLogger } from '../base/real/env.ts'
@@ -124,4 +124,25 @@ test('watches stand still one by one, so that events come in another order than 
   const onlyOf = (of: string) => seen.filter((name) => name.startsWith(of))
   for (const of of ['a', 'b']) expect(onlyOf(of)).toEqual(written.filter((name) => name.startsWith(of)))
   expect(seen).not.toEqual(written)
+})
+
+test('a node with a wrong clock stays ready; controllers with one go by it', async () => {
+  const { client, faults, time } = await start()
+  faults.add({ match: { user: 'system:node:node-1' }, clock: { behind: '20m' } })
+  await time.advance('15m')
+  const lease = await client.get(leases, { namespace: 'kube-node-lease', name: 'node-1' })
+  expect(time.now() - Date.parse(lease.spec!.renewTime!)).toBeGreaterThan(19 * 60_000)
+  // Only changes of the lease count, not what its writer takes for the time.
+  expect((await client.get(nodes, { name: 'node-1' })).status?.conditions?.find(({ type }) => type === 'Ready')?.status).toBe('True')
+  await client.create(cronJobs, {
+    apiVersion: 'batch/v1', kind: 'CronJob', metadata: { name: 'hourly', namespace: 'default' },
+    spec: { schedule: '30 * * * *', jobTemplate: { spec: { template: { spec: { restartPolicy: 'Never', containers: [{ name: 'c', image: 'example.org/c:1' }] } } } } },
+  })
+  await time.advance('1m')
+  expect((await client.list(jobs)).items).toEqual([])
+  faults.add({ match: { user: 'system:kube-controller-manager' }, clock: { ahead: '20m' } })
+  await client.patch(cronJobs, { namespace: 'default', name: 'hourly' }, 'merge', { metadata: { labels: { looked: 'at' } } })
+  await time.advance('1m')
+  expect((await client.list(jobs)).items).toHaveLength(1)
+  expect(() => faults.add({ clock: { ahead: 'soon' } })).toThrow('no span of time')
 })

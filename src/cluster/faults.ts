@@ -41,6 +41,8 @@ export interface FaultRule {
    * unless the match names verbs. Whoever has told `onCrash` of that user is called; nobody else is changed.
    */
   readonly crash?: 'before' | 'after'
+  /** The clock of the user's process is wrong by so much. Of the match the user alone counts. */
+  readonly clock?: { readonly ahead: Span } | { readonly behind: Span }
   /** Nobody gets through, and watches that run hear nothing, until the rule is removed. */
   readonly partition?: boolean
   /** What happens to the events of watches. */
@@ -93,12 +95,13 @@ export class Faults {
   /** From now on. Throws on a rule that does not say what to do; answers the name. */
   add(rule: FaultRule): string {
     const { name = String(this.#next++) } = rule
-    const { delay, error, dropAnswer, stale, crash, partition, watch } = rule
-    if ([delay, error, dropAnswer, stale, crash, partition, watch].every((effect) => effect === undefined)) {
-      throw new Error('a fault says what goes wrong: delay, error, dropAnswer, stale, crash, partition or watch')
+    const { delay, error, dropAnswer, stale, crash, clock, partition, watch } = rule
+    if ([delay, error, dropAnswer, stale, crash, clock, partition, watch].every((effect) => effect === undefined)) {
+      throw new Error('a fault says what goes wrong: delay, error, dropAnswer, stale, crash, clock, partition or watch')
     }
     for (const span of [delay, watch?.delay, watch?.reorder].flat()) if (span !== undefined) parseSpan(span as Span)
     if (stale !== undefined) parseSpan(stale)
+    if (clock !== undefined) skewOf(clock)
     this.#active.set(name, { rule: { ...rule, name }, hits: 0 })
     return name
   }
@@ -118,6 +121,21 @@ export class Faults {
     return [...this.#active.values()].map(({ rule, hits }) => ({ rule, hits }))
   }
 
+  /** The clock of that user's process: everybody's, unless a rule sets it wrong. Only what it shows changes, not how it runs. */
+  clockOf(user: string): Clock {
+    const clock = this.#clock
+    const wrong = (): number => {
+      let ms = 0
+      for (const { rule } of this.#active.values()) if (rule.clock !== undefined && fits(rule.match?.user, user)) ms += skewOf(rule.clock)
+      return ms
+    }
+    return {
+      now: () => clock.now() + (this.#active.size === 0 ? 0 : wrong()), monotonic: () => clock.monotonic(),
+      setTimeout: (callback, delayMs) => clock.setTimeout(callback, delayMs), sleep: (delayMs, signal) => clock.sleep(delayMs, signal),
+      ...(clock.hold === undefined ? {} : { hold: () => clock.hold!() }),
+    }
+  }
+
   /** Calls back when a rule ends the process of that user; answers how to stop that. */
   onCrash(user: string, callback: () => void): () => void {
     this.#crashing.set(user, callback)
@@ -135,7 +153,7 @@ export class Faults {
     let crashed = false
     for (const fault of this.#active.values()) {
       const { rule } = fault
-      if (rule.watch !== undefined || !matches(rule.match, request) || (rule.crash !== undefined && !mayCrash(rule, request)) || !this.#strikes(fault)) continue
+      if (rule.watch !== undefined || rule.clock !== undefined || !matches(rule.match, request) || (rule.crash !== undefined && !mayCrash(rule, request)) || !this.#strikes(fault)) continue
       if (rule.partition === true) throw brokenConnection(request)
       if (rule.delay !== undefined) await this.#clock.sleep(this.#span(rule.delay), request.signal)
       if (rule.error !== undefined) throw refusal(rule.error, rule.name)
@@ -224,6 +242,10 @@ export class Faults {
     const [low, high] = span.map(parseSpan) as [number, number]
     return low + this.#random.next() * (high - low)
   }
+}
+
+function skewOf(clock: NonNullable<FaultRule['clock']>): number {
+  return 'ahead' in clock ? parseSpan(clock.ahead) : -parseSpan(clock.behind)
 }
 
 const writes = ['create', 'update', 'patch', 'delete', 'deletecollection']

@@ -5,7 +5,7 @@ import { isStatus } from '../../api/meta/errors.ts'
 import type { KubeObject, Resource } from '../../api/meta/object.ts'
 import { formatMicroTime } from '../../api/meta/time.ts'
 import type { Lease } from '../../api/generated/types/coordination-v1.ts'
-import type { Component, Env, Timer } from '../../base/env.ts'
+import type { Clock, Component, Env, Timer } from '../../base/env.ts'
 import type { Client } from '../../client/client.ts'
 import { type EventRecorder, createEventRecorder } from '../../client/events.ts'
 import type { InformerFactory } from '../../client/informer.ts'
@@ -20,6 +20,8 @@ export interface HollowNodesOptions {
   readonly stages?: readonly Stage[]
   /** How long leases last; they are renewed four times as often, as a kubelet does. Default 40. */
   readonly leaseDurationSeconds?: number
+  /** The clock that a node reads; default: everybody's. */
+  readonly clockOf?: (node: string) => Clock
   /** The nodes are there and heard of, as another instance left them. */
   readonly resume?: HollowState
 }
@@ -55,6 +57,7 @@ class Players implements HollowNodes {
   readonly #options: HollowNodesOptions
   readonly #podStages: readonly Stage[]
   readonly #nodeStages: readonly Stage[]
+  readonly #clocks = new Map<string, Clock>()
   readonly #recorders = new Map<string, EventRecorder>()
   readonly #specs: ReadonlyMap<string, HollowNodeSpec>
   readonly #pending = new Map<string, Pending>()
@@ -106,13 +109,13 @@ class Players implements HollowNodes {
   }
 
   async #register(spec: HollowNodeSpec): Promise<void> {
-    const node = nodeObject(spec, this.#env.clock.now())
+    const node = nodeObject(spec, this.#nowOf(spec.name))
     try {
       await this.#clientOf(spec.name).create(nodes, node)
     } catch (error) {
       if (!isStatus(error, 'AlreadyExists')) throw error
       // A node from before a restart: it is healthy again.
-      await this.#clientOf(spec.name).patch(nodes, { name: spec.name }, 'strategic', { status: { conditions: readyConditions(this.#env.clock.now()) } }, { subresource: 'status' })
+      await this.#clientOf(spec.name).patch(nodes, { name: spec.name }, 'strategic', { status: { conditions: readyConditions(this.#nowOf(spec.name)) } }, { subresource: 'status' })
     }
     await this.#renew(spec.name)
   }
@@ -141,12 +144,18 @@ class Players implements HollowNodes {
       .finally(() => this.#renewing.delete(name))
   }
 
+  #nowOf(node: string): number {
+    let clock = this.#clocks.get(node)
+    if (clock === undefined) this.#clocks.set(node, (clock = this.#options.clockOf?.(node) ?? this.#env.clock))
+    return clock.now()
+  }
+
   #clientOf(node: string): Client {
     return this.#clients.get(node)!
   }
 
   async #renew(name: string): Promise<void> {
-    const renewTime = formatMicroTime(this.#env.clock.now())
+    const renewTime = formatMicroTime(this.#nowOf(name))
     const known = this.#leases.get(name)
     try {
       if (known !== undefined) {
@@ -164,7 +173,7 @@ class Players implements HollowNodes {
   async #comeBack(name: string): Promise<void> {
     const node = this.#options.informers.of(nodes).get(name)
     if (node?.status?.conditions?.find(({ type }) => type === 'Ready')?.status !== 'Unknown') return
-    await this.#clientOf(name).patch(nodes, { name }, 'strategic', { status: { conditions: readyConditions(this.#env.clock.now()) } }, { subresource: 'status' })
+    await this.#clientOf(name).patch(nodes, { name }, 'strategic', { status: { conditions: readyConditions(this.#nowOf(name)) } }, { subresource: 'status' })
   }
 
   /** Somebody else may have written it, or taken it away. */
@@ -210,11 +219,11 @@ class Players implements HollowNodes {
   }
 
   async #act(object: KubeObject, node: string, stage: Stage, signal: AbortSignal): Promise<void> {
-    const { clock, log } = this.#env
+    const { log } = this.#env
     const { namespace, name } = object.metadata
     try {
       const actions = stage.act(object, {
-        now: clock.now(), nodeName: node, nodeIP: (of) => this.#specs.get(of)?.address ?? '', podIP: (uid, known) => known ?? this.#addressOf(uid),
+        now: this.#nowOf(node), nodeName: node, nodeIP: (of) => this.#specs.get(of)?.address ?? '', podIP: (uid, known) => known ?? this.#addressOf(uid),
       })
       for (const action of actions) await this.#perform(action, object, node, stage, signal)
     } catch (error) {
