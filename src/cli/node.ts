@@ -8,10 +8,12 @@ import { InformerFactory } from '../client/informer.ts'
 import { upstreamResolvers } from '../cluster/hosts/network.ts'
 import { renderCniConfig } from '../cluster/hosts/render.ts'
 import { createKubelet } from '../kubelet/kubelet.ts'
+import { type Family, familyOf } from '../proxy/addresses.ts'
 import { createConntrack } from '../proxy/conntrack/exec/conntrack.ts'
 import { createDns } from '../proxy/dns/dns.ts'
 import { createNftablesBackend } from '../proxy/nftables/backend.ts'
 import { createNft } from '../proxy/nftables/exec/nft.ts'
+import type { NodeIPs } from '../proxy/node-addresses.ts'
 import { createPolicyEnforcer, trimPod } from '../proxy/policy/enforcer.ts'
 import { createProxy } from '../proxy/proxy.ts'
 import type { Command, FlagValues, Invocation } from './command.ts'
@@ -32,16 +34,17 @@ async function run(invocation: Invocation): Promise<number> {
   const proxyClient = await clientFromKubeconfig(flags.string('proxy-kubeconfig')!, env, 'kube-proxy/v1.36.3')
   const informers = new InformerFactory(env, proxyClient, ({ resource }) => (resource === 'pods' ? { transform: trimPod } : {}))
   const nodeName = flags.string('node-name')!
-  const nodeIP = flags.string('node-ip')!
+  const nodeIPs = nodeIPsOf(flags.list('node-ip'))
+  const families = (['IPv4', 'IPv6'] as const).filter((family) => nodeIPs[family] !== undefined)
   const without = withoutFrom(flags, ['kubelet', 'kube-proxy'])
   const components: Component[] = [
     ...(without.includes('kubelet') ? [] : [createKubelet(env, kubeletClient, kubeletOptions(flags))]),
     ...(without.includes('kube-proxy') ? [] : [createProxy(env, proxyClient, {
-      nodeName, nodeIPs: { IPv4: nodeIP }, backends: [createNftablesBackend('IPv4', createNft())], tracking: createConntrack(), informers,
-      detectLocal: { cidrs: [flags.string('cluster-cidr')!] }, nodePortAddresses: 'primary',
+      nodeName, nodeIPs, backends: families.map((family) => createNftablesBackend(family, createNft())), tracking: createConntrack(), informers,
+      detectLocal: { cidrs: flags.list('cluster-cidr') }, nodePortAddresses: 'primary',
     })]),
-    createPolicyEnforcer(env, { nodeName, families: ['IPv4'], informers, filter: createNft() }),
-    createDns(env, { informers, domain: flags.string('cluster-domain')!, address: nodeIP, port: flags.number('dns-port')!, upstreams: upstreamResolvers() }),
+    createPolicyEnforcer(env, { nodeName, families, informers, filter: createNft() }),
+    createDns(env, { informers, domain: flags.string('cluster-domain')!, address: flags.list('node-ip')[0]!, port: flags.number('dns-port')!, upstreams: upstreamResolvers() }),
   ]
   env.tasks.go('pod network', (signal) => writeCniConfig(env, kubeletClient, flags, signal))
   for (const component of components) await component.start()
@@ -54,10 +57,16 @@ async function run(invocation: Invocation): Promise<number> {
   return 0
 }
 
+function nodeIPsOf(addresses: readonly string[]): NodeIPs {
+  const of = (family: Family) => addresses.find((address) => familyOf(address) === family)
+  const [v4, v6] = [of('IPv4'), of('IPv6')]
+  return { ...(v4 === undefined ? {} : { IPv4: v4 }), ...(v6 === undefined ? {} : { IPv6: v6 }) }
+}
+
 function kubeletOptions(flags: FlagValues) {
   const read = (name: string): string => readFileSync(flags.string(name)!, 'utf8')
   return {
-    nodeName: flags.string('node-name')!, nodeIps: [flags.string('node-ip')!], rootDir: flags.string('root-dir')!, podLogsDir: flags.string('pod-logs-dir')!,
+    nodeName: flags.string('node-name')!, nodeIps: flags.list('node-ip'), rootDir: flags.string('root-dir')!, podLogsDir: flags.string('pod-logs-dir')!,
     containerRuntimeEndpoint: flags.string('container-runtime-endpoint')!, cgroupRoot: flags.string('cgroup-root')!,
     clusterDNS: [flags.string('cluster-dns')!], clusterDomain: flags.string('cluster-domain')!,
     // The disk is the machine's, and what others write on it is no reason to end pods or to remove images.
@@ -74,10 +83,10 @@ async function writeCniConfig(env: Env, client: Client, flags: FlagValues, signa
   const name = flags.string('node-name')!
   for (;;) {
     const node = await client.get(nodes, { name }, { signal }).catch(() => undefined)
-    const podCIDR = node?.spec?.podCIDR
-    if (podCIDR !== undefined) {
+    const podCIDRs = node?.spec?.podCIDRs ?? []
+    if (podCIDRs.length > 0) {
       const file = join(flags.string('cni-conf-dir')!, '10-coxswain.conflist')
-      writeFileSync(`${file}.part`, renderCniConfig({ cni: { ipamDir: flags.string('cni-ipam-dir')! } }, podCIDR))
+      writeFileSync(`${file}.part`, renderCniConfig({ cni: { ipamDir: flags.string('cni-ipam-dir')! } }, podCIDRs))
       renameSync(`${file}.part`, file)
       return
     }

@@ -42,6 +42,8 @@ async function run({ flags, stdout, stderr }: Invocation): Promise<number> {
   if (missing !== undefined) throw new UsageError(`--images: ${missing} does not exist`)
   const cloud = flags.string('cloud-provider')!
   if (cloud !== 'local' && cloud !== 'none') throw new UsageError(`--cloud-provider: ${JSON.stringify(cloud)} is neither local nor none`)
+  const family = flags.string('ip-family')!
+  if (family !== 'ipv4' && family !== 'dual') throw new UsageError(`--ip-family: ${JSON.stringify(family)} is neither ipv4 nor dual`)
   const env = createSystemEnv({ log: createLogger({ level: 'error', name: 'up' }) })
   const started = env.clock.monotonic()
   // Watched from the start, so that who is told to end while starting does it in order.
@@ -49,7 +51,7 @@ async function run({ flags, stdout, stderr }: Invocation): Promise<number> {
   const ended = flags.bool('foreground') ? untilSignalled(over.signal) : undefined
   try {
     const { record, plan } = await bringUp(env, {
-      name, nodes, simulate, ...(flags.bool('ha') ? { members: 3 } : {}), roll: flags.bool('roll'), ...(flags.given('cloud-provider') ? { cloud: cloud === 'local' } : {}), programFolder, ...(upstream === undefined ? {} : { upstream }), ...(images.length === 0 ? {} : { images }), port: flags.number('port'), places: places(),
+      name, nodes, simulate, ...(flags.bool('ha') ? { members: 3 } : {}), roll: flags.bool('roll'), ...(flags.given('cloud-provider') ? { cloud: cloud === 'local' } : {}), ...(flags.given('ip-family') ? { dualStack: family === 'dual' } : {}), programFolder, ...(upstream === undefined ? {} : { upstream }), ...(images.length === 0 ? {} : { images }), port: flags.number('port'), places: places(),
       bindAddress: flags.string('bind-address'), addresses: flags.given('address') ? flags.list('address') : undefined,
       dataDir: absolute(flags.string('data')), kubeconfig: absolute(flags.string('kubeconfig')), defaultKubeconfig: join(homedir(), '.kube', `${name}.yaml`),
       coxswain: [process.execPath, ...process.execArgv, join(import.meta.dirname, `main${extname(import.meta.filename)}`)],

@@ -2,7 +2,7 @@ import type { Flag } from '../command.ts'
 
 export const nodeFlags: readonly Flag[] = [
   { name: 'node-name', type: 'string', required: true, help: 'Name of the node' },
-  { name: 'node-ip', type: 'string', required: true, help: 'Its address' },
+  { name: 'node-ip', type: 'list', required: true, help: 'Its address, or one of each family' },
   { name: 'kubeconfig', type: 'string', required: true, help: 'The kubelet\'s kubeconfig' },
   { name: 'proxy-kubeconfig', type: 'string', required: true, help: 'The kubeconfig of proxy and DNS' },
   { name: 'root-dir', type: 'string', required: true, help: 'Folder of pods and volumes' },
@@ -15,7 +15,7 @@ export const nodeFlags: readonly Flag[] = [
   { name: 'cluster-dns', type: 'string', required: true, help: 'Address of the DNS service' },
   { name: 'cluster-domain', type: 'string', default: 'cluster.local', help: 'Domain of the cluster' },
   { name: 'dns-port', type: 'int', default: 10053, help: 'Port of the node\'s DNS server' },
-  { name: 'cluster-cidr', type: 'string', required: true, help: 'Range of all pods' },
+  { name: 'cluster-cidr', type: 'list', required: true, help: 'Range of all pods, of each family that they have' },
   { name: 'cni-conf-dir', type: 'string', required: true, help: 'Where the CNI configuration is written when the node has its pod range' },
   { name: 'cni-ipam-dir', type: 'string', required: true, help: 'Where CNI keeps which addresses are given' },
   { name: 'without', type: 'list', default: [], help: 'Leave out kubelet or kube-proxy, for programs of their own' },

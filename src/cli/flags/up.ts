@@ -14,6 +14,7 @@ export const upFlags: readonly Flag[] = [
   { name: 'images', type: 'list', default: [], help: 'Image archives that a registry beside the cluster serves; nodes ask it before the registry that an image names' },
   { name: 'ha', type: 'bool', default: false, help: 'Three hosts for the control plane, each an API server and a member of etcd in a network namespace, behind one address' },
   { name: 'cloud-provider', type: 'string', default: 'local', help: 'local: Services of type LoadBalancer get addresses of this machine; none: they wait for a cloud that you bring' },
+  { name: 'ip-family', type: 'string', default: 'ipv4', help: 'ipv4, or dual: pods, Services and nodes have an IPv6 address besides' },
   { name: 'roll', type: 'bool', default: false, help: 'Start what runs already again as it is installed now, one after another: the API stays with --ha, and containers run on' },
   { name: 'upstream', type: 'list', default: [], help: 'Components to take from upstream instead: etcd, kube-apiserver, kube-controller-manager, kube-scheduler, kubelet, kube-proxy' },
   { name: 'upstream-bin', type: 'string', help: 'Folder with upstream\'s binaries (hack/upstream builds them)' },

@@ -10,7 +10,7 @@ import { writeSecret } from '../pki/pki.ts'
 import { ensureDnsService } from './dns-service.ts'
 import { ensureHosts, startContainerds } from './hosts.ts'
 import { type ClusterRecord, type Places, readRecord, writeRecord } from './locate.ts'
-import { takenRanges } from './network.ts'
+import { routePods, takenRanges } from './network.ts'
 import { writeControlFiles, writeUpstreamNodeFiles } from './control-files.ts'
 import { etcdProgram, memberPrograms, memberReady, writeMemberFiles } from './members.ts'
 import { writeNodeFiles } from './node-files.ts'
@@ -18,7 +18,6 @@ import { type HostsPlan, planHosts } from './plan-hosts.ts'
 import { type ProgramSpec, logFile, logTail, programPid, startProgram, stopProgram } from './processes.ts'
 import { type ProgramChoice, type Upstream, adminKubeconfig, apiPrograms, cloudFile, controllerPrograms, nodePrograms, registryCommand, registryURL } from './programs.ts'
 import { renderCloudConfig } from './render.ts'
-import { run } from './run.ts'
 
 export interface UpOptions {
   readonly name: string
@@ -45,6 +44,8 @@ export interface UpOptions {
   readonly roll?: boolean
   /** Whether Services get load balancers of this machine; default: as before, or yes. */
   readonly cloud?: boolean | undefined
+  /** Pods, Services and nodes have addresses of both families; default: as before, or no. */
+  readonly dualStack?: boolean | undefined
   /** Image archives for a registry beside the cluster; default: as before. */
   readonly images?: readonly string[]
   readonly places: Places
@@ -114,9 +115,13 @@ async function decide(options: UpOptions): Promise<{ record: ClusterRecord; plan
   if (known !== undefined && (known.members ?? 0) !== (members ?? 0)) {
     throw new UpError(`cluster ${name} was made with ${known.members === undefined ? 'one API server' : `${known.members} API servers`}; forget it with hack/down --name ${name} --purge`)
   }
+  const dualStack = options.dualStack ?? known?.dualStack
+  if (known !== undefined && (known.dualStack ?? false) !== (dualStack ?? false)) {
+    throw new UpError(`cluster ${name} was made with ${known.dualStack === true ? 'both IP families' : 'IPv4 alone'}; forget it with hack/down --name ${name} --purge`)
+  }
   const plan = planHosts({
     name, nodes: simulate ? 0 : count, dataDir, runDir: join(places.runDir, name), ...(members === undefined ? {} : { members }),
-    slot: known?.slot, takenRanges: known === undefined && (!simulate || members !== undefined) ? await takenRanges() : [], port: options.port ?? known?.port,
+    ...(dualStack === true ? { dualStack } : {}), slot: known?.slot, takenRanges: known === undefined && (!simulate || members !== undefined) ? await takenRanges() : [], port: options.port ?? known?.port,
   })
   const kubeconfig = options.kubeconfig ?? known?.kubeconfig ?? options.defaultKubeconfig
   const upstream = options.upstream ?? known?.upstream
@@ -128,7 +133,7 @@ async function decide(options: UpOptions): Promise<{ record: ClusterRecord; plan
   const cloud = options.cloud ?? known?.cloud
   const addresses = options.addresses ?? known?.addresses
   // What nobody chose is left out of the record: JSON has no undefined.
-  return { plan, record: { members, upstream, images, cloud, bindAddress, addresses, name, dataDir, nodes: count, simulate, slot: plan.slot, port: plan.apiPort, kubeconfig } }
+  return { plan, record: { members, upstream, images, cloud, ...(dualStack === true ? { dualStack } : {}), bindAddress, addresses, name, dataDir, nodes: count, simulate, slot: plan.slot, port: plan.apiPort, kubeconfig } }
 }
 
 /** An etcd program that is there; throws with what to do. */
@@ -211,9 +216,9 @@ async function untilUsable(
   for (;;) {
     const { items } = await client.list(nodes)
     for (const node of plan.nodes) {
-      const podCIDR = items.find(({ metadata }) => metadata.name === node.name)?.spec?.podCIDR
-      if (podCIDR === undefined || routed.has(node.name)) continue
-      await run('ip', ['route', 'replace', podCIDR, 'via', node.address, 'dev', plan.bridge.name])
+      const podCIDRs = items.find(({ metadata }) => metadata.name === node.name)?.spec?.podCIDRs ?? []
+      if (podCIDRs.length === 0 || routed.has(node.name)) continue
+      await routePods(plan, node, podCIDRs)
       routed.add(node.name)
     }
     const ready = items.filter(isReady).length

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { hierarchies } from './cgroups.ts'
 import { mountsBelow } from './containerd.ts'
 import { ensureHosts, startContainerds, stopHosts } from './hosts.ts'
-import { listNetns, takenRanges } from './network.ts'
+import { listNetns, routePods, takenRanges } from './network.ts'
 import { type HostsPlan, planHosts } from './plan-hosts.ts'
 import { programPid } from './processes.ts'
 import { renderCniConfig, renderContainerdConfig, runcRoot } from './render.ts'
@@ -19,9 +19,9 @@ describe('configuration texts', () => {
     expect(text).toContain('address = "/r/node-1/containerd.sock"')
     expect(text).toContain('snapshotter = "native"')
   })
-  it('gives pods addresses of the node\'s range, with the first as gateway', () => {
-    const cni = JSON.parse(renderCniConfig(plan.nodes[0]!, '10.9.3.0/24')) as { plugins: { ipam?: { ranges: unknown } }[] }
-    expect(cni.plugins[0]!.ipam!.ranges).toEqual([[{ subnet: '10.9.3.0/24', gateway: '10.9.3.1' }]])
+  it('gives pods addresses of the node\'s ranges', () => {
+    const cni = JSON.parse(renderCniConfig(plan.nodes[0]!, ['10.9.3.0/24', 'fd00:1::/64'])) as { plugins: { ipam?: { ranges: unknown; routes: unknown } }[] }
+    expect(cni.plugins[0]!.ipam).toMatchObject({ ranges: [[{ subnet: '10.9.3.0/24' }], [{ subnet: 'fd00:1::/64' }]], routes: [{ dst: '0.0.0.0/0' }, { dst: '::/0' }] })
   })
 })
 
@@ -43,12 +43,12 @@ describe.skipIf(whyNot() !== undefined)(`node hosts in the kernel${whyNot() === 
   }
 
   beforeAll(async () => {
-    const make = async (suffix: string) => planHosts({
-      name: `t${process.pid}${suffix}`, nodes: 2, dataDir: join(dir, suffix, 'data'), runDir: join(dir, suffix, 'run'), takenRanges: await takenRanges(),
+    const make = async (suffix: string, dualStack = false) => planHosts({
+      name: `t${process.pid}${suffix}`, nodes: 2, dataDir: join(dir, suffix, 'data'), runDir: join(dir, suffix, 'run'), takenRanges: await takenRanges(), dualStack,
     })
     a = await make('a')
     await ensureHosts(a)
-    b = await make('b')
+    b = await make('b', true)
     await ensureHosts(b)
     await startContainerds(a)
   }, 120_000)
@@ -64,6 +64,32 @@ describe.skipIf(whyNot() !== undefined)(`node hosts in the kernel${whyNot() === 
       await run('/bin/busybox', ['ping', '-c', '1', '-W', '5', second!.address])
     }
     expect(a.slot).not.toBe(b.slot)
+  })
+
+  it('leads pods of both families to each other, to nodes and to the machine', async () => {
+    const pods = b.nodes.map((node) => ({ node, netns: `${node.netns}-pod`, v4: b.podRange.replace(/0\.0\/16$/, `${node.index}.2`), v6: b.ipv6!.podRange.replace('100::/56', `10${node.index}::2`) }))
+    const plugin = (command: string, { node, netns }: typeof pods[number]) => {
+      const ranges = [b.podRange.replace(/0\.0\/16$/, `${node.index}.0/24`), b.ipv6!.podRange.replace('100::/56', `10${node.index}::/64`)]
+      const { cniVersion, name, plugins } = JSON.parse(renderCniConfig({ cni: { ipamDir: join(dir, node.netns) } }, ranges)) as { cniVersion: string; name: string; plugins: object[] }
+      const config = JSON.stringify({ cniVersion, name, ...plugins[0] })
+      return runInNetns(node.netns, `CNI_COMMAND=${command} CNI_CONTAINERID=c CNI_NETNS=/run/netns/${netns} CNI_IFNAME=eth0 CNI_PATH=/usr/lib/cni /usr/lib/cni/ptp <<'E'\n${config}\nE\n`).then(() => ranges)
+    }
+    try {
+      for (const pod of pods) {
+        await run('ip', ['netns', 'add', pod.netns])
+        await routePods(b, pod.node, await plugin('ADD', pod))
+      }
+      const [first, second] = pods as [typeof pods[number], typeof pods[number]]
+      for (const address of [second.v4, second.v6, second.node.address, second.node.address6, b.bridge.address, b.ipv6!.address]) {
+        await runInNetns(first.netns, `/bin/busybox ping -c 1 -W 5 ${address}`)
+      }
+      await run('/bin/busybox', ['ping', '-c', '1', '-W', '5', first.v6])
+    } finally {
+      for (const pod of pods) {
+        await plugin('DEL', pod)
+        await run('ip', ['netns', 'delete', pod.netns])
+      }
+    }
   })
 
   it('may be asked again, and starts containerd once', async () => {

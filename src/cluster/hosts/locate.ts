@@ -17,6 +17,8 @@ export interface ClusterRecord {
   readonly members?: number | undefined
   /** Components that are upstream's. */
   readonly upstream?: Upstream | undefined
+  /** true: addresses of both IP families; absent: IPv4 alone. */
+  readonly dualStack?: boolean | undefined
   /** false: no load balancers of this machine. */
   readonly cloud?: boolean | undefined
   /** Archives that the cluster's registry serves. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { planHosts, rangesOf, slotCount, whyBadName } from './plan-hosts.ts'
+import { nodeAddresses, planHosts, podRanges, rangesOf, serviceRanges, slotCount, whyBadName } from './plan-hosts.ts'
 import { overlap, parseRange } from './ranges.ts'
 
 const plan = (name: string, more: { nodes?: number; slot?: number; takenRanges?: string[]; port?: number } = {}) =>
@@ -40,6 +40,19 @@ describe('planHosts', () => {
       const ranges = Object.values(rangesOf(slot)).map((text) => parseRange(text)!)
       for (const a of ranges) for (const b of ranges) if (a !== b) expect(overlap(a, b)).toBe(false)
     }
+  })
+
+  it('has IPv6 besides when it is asked to, from a range of the name\'s own', () => {
+    const dual = (name: string) => planHosts({ name, nodes: 2, dataDir: '/d', runDir: '/r', dualStack: true })
+    const one = dual('a')
+    expect(one).toMatchObject({ podRange: plan('a').podRange, nodes: plan('a').nodes.map(({ address }) => ({ address })) })
+    const site = one.ipv6!.address.split(':').slice(0, 3).join(':')
+    expect(site).toMatch(/^fd[0-9a-f]{2}:[0-9a-f]{4}:[0-9a-f]{4}$/)
+    expect(one.ipv6).toEqual({ podRange: `${site}:100::/56`, serviceRange: `${site}:200::/112`, nodeRange: `${site}:300::/64`, address: `${site}:300::1` })
+    expect(one.nodes.map(nodeAddresses)).toEqual(one.nodes.map(({ address }, i) => `${address},${site}:300::${['b', 'c'][i]}`))
+    expect([podRanges(one), serviceRanges(one)]).toEqual([`${one.podRange},${site}:100::/56`, `${one.serviceRange},${site}:200::/112`])
+    expect(dual('b').ipv6!.podRange).not.toBe(one.ipv6!.podRange)
+    expect([podRanges(plan('a')), nodeAddresses(plan('a').nodes[0]!)]).toEqual([plan('a').podRange, plan('a').nodes[0]!.address])
   })
 
   it.each(['', 'A', '-a', 'a-', 'a_b', 'x'.repeat(41), '../etc'])('refuses the name %j', (name) => {

@@ -4,7 +4,8 @@
  *
  * Addresses: a cluster has two neighbouring /16 of 10.0.0.0/8, chosen by a hash of its name (the next free pair when
  * that one is taken). The first is the pods'; of the second, the lower quarter is the Services', 10.x.128.0/18 is for
- * load balancers, and 10.x.240.0/20 is the nodes' own network, a bridge with the machine at .1.
+ * load balancers, and 10.x.240.0/20 is the nodes' own network, a bridge with the machine at .1. With IPv6 besides, the
+ * same three parts are cut from a /48 of fd00::/8 whose 40 bits are the name's hash (RFC 4193: nobody else has them).
  */
 import { createHash } from 'node:crypto'
 import { addressAt, overlap, parseRange } from './ranges.ts'
@@ -24,6 +25,17 @@ export interface PlanInput {
   readonly takenRanges?: readonly string[]
   /** Where the API listens; follows from the name when absent. */
   readonly port?: number
+  /** Pods, Services and nodes have addresses of both families. */
+  readonly dualStack?: boolean
+}
+
+/** The IPv6 part of a cluster's network. */
+export interface IPv6Plan {
+  readonly podRange: string
+  readonly serviceRange: string
+  readonly nodeRange: string
+  /** The machine's address on the bridge, whose network has 64 bits. */
+  readonly address: string
 }
 
 /** A network namespace of its own, on the cluster's bridge. */
@@ -35,6 +47,8 @@ export interface HostPlan {
   /** The veth's end on the bridge; inside the namespace it is called eth0. */
   readonly veth: string
   readonly address: string
+  /** Its IPv6 address, of nodes in a cluster with both families. */
+  readonly address6?: string
 }
 
 export interface NodePlan extends HostPlan {
@@ -66,6 +80,8 @@ export interface HostsPlan {
   readonly cgroup: string
   readonly apiPort: number
   readonly dns: { readonly address: string; readonly port: number; readonly domain: string }
+  /** Absent: the cluster has IPv4 alone. */
+  readonly ipv6?: IPv6Plan
   readonly nodes: readonly NodePlan[]
   /** Hosts of the control plane, where it has its own. */
   readonly control: readonly HostPlan[]
@@ -89,7 +105,8 @@ export function planHosts(input: PlanInput): HostsPlan {
   const id = hash.toString('hex', 0, 4)
   const slot = input.slot ?? chooseSlot(hash.readUInt32BE(4), input.takenRanges ?? [])
   const { podRange, serviceRange, nodeRange, loadBalancerRange } = rangesOf(slot)
-  const base = { name: input.name, id, dataDir: input.dataDir, runDir: input.runDir, nodeRange }
+  const ipv6 = input.dualStack === true ? ipv6Plan(hash.toString('hex', 10, 15)) : undefined
+  const base = { name: input.name, id, dataDir: input.dataDir, runDir: input.runDir, nodeRange, ...(ipv6 === undefined ? {} : { ipv6 }) }
   return {
     ...base, slot, podRange, serviceRange, loadBalancerRange,
     logDir: `${input.dataDir}/logs`,
@@ -108,7 +125,7 @@ function planControl({ name, id, nodeRange }: Pick<HostsPlan, 'name' | 'id' | 'n
   return { name: `control-${index}`, index, netns: `coxswain-${name}-c${index}`, veth: `cx${id}c${index}`, address: addressAt(nodeRange, 1 + index) }
 }
 
-function planNode(cluster: Pick<HostsPlan, 'name' | 'id' | 'dataDir' | 'runDir' | 'nodeRange'>, index: number): NodePlan {
+function planNode(cluster: Pick<HostsPlan, 'name' | 'id' | 'dataDir' | 'runDir' | 'nodeRange' | 'ipv6'>, index: number): NodePlan {
   const name = `node-${index}`
   const data = `${cluster.dataDir}/nodes/${name}`
   const run = `${cluster.runDir}/${name}`
@@ -117,6 +134,7 @@ function planNode(cluster: Pick<HostsPlan, 'name' | 'id' | 'dataDir' | 'runDir' 
     netns: `coxswain-${cluster.name}-${index}`,
     veth: `cx${cluster.id}n${index}`,
     address: addressAt(cluster.nodeRange, 10 + index),
+    ...(cluster.ipv6 === undefined ? {} : { address6: cluster.ipv6.address.replace(/1$/, (10 + index).toString(16)) }),
     cgroup: `coxswain-${cluster.name}/${name}`,
     containerd: { root: `${data}/containerd`, state: `${run}/containerd`, socket: `${run}/containerd.sock`, config: `${data}/containerd.toml` },
     cni: { confDir: `${data}/cni`, ipamDir: `${run}/ipam` },
@@ -124,6 +142,26 @@ function planNode(cluster: Pick<HostsPlan, 'name' | 'id' | 'dataDir' | 'runDir' 
     kubelet: { root: `${data}/kubelet`, podLogs: `${data}/pod-logs` },
     kubeconfigs: { kubelet: `${data}/kubelet.kubeconfig`, proxy: `${data}/proxy.kubeconfig` },
   }
+}
+
+/** Cut from the /48 with these ten hex digits. A node takes 64 bits of the pods' range, which has room for 256. */
+function ipv6Plan(digits: string): IPv6Plan {
+  const site = `fd${digits.slice(0, 2)}:${digits.slice(2, 6)}:${digits.slice(6, 10)}`
+  return { podRange: `${site}:100::/56`, serviceRange: `${site}:200::/112`, nodeRange: `${site}:300::/64`, address: `${site}:300::1` }
+}
+
+/** The cluster's ranges of both families, as flags that take a list want them. */
+export function podRanges({ podRange, ipv6 }: Pick<HostsPlan, 'podRange' | 'ipv6'>): string {
+  return ipv6 === undefined ? podRange : `${podRange},${ipv6.podRange}`
+}
+
+export function serviceRanges({ serviceRange, ipv6 }: Pick<HostsPlan, 'serviceRange' | 'ipv6'>): string {
+  return ipv6 === undefined ? serviceRange : `${serviceRange},${ipv6.serviceRange}`
+}
+
+/** A node's addresses of both families, likewise. */
+export function nodeAddresses({ address, address6 }: HostPlan): string {
+  return address6 === undefined ? address : `${address},${address6}`
 }
 
 /** The ranges of a slot. */

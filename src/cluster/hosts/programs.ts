@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path'
 import type { NodeFiles } from './node-files.ts'
-import type { HostsPlan, NodePlan } from './plan-hosts.ts'
+import { type HostsPlan, type NodePlan, nodeAddresses, podRanges, serviceRanges } from './plan-hosts.ts'
 import type { ProgramSpec } from './processes.ts'
 import { servingProgram, smallProgram } from './small.ts'
 
@@ -106,7 +106,7 @@ export function nodePrograms(plan: HostsPlan, node: NodePlan, files: NodeFiles, 
       name: `node-${node.index}-kubelet`, netns,
       command: [
         join(folder, 'kubelet'), `--config=${upstreamNodeFile(node, 'kubelet')}`, `--kubeconfig=${node.kubeconfigs.kubelet}`, `--hostname-override=${node.name}`,
-        `--node-ip=${node.address}`, `--root-dir=${node.kubelet.root}`, `--cert-dir=${node.kubelet.root}/pki`, '--v=2',
+        `--node-ip=${nodeAddresses(node)}`, `--root-dir=${node.kubelet.root}`, `--cert-dir=${node.kubelet.root}/pki`, '--v=2',
       ],
     }] : []),
     ...(without.includes('kube-proxy') ? [{
@@ -155,7 +155,7 @@ function etcdFlags(plan: HostsPlan): string[] {
 export function controlPlaneCommand(plan: HostsPlan, choice: ProgramChoice): string[] {
   const without = (['kube-controller-manager', 'kube-scheduler'] as const).filter((name) => isUpstream(choice, name))
   return [
-    ...started(choice.coxswain, servingProgram), 'control-plane', '--data', plan.dataDir, '--port', String(plan.apiPort), '--service-cidr', plan.serviceRange, '--cluster-cidr', plan.podRange,
+    ...started(choice.coxswain, servingProgram), 'control-plane', '--data', plan.dataDir, '--port', String(plan.apiPort), '--service-cidr', serviceRanges(plan), '--cluster-cidr', podRanges(plan),
     '--context', plan.name, ...(choice.simulate ? ['--simulate', String(choice.nodes)] : []),
     ...(choice.addresses ?? []).flatMap((address) => ['--address', address]), ...(without.length > 0 ? ['--without', without.join(',')] : []),
     ...(choice.cloud === true && plan.control.length === 0 ? [...cloudFlags(plan), '--cloud-controllers', 'service-lb-controller'] : []),
@@ -178,7 +178,7 @@ function apiServerCommand(plan: HostsPlan, folder: string): string[] {
     `--kubelet-client-certificate=${pki('apiserver-kubelet-client.crt')}`, `--kubelet-client-key=${pki('apiserver-kubelet-client.key')}`,
     `--kubelet-certificate-authority=${pki('ca.crt')}`, '--kubelet-preferred-address-types=InternalIP', '--enable-aggregator-routing=true',
     '--service-account-issuer=https://kubernetes.default.svc.cluster.local', `--service-account-key-file=${pki('sa.pub')}`, `--service-account-signing-key-file=${pki('sa.key')}`,
-    `--service-cluster-ip-range=${plan.serviceRange}`, '--authorization-mode=Node,RBAC', '--enable-admission-plugins=NodeRestriction', '--enable-bootstrap-token-auth=true',
+    `--service-cluster-ip-range=${serviceRanges(plan)}`, '--authorization-mode=Node,RBAC', '--enable-admission-plugins=NodeRestriction', '--enable-bootstrap-token-auth=true',
     '--allow-privileged=true', `--cert-dir=${join(plan.dataDir, 'upstream')}`,
   ]
 }
@@ -191,8 +191,8 @@ const upstreamController: Readonly<Record<'kube-controller-manager' | 'kube-sche
     const kubeconfig = componentKubeconfig(plan, 'kube-controller-manager')
     return [
       join(folder, 'kube-controller-manager'), `--kubeconfig=${kubeconfig}`, `--authentication-kubeconfig=${kubeconfig}`, `--authorization-kubeconfig=${kubeconfig}`,
-      `--bind-address=${loopbackAddress(plan)}`, `--cert-dir=${join(plan.dataDir, 'upstream')}`, '--allocate-node-cidrs=true', `--cluster-cidr=${plan.podRange}`,
-      `--service-cluster-ip-range=${plan.serviceRange}`, `--root-ca-file=${pki('ca.crt')}`, `--service-account-private-key-file=${pki('sa.key')}`,
+      `--bind-address=${loopbackAddress(plan)}`, `--cert-dir=${join(plan.dataDir, 'upstream')}`, '--allocate-node-cidrs=true', `--cluster-cidr=${podRanges(plan)}`,
+      `--service-cluster-ip-range=${serviceRanges(plan)}`, `--root-ca-file=${pki('ca.crt')}`, `--service-account-private-key-file=${pki('sa.key')}`,
       `--cluster-signing-cert-file=${pki('ca.crt')}`, `--cluster-signing-key-file=${pki('ca.key')}`, '--use-service-account-credentials=true',
       '--controllers=*,bootstrap-signer-controller,token-cleaner-controller',
     ]
@@ -210,8 +210,8 @@ const ourController: Readonly<Record<'kube-controller-manager' | 'kube-scheduler
   'kube-controller-manager': (plan, coxswain) => {
     const pki = keyFiles(plan)
     return [
-      ...coxswain, 'controller-manager', '--kubeconfig', adminKubeconfig(plan), '--bind-address', loopbackAddress(plan), '--cert-dir', join(plan.dataDir, 'upstream'), '--allocate-node-cidrs=true', '--cluster-cidr', plan.podRange,
-      '--service-cluster-ip-range', plan.serviceRange, '--root-ca-file', pki('ca.crt'),
+      ...coxswain, 'controller-manager', '--kubeconfig', adminKubeconfig(plan), '--bind-address', loopbackAddress(plan), '--cert-dir', join(plan.dataDir, 'upstream'), '--allocate-node-cidrs=true', '--cluster-cidr', podRanges(plan),
+      '--service-cluster-ip-range', serviceRanges(plan), '--root-ca-file', pki('ca.crt'),
       '--cluster-signing-cert-file', pki('ca.crt'), '--cluster-signing-key-file', pki('ca.key'),
     ]
   },
@@ -227,10 +227,10 @@ function started([node, ...rest]: readonly string[], { environment, flags }: typ
 
 function nodeCommand(coxswain: readonly string[], plan: HostsPlan, node: NodePlan, files: NodeFiles, without: readonly string[]): string[] {
   return [
-    ...started(coxswain, smallProgram), 'node', '--node-name', node.name, '--node-ip', node.address, '--kubeconfig', node.kubeconfigs.kubelet, '--proxy-kubeconfig', node.kubeconfigs.proxy,
+    ...started(coxswain, smallProgram), 'node', '--node-name', node.name, '--node-ip', nodeAddresses(node), '--kubeconfig', node.kubeconfigs.kubelet, '--proxy-kubeconfig', node.kubeconfigs.proxy,
     '--root-dir', node.kubelet.root, '--pod-logs-dir', node.kubelet.podLogs, '--container-runtime-endpoint', `unix://${node.containerd.socket}`,
     '--cgroup-root', `/${node.cgroup}`, '--tls-cert-file', files.serverCert, '--tls-private-key-file', files.serverKey, '--client-ca-file', files.clientCA,
-    '--cluster-dns', plan.dns.address, '--cluster-domain', plan.dns.domain, '--dns-port', String(plan.dns.port), '--cluster-cidr', plan.podRange,
+    '--cluster-dns', plan.dns.address, '--cluster-domain', plan.dns.domain, '--dns-port', String(plan.dns.port), '--cluster-cidr', podRanges(plan),
     '--cni-conf-dir', node.cni.confDir, '--cni-ipam-dir', node.cni.ipamDir, ...(without.length > 0 ? ['--without', without.join(',')] : []),
   ]
 }

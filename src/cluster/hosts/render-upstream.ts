@@ -1,6 +1,6 @@
 /** Configuration files of upstream's kubelet and kube-proxy on a node host. JSON, which is YAML. Pure. */
 import type { NodeFiles } from './node-files.ts'
-import type { HostsPlan, NodePlan } from './plan-hosts.ts'
+import { type HostsPlan, type NodePlan, podRanges } from './plan-hosts.ts'
 
 /** KubeletConfiguration v1beta1. */
 export function renderUpstreamKubelet(plan: HostsPlan, node: NodePlan, files: NodeFiles): string {
@@ -26,7 +26,7 @@ export function renderUpstreamKubelet(plan: HostsPlan, node: NodePlan, files: No
 export function renderUpstreamProxy(plan: HostsPlan, node: NodePlan): string {
   return text({
     apiVersion: 'kubeproxy.config.k8s.io/v1alpha1', kind: 'KubeProxyConfiguration',
-    mode: 'nftables', hostnameOverride: node.name, bindAddress: '0.0.0.0', clusterCIDR: plan.podRange,
+    mode: 'nftables', hostnameOverride: node.name, bindAddress: '0.0.0.0', clusterCIDR: podRanges(plan),
     clientConnection: { kubeconfig: node.kubeconfigs.proxy },
     // The machine's limits are not the node's to set.
     conntrack: { maxPerCore: 0, min: 0 },

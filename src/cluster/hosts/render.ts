@@ -1,5 +1,4 @@
 /** The configuration texts of a node host. Pure. */
-import { addressAt } from './ranges.ts'
 import type { HostsPlan, NodePlan } from './plan-hosts.ts'
 
 export interface ContainerdOptions {
@@ -51,13 +50,14 @@ disabled_plugins = [${unused.map((name) => quote(`io.containerd.${name}`)).join(
 }
 
 /**
- * The CNI configuration of a node for its pod range. ptp, not bridge: each pod's packets are routed through the node's
+ * The CNI configuration of a node for its pod ranges, one of each family. ptp, not bridge: each pod's packets are routed through the node's
  * namespace, so Service rules see those between two pods of one node without br_netfilter.
  */
-export function renderCniConfig(node: { readonly cni: Pick<NodePlan['cni'], 'ipamDir'> }, podCidr: string): string {
+export function renderCniConfig(node: { readonly cni: Pick<NodePlan['cni'], 'ipamDir'> }, podCidrs: readonly string[]): string {
   const ipam = {
-    type: 'host-local', dataDir: node.cni.ipamDir, routes: [{ dst: '0.0.0.0/0' }],
-    ranges: [[{ subnet: podCidr, gateway: addressAt(podCidr, 1) }]],
+    type: 'host-local', dataDir: node.cni.ipamDir, routes: podCidrs.map((cidr) => ({ dst: cidr.includes(':') ? '::/0' : '0.0.0.0/0' })),
+    // host-local takes the first address of a range as gateway.
+    ranges: podCidrs.map((subnet) => [{ subnet }]),
   }
   return `${JSON.stringify({
     cniVersion: '0.4.0', name: 'coxswain',
@@ -76,14 +76,21 @@ ${simulate ? 'announce: false' : `device: ${plan.bridge.name}`}
 
 /** Lets pods and nodes out under the machine's address; what stays inside the cluster keeps its own. */
 export function renderMasquerade(plan: HostsPlan): string {
-  const inside = `{ ${plan.podRange}, ${plan.nodeRange} }`
-  return `table ip ${plan.nftTable} { comment "pods of the Coxswain cluster ${plan.name}"; }
-delete table ip ${plan.nftTable}
-table ip ${plan.nftTable} {
+  const { ipv6 } = plan
+  return [
+    masquerade(plan, 'ip', `{ ${plan.podRange}, ${plan.nodeRange} }`),
+    ...(ipv6 === undefined ? [] : [masquerade(plan, 'ip6', `{ ${ipv6.podRange}, ${ipv6.nodeRange} }`)]),
+  ].join('')
+}
+
+function masquerade(plan: HostsPlan, ip: 'ip' | 'ip6', inside: string): string {
+  return `table ${ip} ${plan.nftTable} { comment "pods of the Coxswain cluster ${plan.name}"; }
+delete table ${ip} ${plan.nftTable}
+table ${ip} ${plan.nftTable} {
   comment "pods of the Coxswain cluster ${plan.name}"
   chain postrouting {
     type nat hook postrouting priority srcnat; policy accept;
-    ip saddr ${inside} ip daddr != ${inside} oifname != "${plan.bridge.name}" masquerade
+    ${ip} saddr ${inside} ${ip} daddr != ${inside} oifname != "${plan.bridge.name}" masquerade
   }
 }
 `
