@@ -29,9 +29,9 @@ test('a newcomer who types what the README says has a cluster, an image and pods
   const env = { HOME: home, COXSWAIN_NAME: name, PATH: [dirname(kubectlBinary('1.36')), process.env['PATH']].join(delimiter) }
   const written = blocks('A cluster in one command').map((text) => text
     .replace('/coxswain.yaml', `/${name}.yaml`).replaceAll('busybox.tar', join(home, 'busybox.tar')))
-  // Clusters of other shapes get names of their own; several masters have tests of their own (src/cluster/hosts).
+  // Clusters of other shapes get names of their own; several masters and both IP families have tests of their own (src/cluster/hosts).
   const simulated = written.find((text) => text.includes('--simulate'))!
-  const walk = written.filter((text) => !/--simulate|--ha/.test(text))
+  const walk = written.filter((text) => !/--simulate|--ha|--ip-family/.test(text))
   try {
     const output = await shell([
       ...walk, 'kubectl rollout status deployment/web --timeout=60s',
