@@ -46,8 +46,8 @@ async function connect(server?: string): Promise<Client> {
 }
 const sleep = (ms: number): Promise<void> => new Promise((done) => void setTimeout(done, ms))
 
-/** One member's folder is a small disk of its own: room for etcd's log, of which it takes 64 MB at a time, and a little more. */
-const smallDisk = { index: 3, path: join(dir, 'data', 'members', 'control-3'), size: '160m' }
+/** One member's folder is a small disk of its own: room for etcd's log, of which it takes 64 MB at a time, and for its database twice. */
+const smallDisk = { index: 3, path: join(dir, 'data', 'members', 'control-3'), size: '320m' }
 
 beforeAll(async () => {
   mkdirSync(smallDisk.path, { recursive: true, mode: 0o700 })
