@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { nodeAddresses, planHosts, podRanges, rangesOf, serviceRanges, slotCount, whyBadName } from './plan-hosts.ts'
+import { canonical } from '../../proxy/addresses.ts'
 import { overlap, parseRange } from './ranges.ts'
 
 const plan = (name: string, more: { nodes?: number; slot?: number; takenRanges?: string[]; port?: number } = {}) =>
@@ -47,10 +48,13 @@ describe('planHosts', () => {
     const one = dual('a')
     expect(one).toMatchObject({ podRange: plan('a').podRange, nodes: plan('a').nodes.map(({ address }) => ({ address })) })
     const site = one.ipv6!.address.split(':').slice(0, 3).join(':')
-    expect(site).toMatch(/^fd[0-9a-f]{2}:[0-9a-f]{4}:[0-9a-f]{4}$/)
+    expect(site).toMatch(/^fd[0-9a-f]{2}:[0-9a-f]{1,4}:[0-9a-f]{1,4}$/)
     expect(one.ipv6).toEqual({ podRange: `${site}:100::/56`, serviceRange: `${site}:200::/112`, nodeRange: `${site}:300::/64`, address: `${site}:300::1` })
     expect(one.nodes.map(nodeAddresses)).toEqual(one.nodes.map(({ address }, i) => `${address},${site}:300::${['b', 'c'][i]}`))
     expect([podRanges(one), serviceRanges(one)]).toEqual([`${one.podRange},${site}:100::/56`, `${one.serviceRange},${site}:200::/112`])
+    // In the one form that the API takes.
+    const ranges = Array.from({ length: 200 }, (_, i) => dual(`n${i}`).ipv6!).flatMap(({ podRange, serviceRange, nodeRange }) => [podRange, serviceRange, nodeRange])
+    expect(ranges.map(canonical)).toEqual(ranges)
     expect(dual('b').ipv6!.podRange).not.toBe(one.ipv6!.podRange)
     expect([podRanges(plan('a')), nodeAddresses(plan('a').nodes[0]!)]).toEqual([plan('a').podRange, plan('a').nodes[0]!.address])
   })

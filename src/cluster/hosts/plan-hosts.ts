@@ -146,7 +146,8 @@ function planNode(cluster: Pick<HostsPlan, 'name' | 'id' | 'dataDir' | 'runDir' 
 
 /** Cut from the /48 with these ten hex digits. A node takes 64 bits of the pods' range, which has room for 256. */
 function ipv6Plan(digits: string): IPv6Plan {
-  const site = `fd${digits.slice(0, 2)}:${digits.slice(2, 6)}:${digits.slice(6, 10)}`
+  // The API takes ranges in canonical form only: groups have no leading zeros.
+  const site = [`fd${digits.slice(0, 2)}`, digits.slice(2, 6), digits.slice(6, 10)].map((group) => Number.parseInt(group, 16).toString(16)).join(':')
   return { podRange: `${site}:100::/56`, serviceRange: `${site}:200::/112`, nodeRange: `${site}:300::/64`, address: `${site}:300::1` }
 }
 
