@@ -15,15 +15,19 @@ const matches = (pattern: string | undefined, text: string): boolean => pattern 
 export class Judge {
   #compared = 0
   #different = 0
-  readonly #excused = new Map<string, number>()
+  readonly #excused = new Map<string, { lines: number; answers: number }>()
 
   /** Lines of two answers to what was asked of a kind that differ and are not known to; empty for equal ones. */
   compare(kind: string, ask: string, ours: Answer, theirs: Answer): string[] {
     this.#compared++
+    const reasons = new Set<string>()
     const left = differences(normalise(ours), normalise(theirs)).filter((line) => {
       const excuse = known.find((one) => matches(one.kind, kind) && matches(one.ask, ask) && matches(one.line, line))
-      if (excuse !== undefined) this.#excused.set(excuse.reason, (this.#excused.get(excuse.reason) ?? 0) + 1)
-      return excuse === undefined
+      if (excuse === undefined) return true
+      const { lines, answers } = this.#excused.get(excuse.reason) ?? { lines: 0, answers: 0 }
+      this.#excused.set(excuse.reason, { lines: lines + 1, answers: answers + (reasons.has(excuse.reason) ? 0 : 1) })
+      reasons.add(excuse.reason)
+      return false
     })
     if (left.length > 0) this.#different++
     return left
@@ -31,7 +35,7 @@ export class Judge {
 
   /** Prints what was compared; false when something differed. */
   report(): boolean {
-    for (const [reason, count] of this.#excused) console.log(`known: ${count} lines: ${reason}`)
+    for (const [reason, { lines, answers }] of this.#excused) console.log(`known: ${answers} answers (${(100 * answers / this.#compared).toFixed(2)} %), ${lines} lines: ${reason}`)
     console.log(`${this.#compared} answers compared, ${this.#different} different`)
     return this.#different === 0
   }
