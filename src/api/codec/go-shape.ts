@@ -11,13 +11,13 @@ import { wireTypeOfKind, type WireField, type WireType } from './wire.ts'
 
 type Shape = (object: unknown, into?: Record<string, unknown>) => Record<string, unknown>
 
-const shapeOf: (name: string) => Shape = perType((type) => {
-  return shapeSource(type, false).compile<Shape>('object, into', TOOLS, (name) => shapeOf(name))
-})
+function shapesFor(stored: boolean): (name: string) => Shape {
+  const shapes: (name: string) => Shape = perType((type) => shapeSource(type, stored).compile<Shape>('object, into', TOOLS, (name) => shapes(name)))
+  return shapes
+}
 
-const storedShapeOf: (name: string) => Shape = perType((type) => {
-  return shapeSource(type, true).compile<Shape>('object, into', TOOLS, (name) => storedShapeOf(name))
-})
+const shapeOf = shapesFor(false)
+const storedShapeOf = shapesFor(true)
 
 const NONE: Readonly<Record<string, unknown>> = Object.freeze({})
 

@@ -5,6 +5,7 @@ import { forbidden, type StatusError } from '../../api/meta/errors.ts'
 import type { KubeObject, Resource } from '../../api/meta/object.ts'
 import type { Client } from '../../client/client.ts'
 import type { UserInfo } from '../handler.ts'
+import type { Question } from '../resources/define.ts'
 import type { AdmissionOperation, Attributes } from './contract.ts'
 
 /** Frozen objects from the watch caches: a synchronous look. */
@@ -16,17 +17,6 @@ export interface Lister {
   resourcesOf(apiVersion: string, kind: string): readonly { group: string; version: string; resource: string; namespaced: boolean }[]
 }
 
-/** A question to the authorizer about a resource; unset fields are ''. */
-export interface Permission {
-  readonly verb: string
-  readonly group?: string
-  readonly version?: string
-  readonly resource: string
-  readonly subresource?: string
-  readonly namespace?: string
-  readonly name?: string
-}
-
 export interface PluginContext {
   readonly clock: Clock
   readonly random: Random
@@ -35,7 +25,7 @@ export interface PluginContext {
   /** Speaks with the server's own identity. */
   readonly client: Client
   /** Whether the user may; `reason` is the authorizer's word when not. */
-  authorize(user: UserInfo, permission: Permission): Promise<{ allowed: boolean; reason: string }>
+  authorize(user: UserInfo, question: Question): Promise<{ allowed: boolean; reason: string }>
   /** The authorizer as expressions ask it. */
   readonly access: AccessDecider
   feature(name: string): boolean

@@ -1,7 +1,7 @@
 /** The plugins in upstream's order, and which of them are on unless told otherwise. */
 import type { Clock, Logger, Random, Trace } from '../../base/env.ts'
 import type { Client } from '../../client/client.ts'
-import { type Authorizer, allAuthenticated } from '../auth/contract.ts'
+import { type Authorizer, allAuthenticated, questionAttributes } from '../auth/contract.ts'
 import { serviceAccountGroups, serviceAccountUserName } from '../auth/service-account-names.ts'
 import type { ResourceRegistry } from '../registry/resource-registry.ts'
 import { admissionChain, type ReinvocablePlugin } from './chain.ts'
@@ -140,11 +140,8 @@ export function pluginContext({ env, client, registry, authorizer, feature }: Se
       decide: (question) => authorizer.authorize(question),
       serviceAccount: (namespace, name) => ({ name: serviceAccountUserName(namespace, name), groups: [...serviceAccountGroups(namespace), allAuthenticated] }),
     },
-    async authorize(user, p) {
-      const verdict = await authorizer.authorize({
-        user, verb: p.verb, isResourceRequest: true, apiGroup: p.group ?? '', apiVersion: p.version ?? '', resource: p.resource,
-        subresource: p.subresource ?? '', namespace: p.namespace ?? '', name: p.name ?? '', path: '',
-      })
+    async authorize(user, question) {
+      const verdict = await authorizer.authorize(questionAttributes(user, question))
       return { allowed: verdict.decision === 'allow', reason: verdict.reason ?? '' }
     },
   }

@@ -1,6 +1,7 @@
 /** What authenticators and authorizers promise (upstream: apiserver/pkg/authentication, pkg/authorization). */
 import type { HttpExchange } from '../http/exchange.ts'
 import type { UserInfo } from '../handler.ts'
+import type { Question } from '../resources/define.ts'
 
 /** Who sends a request. Undefined: this authenticator has no opinion. Throws when the credential is bad. */
 export interface Authenticator {
@@ -36,6 +37,10 @@ export interface Attributes {
   readonly fieldSelector?: string
   readonly labelSelector?: string
 }
+
+/** A question about a resource as authorizers are asked. */
+export const questionAttributes = (user: UserInfo, { verb, group = '', version = '', resource, subresource = '', namespace = '', name = '' }: Question): Attributes =>
+  ({ user, verb, isResourceRequest: true, apiGroup: group, apiVersion: version, resource, subresource, namespace, name, path: '' })
 
 export interface Verdict {
   readonly decision: 'allow' | 'deny' | 'none'

@@ -7,7 +7,7 @@ import { forbidden, notFound } from '../../api/meta/errors.ts'
 import type { KubeObject } from '../../api/meta/object.ts'
 import type { Admission, Attributes as AdmissionAttributes } from '../admission/contract.ts'
 import type { UserInfo } from '../handler.ts'
-import { type Authorizer, type PolicyRule, privilegedGroup } from './contract.ts'
+import { type Authorizer, type PolicyRule, privilegedGroup, questionAttributes } from './contract.ts'
 import { compactRule, uncovered } from './escalation.ts'
 
 const group = 'rbac.authorization.k8s.io'
@@ -74,10 +74,7 @@ const rulesIn = (object: KubeObject): readonly PolicyRule[] => (object['rules'] 
 const same = (a: unknown, b: unknown): boolean => JSON.stringify(a ?? null) === JSON.stringify(b ?? null)
 
 async function may(context: EscalationContext, attributes: AdmissionAttributes, verb: string, resource: string, name: string): Promise<boolean> {
-  const verdict = await context.authorizer.authorize({
-    user: attributes.user, verb, isResourceRequest: true, namespace: attributes.namespace, apiGroup: group, apiVersion: '*',
-    resource, subresource: '', name, path: '',
-  })
+  const verdict = await context.authorizer.authorize(questionAttributes(attributes.user, { verb, group, version: '*', resource, namespace: attributes.namespace, name }))
   return verdict.decision === 'allow'
 }
 

@@ -3,13 +3,13 @@ import { registryLister } from '../admission/registry-lister.ts'
 import { forbiddenRequest } from '../chain/authorization.ts'
 import type { ResourceRegistry } from '../registry/resource-registry.ts'
 import type { Inquiry } from '../resources/define.ts'
-import type { Attributes, Authorizer } from './contract.ts'
+import { type Authorizer, questionAttributes } from './contract.ts'
 
 export function inquiryOf(registry: ResourceRegistry, authorizer: Authorizer): Inquiry {
   const lister = registryLister(registry)
   return {
     async may(user, question) {
-      const attributes: Attributes = { user, isResourceRequest: true, namespace: '', name: '', subresource: '', path: '', ...question }
+      const attributes = questionAttributes(user, question)
       const { decision, reason = '', error } = await authorizer.authorize(attributes)
       const why = error === undefined ? reason : reason === '' ? error : `${error}: ${reason}`
       return {

@@ -8,7 +8,7 @@ export interface Description {
 /** How Description names a field: declarations cannot have every name that JSON has. */
 export const fieldKey = (name: string): string => name.replace(/[^A-Za-z0-9]/g, '')
 
-const capital = (text: string): string => text.replace(/^./, (c) => c.toUpperCase())
+export const capital = (text: string): string => text.replace(/^./, (c) => c.toUpperCase())
 
 /** Names under which a definition may be declared: "io.k8s.api.core.v1.Event" is CoreV1Event, others are V1Pod. */
 export function modelNames(definition: string): string[] {

@@ -4,6 +4,7 @@
  * kinds apiextensions-apiserver/pkg/controller/openapi/builder).
  */
 import type { ServedResource, ServedSubresource } from '../../api/generated/discovery.ts'
+import { capital } from './descriptions.ts'
 import { type Parameter, collectionDeletion, connectors, deletion, listing, patching, reading, writing } from './openapi-parameters.ts'
 
 export type Method = 'get' | 'put' | 'post' | 'patch' | 'delete' | 'options' | 'head'
@@ -158,8 +159,6 @@ function subresourceOperations(kind: PathKind, subresource: ServedSubresource, s
   }
   return ['get', 'update', 'patch', 'create'].filter((verb) => subresource.verbs.includes(verb)).map((verb) => made[verb]!)
 }
-
-export const capital = (text: string): string => text.replace(/^./, (c) => c.toUpperCase())
 
 /** A name of an operation or a tag: what is no letter, digit or line below begins a new word (upstream: ToValidOperationID). */
 export function operationName(text: string): string {

@@ -2,6 +2,7 @@
  * The paths of OpenAPI documents. Clients read from them whether a kind knows dryRun and fieldValidation, which kind a path
  * is about, and generate code. Upstream: kube-openapi/pkg/builder and builder3, apiserver/pkg/endpoints/openapi.
  */
+import { capital } from './descriptions.ts'
 import { type Operation, type PathKind, operationName, pathsOf } from './openapi-operations.ts'
 import type { Parameter } from './openapi-parameters.ts'
 import type { Definitions, Json } from './openapi-schemas.ts'
@@ -43,7 +44,7 @@ function named(path: string, verb: string, noun: string): { tags: string[]; oper
   const parts = path.replace(/^\/|\/$/g, '').split('/')
   const [first = '', group = '', version = ''] = parts[0] === 'api' ? ['apis', 'core', ...parts.slice(1)] : parts
   const words = first === 'apis' && group !== '' ? [group.replace(/\.k8s\.io$/, ''), ...(version === '' ? [] : [version])].map(operationName) : []
-  const capitals = [...words, operationName(noun)].map((word) => word.replace(/^./, (c) => c.toUpperCase()))
+  const capitals = [...words, operationName(noun)].map(capital)
   return { tags: [words.length > 0 ? words.join('_') : operationName(first)], operationId: verb + capitals.join('') }
 }
 

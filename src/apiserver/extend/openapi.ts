@@ -66,9 +66,11 @@ export function createOpenApi(options: OpenApiOptions): OpenApi {
     return found
   }
 
+  let customs: ReadonlyMap<string, ResourceDefinition> | undefined
   function customOf(group: string, version: string, kind: string): ResourceDefinition | undefined {
-    return options.definitions().find((d) => d.custom === true && d.group === group && d.kind === kind &&
-      (d.version === version || d.versions?.[version] !== undefined))
+    customs ??= new Map(options.definitions().filter((d) => d.custom === true).map((d) => [`${d.group}/${d.kind}`, d]))
+    const found = customs.get(`${group}/${kind}`)
+    return found !== undefined && (found.version === version || found.versions?.[version] !== undefined) ? found : undefined
   }
 
   /** Whether a group version is of custom kinds alone. */
@@ -208,6 +210,7 @@ export function createOpenApi(options: OpenApiOptions): OpenApi {
     changed() {
       kept.clear()
       index = undefined
+      customs = undefined
     },
   }
 }

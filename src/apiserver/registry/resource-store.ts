@@ -12,7 +12,7 @@ import { goQuote } from '../../api/meta/go-text.ts'
 import { apiVersionOf, type KubeObject } from '../../api/meta/object.ts'
 import { formatTime } from '../../api/meta/time.ts'
 import type { UserInfo } from '../handler.ts'
-import type { HookContext, Inquiry, ResourceDefinition, Rollback, StrategyContext } from '../resources/define.ts'
+import type { Asks, HookContext, Inquiry, ResourceDefinition, Rollback, StrategyContext } from '../resources/define.ts'
 import { isTooLarge } from '../storage/store.ts'
 import { Cached, deepCopy, deepFreeze } from './cached.ts'
 import type { DeleteOptions } from './deletion.ts'
@@ -110,7 +110,8 @@ export class ResourceStore {
     const rollback = await this.definition.hooks?.beforeCreate?.(object, hooks)
     let done = false
     try {
-      beforeCreate(this.definition, object, hooks, await this.#ask(object, undefined, context))
+      const asks = this.#asksOf(context)
+      beforeCreate(this.definition, object, hooks, asks === undefined ? undefined : await this.#ask(asks, object, undefined, context))
       await context.validate(object, undefined)
       this.definition.settle?.(object)
       const cached = await this.#insert(object, context, { generated, apply })
@@ -200,7 +201,8 @@ export class ResourceStore {
     const rollback = await this.definition.hooks?.beforeUpdate?.(object, old, hooks)
     let done = false
     try {
-      beforeUpdate(this.definition, object, old, hooks, await this.#ask(object, old, context))
+      const asks = this.#asksOf(context)
+      beforeUpdate(this.definition, object, old, hooks, asks === undefined ? undefined : await this.#ask(asks, object, old, context))
       await context.validate(object, old)
       this.definition.settle?.(object)
       if (completesDeletion(this.definition, object, old)) {
@@ -355,10 +357,13 @@ export class ResourceStore {
     return this.keyOf(object.metadata.namespace ?? '', object.metadata.name ?? '')
   }
 
-  async #ask(object: KubeObject, old: KubeObject | undefined, context: WriteContext): Promise<Asked | undefined> {
-    const { asks } = context.subresource === '' ? this.definition : this.definition.subresources?.[context.subresource] ?? {}
+  #asksOf({ subresource }: WriteContext): Asks<KubeObject> | undefined {
+    return (subresource === '' ? this.definition : this.definition.subresources?.[subresource])?.asks
+  }
+
+  async #ask(asks: Asks<KubeObject>, object: KubeObject, old: KubeObject | undefined, context: WriteContext): Promise<Asked | undefined> {
     const inquiry = this.#o.services['inquiry'] as Inquiry | undefined
-    if (asks === undefined || inquiry === undefined) return undefined
+    if (inquiry === undefined) return undefined
     return { errors: await asks.errors(object, old, { ...this.#strategyContext(context), verb: context.verb, inquiry }), last: asks.last === true }
   }
 

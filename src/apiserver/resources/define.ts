@@ -68,11 +68,11 @@ export interface HookContext extends StrategyContext {
   readonly services: Readonly<Record<string, unknown>>
 }
 
-/** What somebody would do with a resource; absent parts are empty. */
+/** A question to the authorizer about a resource; unset fields are ''. */
 export interface Question {
   readonly verb: string
-  readonly apiGroup: string
-  readonly apiVersion: string
+  readonly group?: string
+  readonly version?: string
   readonly resource: string
   readonly subresource?: string
   readonly namespace?: string

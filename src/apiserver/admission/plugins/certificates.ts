@@ -2,6 +2,7 @@
 import type { CertificateSigningRequest } from '../../../api/generated/types/certificates-v1.ts'
 import type { ClusterTrustBundle } from '../../../api/generated/types/certificates-v1beta1.ts'
 import type { UserInfo } from '../../handler.ts'
+import { signerGrants } from '../../resources/certificates/signer-name.ts'
 import { parseSubject } from '../certificate-request.ts'
 import type { AdmissionPlugin } from '../contract.ts'
 import { isFor, isOperation, objectOf, oldObjectOf, refuse, same, type PluginContext } from '../context.ts'
@@ -11,9 +12,8 @@ const requests = 'certificatesigningrequests'
 
 /** By name, or for every signer of the domain. */
 async function mayUseSigner({ authorize }: PluginContext, user: UserInfo, verb: string, signer: string): Promise<boolean> {
-  const ask = async (name: string): Promise<boolean> =>
-    (await authorize(user, { verb, group, version: '*', resource: 'signers', name })).allowed
-  return await ask(signer) || await ask(`${signer.split('/', 1)[0]}/*`)
+  for (const name of signerGrants(signer)) if ((await authorize(user, { verb, group, version: '*', resource: 'signers', name })).allowed) return true
+  return false
 }
 
 export function certificateApproval(context: PluginContext): AdmissionPlugin {

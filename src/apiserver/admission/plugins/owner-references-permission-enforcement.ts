@@ -1,7 +1,8 @@
 /** Who makes an object depend on another must be allowed to delete the one and to hold up deletion of the other. */
 import type { OwnerReference } from '../../../api/meta/object.ts'
 import type { AdmissionPlugin, Attributes } from '../contract.ts'
-import { isOperation, refuse, same, type Permission, type PluginContext } from '../context.ts'
+import type { Question } from '../../resources/define.ts'
+import { isOperation, refuse, same, type PluginContext } from '../context.ts'
 
 const exempt = (a: Attributes): boolean => a.resource.group === '' && a.resource.resource === 'pods' && a.subresource === 'status'
 
@@ -11,7 +12,7 @@ function newlyBlocking(a: Attributes): OwnerReference[] {
 }
 
 export function ownerReferencesPermissionEnforcement({ authorize, lister }: PluginContext): AdmissionPlugin {
-  function permissions(a: Attributes, ref: OwnerReference): Permission[] {
+  function permissions(a: Attributes, ref: OwnerReference): Question[] {
     const resources = lister.resourcesOf(ref.apiVersion, ref.kind)
     if (resources.length === 0) {
       throw refuse(a, `cannot set blockOwnerDeletion in this case because cannot find RESTMapping for APIVersion ${ref.apiVersion} Kind ${ref.kind}: no matches for kind ${JSON.stringify(ref.kind)} in version ${JSON.stringify(ref.apiVersion)}`)

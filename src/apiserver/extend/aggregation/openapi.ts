@@ -47,15 +47,10 @@ function fields(value: unknown): Json {
 function reachable(from: unknown, definitions: Json): Set<string> {
   const found = new Set<string>()
   const visit = (value: unknown): void => {
-    if (Array.isArray(value)) return value.forEach(visit)
-    if (typeof value !== 'object' || value === null) return
-    for (const [key, inner] of Object.entries(value)) {
-      if (key === '$ref' && typeof inner === 'string' && inner.startsWith(prefix)) {
-        const name = inner.slice(prefix.length)
-        if (found.has(name) || definitions[name] === undefined) continue
-        found.add(name)
-        visit(definitions[name])
-      } else visit(inner)
+    for (const name of referencesTo(prefix, value)) {
+      if (found.has(name) || definitions[name] === undefined) continue
+      found.add(name)
+      visit(definitions[name])
     }
   }
   visit(from)

@@ -13,14 +13,14 @@ interface ParamKind { apiVersion?: string; kind?: string }
 type Policy = KubeObject & { spec?: { paramKind?: ParamKind | undefined } }
 type Binding = KubeObject & { spec?: { policyName?: string | undefined; paramRef?: ValidatingAdmissionPolicyBinding['spec']['paramRef'] } }
 
-const everything = { resource: '*', apiGroup: '*', apiVersion: '*' }
+const everything = { resource: '*', group: '*', version: '*' }
 
 /** The narrowest resource that a kind of parameters is known by, and what of it could not be found. */
 function resourceFor({ apiVersion = '', kind = '' }: ParamKind, { inquiry }: AskContext): typeof everything & { readonly failed?: 'parse' | 'resolve' } {
   if (apiVersion.split('/').length > 2) return { ...everything, failed: 'parse' }
   const { group, version } = parseApiVersion(apiVersion)
   const resource = inquiry.resourceOf(apiVersion, kind)
-  return { apiGroup: group, apiVersion: version, ...(resource === undefined ? { resource: '*', failed: 'resolve' } : { resource }) }
+  return { group, version, ...(resource === undefined ? { resource: '*', failed: 'resolve' } : { resource }) }
 }
 
 async function kindErrors({ spec }: Policy, old: Policy | undefined, context: AskContext): Promise<FieldError[]> {

@@ -2,12 +2,13 @@
 import type { PodCertificateRequest } from '../../../api/generated/types/certificates-v1beta1.ts'
 import { fieldForbidden } from '../../../api/meta/field-errors.ts'
 import type { AskContext, Asks } from '../define.ts'
+import { signerGrants } from './signer-name.ts'
 import { semanticEqual } from '../validation/common.ts'
 
 /** By the signer's own name, or for all of its domain. */
 async function maySign(name: string, { inquiry, user }: AskContext): Promise<boolean> {
-  for (const signer of [name, `${name.split('/')[0]}/*`]) {
-    const { allowed, error } = await inquiry.may(user, { verb: 'sign', apiGroup: 'certificates.k8s.io', apiVersion: '*', resource: 'signers', name: signer })
+  for (const signer of signerGrants(name)) {
+    const { allowed, error } = await inquiry.may(user, { verb: 'sign', group: 'certificates.k8s.io', version: '*', resource: 'signers', name: signer })
     if (allowed && error === undefined) return true
   }
   return false

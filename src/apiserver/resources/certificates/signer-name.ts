@@ -29,3 +29,6 @@ function* firstProblem(path: string, value: string, labels: readonly string[], c
   if (bad === undefined) return
   for (const message of check(bad)) yield fieldInvalid(path, value, `validating label ${JSON.stringify(bad)}: ${message}`)
 }
+
+/** The names under which somebody may be allowed to act for a signer: its own, and that of every signer of its domain. */
+export const signerGrants = (name: string): readonly string[] => [name, `${name.split('/', 1)[0]}/*`]

@@ -9,12 +9,12 @@ import { isDNS1123Subdomain } from '../../../api/meta/names.ts'
 import type { UserInfo } from '../../handler.ts'
 import type { AskContext, Asks } from '../define.ts'
 import { semanticEqual } from '../validation/common.ts'
+import { deviceID } from './claim-validation.ts'
 
 const adminLabel = 'resource.kubernetes.io/admin-access'
 
 type Requests = NonNullable<NonNullable<ResourceClaim['spec']>['devices']>['requests']
 type Status = NonNullable<ResourceClaim['status']>
-type DeviceStatus = NonNullable<Status['devices']>[number]
 
 async function namespaceErrors(path: string, name: string, { inquiry }: AskContext): Promise<FieldError[]> {
   const namespace = await inquiry.read('', 'namespaces', '', name)
@@ -35,7 +35,7 @@ async function adminStatusErrors(claim: ResourceClaim, old: ResourceClaim, conte
   return namespaceErrors(`${indexPath('status.allocation.devices.results', index)}.adminAccess`, claim.metadata.namespace ?? '', context)
 }
 
-const resource = { apiGroup: 'resource.k8s.io', apiVersion: 'v1', resource: 'resourceclaims' }
+const resource = { group: 'resource.k8s.io', version: 'v1', resource: 'resourceclaims' }
 
 async function bindingErrors(status: Status, old: Status, context: AskContext): Promise<FieldError[]> {
   if (semanticEqual(status.allocation, old.allocation) && semanticEqual(status.reservedFor, old.reservedFor)) return []
@@ -44,7 +44,7 @@ async function bindingErrors(status: Status, old: Status, context: AskContext): 
   return [fieldForbidden('status.allocation', `changing status.allocation or status.reservedFor requires resource="resourceclaims/binding", verb="${context.verb}" permission: ${refusal}`)]
 }
 
-const deviceKey = ({ driver, pool, device, shareID = '' }: DeviceStatus): string => JSON.stringify([driver, pool, device, shareID])
+const deviceKey = (device: Parameters<typeof deviceID>[0]): string => JSON.stringify(deviceID(device))
 
 /** Drivers of which an entry came, went or changed, in order. */
 function changedDrivers(status: Status, old: Status): string[] {
@@ -119,7 +119,7 @@ export const claimStatusAsks: Asks<ResourceClaim> = {
 export function dropDeallocated(claim: ResourceClaim, old: ResourceClaim): void {
   const { status } = claim
   if (!status?.devices) return
-  const allocated = ({ status: its }: ResourceClaim): Set<string> => new Set((its?.allocation?.devices?.results ?? []).map((result) => deviceKey(result as DeviceStatus)))
+  const allocated = ({ status: its }: ResourceClaim): Set<string> => new Set((its?.allocation?.devices?.results ?? []).map(deviceKey))
   const still = allocated(claim)
   const gone = new Set([...allocated(old)].filter((key) => !still.has(key)))
   const devices = status.devices.filter((device) => !gone.has(deviceKey(device)))

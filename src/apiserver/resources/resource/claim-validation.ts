@@ -104,8 +104,8 @@ export function* validateClass({ spec }: DeviceClass, old?: DeviceClass): Genera
 
 type Status = NonNullable<ResourceClaim['status']>
 
-/** As upstream prints it. */
-const deviceID = ({ driver = '', pool = '', device = '', shareID: share = '' }: { driver?: string; pool?: string; device?: string; shareID?: string }): object =>
+/** What tells devices apart, as upstream prints it. */
+export const deviceID = ({ driver = '', pool = '', device = '', shareID: share = '' }: { driver?: string; pool?: string; device?: string; shareID?: string }): object =>
   ({ Driver: driver, Pool: pool, Device: device, ShareID: share })
 
 export function* validateClaimStatus(claim: ResourceClaim, old: ResourceClaim): Generator<FieldError> {
