@@ -2,7 +2,7 @@
  * Records core/v1 Events in the background (upstream: client-go/tools/record): equal events become one with a count,
  * many that differ only in their message become one combined, and what comes too fast about one object is dropped.
  */
-import type { Env } from '../base/env.ts'
+import type { Clock, Env } from '../base/env.ts'
 import type { Event, ObjectReference } from '../api/generated/types/core-v1.ts'
 import { isStatus, StatusError } from '../api/meta/errors.ts'
 import { events } from '../api/generated/resources.ts'
@@ -35,16 +35,7 @@ export function createEventRecorder(env: Env, client: Client, source: EventSourc
   const queue: Event[] = []
   const dropped = droppedEvents(env, source.component)
   let sending = false
-  let lastTick = ''
-  let sequence = 0
-
-  /** Upstream names events after nanoseconds; the clock here counts milliseconds, so a sequence fills the rest. */
-  function uniqueSuffix(): string {
-    const tick = String(Math.floor(env.clock.now()))
-    sequence = tick === lastTick ? sequence + 1 : 0
-    lastTick = tick
-    return (BigInt(tick) * 1_000_000n + BigInt(sequence)).toString(16)
-  }
+  const uniqueSuffix = eventSuffixes(env.clock)
 
   async function drain(signal: AbortSignal): Promise<void> {
     try {
@@ -68,6 +59,18 @@ export function createEventRecorder(env: Env, client: Client, source: EventSourc
       sending = true
       env.tasks.go(`events of ${source.component}`, drain)
     },
+  }
+}
+
+/** Upstream names events after nanoseconds; the clock here counts milliseconds, so a sequence fills the rest. */
+export function eventSuffixes(clock: Clock): () => string {
+  let lastTick = 0
+  let sequence = 0
+  return () => {
+    const tick = Math.floor(clock.now())
+    sequence = tick === lastTick ? sequence + 1 : 0
+    lastTick = tick
+    return (BigInt(tick) * 1_000_000n + BigInt(sequence)).toString(16)
   }
 }
 

@@ -9,7 +9,7 @@ import { isStatus, StatusError } from '../api/meta/errors.ts'
 import { formatMicroTime } from '../api/meta/time.ts'
 import type { Env } from '../base/env.ts'
 import type { Client } from './client.ts'
-import { type EventSubject, droppedEvents, referenceTo } from './events.ts'
+import { type EventSubject, droppedEvents, eventSuffixes, referenceTo } from './events.ts'
 
 export interface SeriesRecorder {
   /** Never throws and never waits. `action`: what was done or refused ("Binding"); `related`: a second object that takes part. */
@@ -40,18 +40,9 @@ export function createSeriesRecorder(env: Env, client: Client, controller: strin
   const series = new Map<string, Remembered>()
   const queue: Event[] = []
   const dropped = droppedEvents(env, controller)
+  const uniqueSuffix = eventSuffixes(env.clock)
   let writing = 0
   let keeping = false
-  let lastTick = 0
-  let sequence = 0
-
-  /** Upstream names events after nanoseconds; the clock here counts milliseconds, so a sequence fills the rest. */
-  function uniqueSuffix(): string {
-    const tick = Math.floor(env.clock.now())
-    sequence = tick === lastTick ? sequence + 1 : 0
-    lastTick = tick
-    return (BigInt(tick) * 1_000_000n + BigInt(sequence)).toString(16)
-  }
 
   /** The event to write, if any: a new one, or the one that has just become a series. */
   function recorded(event: Event, key: string, now: number): Event | undefined {

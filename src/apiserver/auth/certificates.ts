@@ -7,6 +7,7 @@ import {
 } from 'node:crypto'
 import * as der from '../../base/der.ts'
 import { isSeeded, signEcdsa } from '../../base/ecdsa.ts'
+import { pemText } from '../../api/meta/pem.ts'
 
 export interface CertificatePair {
   /** PEM. */
@@ -103,7 +104,7 @@ function signed(parts: ToSign, key: KeyObject): string {
     parts.publicKey.export({ type: 'spki', format: 'der' }),
     der.explicit(3, der.sequence(...parts.extensions)),
   )
-  return toPem('CERTIFICATE', der.sequence(body, algorithm, der.bits(rsa ? sign('sha256', body, key) : signEcdsa(body, key))))
+  return pemText('CERTIFICATE', der.sequence(body, algorithm, der.bits(rsa ? sign('sha256', body, key) : signEcdsa(body, key))))
 }
 
 function extension(id: string, value: Buffer, critical = false): Buffer {
@@ -137,11 +138,6 @@ function serialNumber({ subject, publicKey, now }: ToSign, key: KeyObject): Buff
     : randomBytes(16)
   bytes[0] = (bytes[0]! & 0x3f) | 0x40
   return bytes
-}
-
-export function toPem(label: string, bytes: Buffer): string {
-  const lines = bytes.toString('base64').match(/.{1,64}/g) ?? []
-  return `-----BEGIN ${label}-----\n${lines.join('\n')}\n-----END ${label}-----\n`
 }
 
 /** A new key pair as PEM. EC keys are made in a millisecond, RSA keys in a few hundred. */

@@ -2,6 +2,7 @@
 import { createHash, createPrivateKey, sign, X509Certificate } from 'node:crypto'
 import * as der from '../../base/der.ts'
 import { signEcdsa } from '../../base/ecdsa.ts'
+import { pemText } from '../../api/meta/pem.ts'
 import type { CertificateRequest } from './request.ts'
 
 export interface SigningOptions {
@@ -64,8 +65,7 @@ export function signRequest(authority: SigningAuthority, request: CertificateReq
     der.explicit(3, der.sequence(...extensions(issuer, request, options.usages))),
   )
   const signature = key.asymmetricKeyType === 'ec' ? signEcdsa(body, key) : sign(key.asymmetricKeyType === 'ed25519' ? null : 'sha256', body, key)
-  const lines = der.sequence(body, algorithm, der.bits(signature)).toString('base64').match(/.{1,64}/g) ?? []
-  return `-----BEGIN CERTIFICATE-----\n${lines.join('\n')}\n-----END CERTIFICATE-----\n`
+  return pemText('CERTIFICATE', der.sequence(body, algorithm, der.bits(signature)))
 }
 
 function extensions(issuer: X509Certificate, request: CertificateRequest, usages: readonly string[]): Buffer[] {

@@ -1,6 +1,7 @@
 /** A request for a certificate (PKCS #10) for a new EC P-256 key. Upstream: client-go/util/cert/csr.go. */
 import { type KeyObject, createPrivateKey, createPublicKey, generateKeyPairSync, sign } from 'node:crypto'
 import * as der from '../../base/der.ts'
+import { pemText } from '../../api/meta/pem.ts'
 
 export interface CertificateSubject {
   readonly commonName: string
@@ -21,9 +22,7 @@ export function certificateRequest(key: string, { commonName, organizations, dns
   const names = [...dnsNames.map((name) => der.implicit(2, Buffer.from(name))), ...ipAddresses.map((ip) => der.implicit(7, der.ipBytes(ip)))]
   const extensions = names.length === 0 ? Buffer.alloc(0) :
     der.sequence(der.oid('1.2.840.113549.1.9.14'), der.set(der.sequence(der.sequence(der.oid('2.5.29.17'), der.octets(der.sequence(...names))))))
-  const whole = signedRequest(createPrivateKey(key), subject, extensions)
-  const lines = whole.toString('base64').match(/.{1,64}/g)!
-  return `-----BEGIN CERTIFICATE REQUEST-----\n${lines.join('\n')}\n-----END CERTIFICATE REQUEST-----\n`
+  return pemText('CERTIFICATE REQUEST', signedRequest(createPrivateKey(key), subject, extensions))
 }
 
 /** DER of a request for any subject, which a key of any kind that certificates know has signed. */

@@ -1,7 +1,7 @@
 /** The life of a pod's certificate: asked for, waited for, held, renewed. Pure. Upstream: pkg/kubelet/podcertificate. */
 import type { PodCertificateRequest } from '../../api/generated/types/certificates-v1beta1.ts'
 import { parseTime } from '../../api/meta/time.ts'
-import { certificatesPem, pemBlocks } from '../volumes/pem.ts'
+import { pemBlocks, pemText } from '../../api/meta/pem.ts'
 
 /** A request that was made and not answered yet. */
 export interface Asked {
@@ -72,7 +72,7 @@ export function withRequest(state: CertificateState, asked: Asked): CertificateS
 function answer(asked: Asked, { metadata, status = {} }: PodCertificateRequest, jitterMs: number): Decision | undefined {
   for (const { type, reason, message } of status.conditions ?? []) {
     if (type === 'Issued') {
-      const chain = certificatesPem(pemBlocks(status.certificateChain ?? ''))
+      const chain = pemBlocks(status.certificateChain ?? '').map(({ bytes }) => pemText('CERTIFICATE', bytes)).join('')
       const refreshAt = (parseTime(status.beginRefreshAt ?? '') ?? 0) + jitterMs
       return { state: { kind: 'held', key: asked.key, chain, refreshAt, notAfter: parseTime(status.notAfter ?? '') ?? 0, told: [], renewal: undefined }, events: [], ask: false }
     }

@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest'
 import type { ClusterTrustBundle } from '../../api/generated/types/certificates-v1beta1.ts'
-import { certificatesPem, pemBlocks } from './pem.ts'
+import { pemBlocks, pemText } from '../../api/meta/pem.ts'
 import { anchorsOf } from './trust-bundles.ts'
 
-const pem = (...texts: string[]) => certificatesPem(texts.map((text) => Buffer.from(text)))
+const pem = (...texts: string[]) => texts.map((text) => pemText('CERTIFICATE', Buffer.from(text))).join('')
 const bundle = (name: string, trustBundle: string, signerName?: string, labels: Record<string, string> = {}): ClusterTrustBundle => ({ metadata: { name, labels }, spec: { trustBundle, ...(signerName === undefined ? {} : { signerName }) } })
 const salt = Buffer.from('salt')
 const bundles = [bundle('plain', `words\n${pem('one', 'two')}`), bundle('s:1', pem('two', 'three'), 'example.com/s', { live: 'yes' }), bundle('s:2', pem('three', 'four'), 'example.com/s', { live: 'no' })]
-const names = (text: string) => pemBlocks(text).map(String).sort()
+const names = (text: string) => pemBlocks(text).map(({ bytes }) => String(bytes)).sort()
 
 describe('the anchors that a projection names', () => {
   test('one bundle by its name, without what stands around its certificates', () => {
@@ -39,5 +39,5 @@ describe('the anchors that a projection names', () => {
 })
 
 test('headers of a block are not its bytes', () => {
-  expect(pemBlocks('-----BEGIN X-----\nA: b\nC: d\n\naGk=\n-----END X-----\n').map(String)).toEqual(['hi'])
+  expect(pemBlocks('-----BEGIN X-----\nA: b\nC: d\n\naGk=\n-----END X-----\n').map(({ bytes }) => String(bytes))).toEqual(['hi'])
 })

@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import type { Env } from '../../base/env.ts'
+import { pemBlocks, pemText } from '../../api/meta/pem.ts'
 import type { ClusterTrustBundleProjection } from '../../api/generated/types/core-v1.ts'
 import type { ClusterTrustBundle } from '../../api/generated/types/certificates-v1beta1.ts'
 import { clusterTrustBundles, clusterTrustBundlesV1Alpha1 } from '../../api/generated/resources.ts'
@@ -12,7 +13,6 @@ import { selectorFromObject } from '../../api/meta/label-selector.ts'
 import type { Resource } from '../../api/meta/object.ts'
 import type { Client } from '../../client/client.ts'
 import { SharedInformer } from '../../client/informer.ts'
-import { certificatesPem, pemBlocks } from './pem.ts'
 
 /** The anchors that a projection names, as PEM. Rejects with upstream's text when there are none and they are not optional. */
 export type TrustAnchors = (source: ClusterTrustBundleProjection) => Promise<string>
@@ -79,7 +79,7 @@ export function anchorsOf(bundles: readonly ClusterTrustBundle[], source: Cluste
 function merged(bundles: readonly ClusterTrustBundle[], salt: Uint8Array): string {
   const anchors = new Map<string, Buffer>()
   for (const { spec } of bundles) {
-    for (const block of pemBlocks(spec.trustBundle)) anchors.set(createHash('sha256').update(salt).update(block).digest('hex'), block)
+    for (const { bytes } of pemBlocks(spec.trustBundle)) anchors.set(createHash('sha256').update(salt).update(bytes).digest('hex'), bytes)
   }
-  return certificatesPem([...anchors].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, block]) => block))
+  return [...anchors].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, bytes]) => pemText('CERTIFICATE', bytes)).join('')
 }

@@ -6,7 +6,7 @@ import { fieldInvalid, fieldTooLong } from '../../../api/meta/field-errors.ts'
 import { byteLength } from '../../../api/meta/go-text.ts'
 import { nameIsDNSSubdomain } from '../../../api/meta/names.ts'
 import { immutable, invalidAll } from '../validation/common.ts'
-import { type PemBlock, pemBlocks } from './pkcs10.ts'
+import { type PemBlock, pemBlocks } from '../../../api/meta/pem.ts'
 import { signerName } from './signer-name.ts'
 
 const maxSize = 1024 * 1024

@@ -1,6 +1,7 @@
 /** Certificate signing requests (PKCS#10) as validation needs them: whose key, and whether its holder signed (Go's crypto/x509). */
 import { type KeyObject, constants, createPublicKey, verify } from 'node:crypto'
 import { children, read } from '../../../base/der.ts'
+import { type PemBlock, pemBlocks } from '../../../api/meta/pem.ts'
 
 export interface SigningRequest {
   readonly key: KeyObject
@@ -13,20 +14,6 @@ export function requestBytes(pem: Buffer): Buffer | { readonly problem: string }
   const block = firstBlock(pem.toString('latin1'))
   return block === undefined || (block.label !== 'CERTIFICATE REQUEST' && block.label !== 'NEW CERTIFICATE REQUEST')
     ? { problem: 'PEM block type must be CERTIFICATE REQUEST' } : block.bytes
-}
-
-export interface PemBlock {
-  readonly label: string
-  readonly hasHeaders: boolean
-  readonly bytes: Buffer
-}
-
-/** Every PEM block of a text, whatever stands between them. */
-export function pemBlocks(text: string): PemBlock[] {
-  return [...text.matchAll(/-----BEGIN ([^\n-]*)-----[ \t]*\r?\n([^]*?)-----END \1-----/g)].map(([, label = '', body = '']) => {
-    const parts = /^((?:[^\n:]+:[^\n]*\n)+)\r?\n([^]*)$/.exec(body)
-    return { label, hasHeaders: parts !== null, bytes: Buffer.from(parts?.[2] ?? body, 'base64') }
-  })
 }
 
 const firstBlock = (text: string): PemBlock | undefined => pemBlocks(text)[0]

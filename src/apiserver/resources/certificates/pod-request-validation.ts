@@ -8,7 +8,8 @@ import { byteLength } from '../../../api/meta/go-text.ts'
 import { validateAnnotations, validateConditions } from '../../../api/meta/metadata-validation.ts'
 import { parseTime } from '../../../api/meta/time.ts'
 import { dnsSubdomain, immutable, semanticEqual } from '../validation/common.ts'
-import { parseSigningRequest, pemBlocks } from './pkcs10.ts'
+import { pemBlocks } from '../../../api/meta/pem.ts'
+import { parseSigningRequest } from './pkcs10.ts'
 import { signerName } from './signer-name.ts'
 
 type Request = PodCertificateRequest

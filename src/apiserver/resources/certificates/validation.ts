@@ -4,7 +4,8 @@ import type { CertificateSigningRequest } from '../../../api/generated/types/cer
 import type { FieldError } from '../../../api/meta/errors.ts'
 import { fieldDuplicate, fieldForbidden, fieldInvalid, fieldNotSupported, fieldRequired, indexPath } from '../../../api/meta/field-errors.ts'
 import { semanticEqual } from '../validation/common.ts'
-import { parseSigningRequest, pemBlocks, requestBytes } from './pkcs10.ts'
+import { pemBlocks } from '../../../api/meta/pem.ts'
+import { parseSigningRequest, requestBytes } from './pkcs10.ts'
 import { signerName } from './signer-name.ts'
 
 type Request = CertificateSigningRequest
