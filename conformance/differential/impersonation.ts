@@ -5,6 +5,7 @@
 import type { OutgoingHttpHeaders } from 'node:http'
 import { jsonEqual } from '../../src/api/meta/json-equal.ts'
 import { type Answer, request } from './client.ts'
+import { grant, until } from './prepare.ts'
 import { type Server, startServers, token } from './servers.ts'
 
 const rule = (apiGroups: string[], resources: string[], verbs: string[], resourceNames?: string[]) => ({ apiGroups, resources, verbs, ...(resourceNames === undefined ? {} : { resourceNames }) })
@@ -36,21 +37,9 @@ const requests: readonly (readonly [method: string, path: string, body?: object]
   ['POST', '/apis/authentication.k8s.io/v1/selfsubjectreviews', review],
 ]
 
-async function grant(server: Server): Promise<void> {
-  const apiGroup = 'rbac.authorization.k8s.io'
-  for (const [name, rules] of Object.entries(rights)) {
-    const binding = { roleRef: { apiGroup, kind: 'ClusterRole', name }, subjects: [{ kind: 'User', name, apiGroup }] }
-    for (const [resource, object] of [['clusterroles', { rules }], ['clusterrolebindings', binding]] as const) {
-      const { code, body } = await request(server.url, token, 'POST', `/apis/${apiGroup}/v1/${resource}`, { metadata: { name }, ...object })
-      if (code !== 201) throw new Error(`${server.name}: ${code} ${JSON.stringify(body)}`)
-    }
-  }
-  // Who is allowed is read from caches, which follow.
-  for (let tries = 0; tries < 100; tries++) {
-    if ((await request(server.url, 'boss', 'GET', '/healthz', undefined, undefined, as('root'))).code === 200) return
-    await new Promise((done) => { setTimeout(done, 100) })
-  }
-  throw new Error(`${server.name}: what was granted does not count`)
+async function prepare(server: Server): Promise<void> {
+  await grant(server, rights)
+  await until(`${server.name}: what was granted does not count`, async () => (await request(server.url, 'boss', 'GET', '/healthz', undefined, undefined, as('root'))).code === 200)
 }
 
 /** Without what each server makes itself. */
@@ -60,7 +49,7 @@ const { ours, theirs, stop } = await startServers(Object.keys(rights))
 let count = 0
 let differences = 0
 try {
-  await Promise.all([grant(ours), grant(theirs)])
+  await Promise.all([prepare(ours), prepare(theirs)])
   for (const user of [token, ...Object.keys(rights)]) {
     for (const [method, path, body] of requests) {
       for (const headers of identities) {

@@ -6,6 +6,7 @@
 import type { OutgoingHttpHeaders } from 'node:http'
 import { request } from './client.ts'
 import { Judge, helpOf } from './judge.ts'
+import { must, until } from './prepare.ts'
 import { type Server, startServers, token } from './servers.ts'
 
 helpOf(`node conformance/differential/nodes.ts
@@ -115,31 +116,20 @@ function* asks(uids: Readonly<Record<string, string>>): Generator<Ask> {
   ]
 }
 
-async function must(server: Server, method: string, path: string, body?: object): Promise<unknown> {
-  const answer = await request(server.url, token, method, path, body)
-  if (answer.code > 201) throw new Error(`${server.name} ${method} ${path}: ${answer.code} ${JSON.stringify(answer.body)}`)
-  return answer.body
-}
-
 /** The objects, and their uids by name; waits until the node's rights count. */
 async function prepare(server: Server): Promise<Record<string, string>> {
   const uids: Record<string, string> = { n3: 'none' }
-  for (let i = 0; ; i++) {
-    const { code } = await request(server.url, token, 'GET', '/api/v1/namespaces/kube-node-lease')
-    if (code === 200 || i > 100) break
-    await new Promise((done) => { setTimeout(done, 100) })
-  }
+  await until(`${server.name}: no namespace for leases`, async () => (await request(server.url, token, 'GET', '/api/v1/namespaces/kube-node-lease')).code === 200)
   for (const [path, object] of world()) {
     if (path.endsWith('/pods')) await request(server.url, token, 'POST', `${within}/serviceaccounts`, { metadata: { name: 'default' } })
     const { metadata } = await must(server, 'POST', path, object) as { metadata: { name: string; uid: string } }
     if (/\/(pods|nodes)$/.test(path)) uids[metadata.name] = metadata.uid
   }
-  for (let i = 0; i < 100; i++) {
-    const codes = await Promise.all([`${within}/secrets/s-n1`, `${within}/pods/p-n1`, '/api/v1/services'].map((path) => request(server.url, token, 'GET', path, undefined, undefined, as('n1'))))
-    if (codes.every(({ code }) => code === 200)) return uids
-    await new Promise((done) => { setTimeout(done, 100) })
-  }
-  throw new Error(`${server.name}: the node's rights do not count`)
+  await until(`${server.name}: the node's rights do not count`, async () => {
+    const answers = await Promise.all([`${within}/secrets/s-n1`, `${within}/pods/p-n1`, '/api/v1/services'].map((path) => request(server.url, token, 'GET', path, undefined, undefined, as('n1'))))
+    return answers.every(({ code }) => code === 200)
+  })
+  return uids
 }
 
 const as = (name: string): OutgoingHttpHeaders => ({ 'impersonate-user': `system:node:${name}`, 'impersonate-group': 'system:nodes' })

@@ -5,7 +5,8 @@
  */
 import { Judge, helpOf } from './judge.ts'
 import { request } from './client.ts'
-import { type Server, startServers, token } from './servers.ts'
+import { grant, must, until } from './prepare.ts'
+import { type Server, startServers } from './servers.ts'
 
 helpOf(`node conformance/differential/writers.ts
 sends writes of users with few rights to upstream's kube-apiserver and to ours and prints where the answers differ.`)
@@ -82,35 +83,19 @@ const writes: readonly Write[] = [
   })),
 ]
 
-async function must(server: Server, method: string, path: string, body: object): Promise<void> {
-  const answer = await request(server.url, token, method, path, body, method === 'PATCH' ? 'application/merge-patch+json' : undefined)
-  if (answer.code > 201) throw new Error(`${server.name} ${method} ${path}: ${answer.code} ${JSON.stringify(answer.body)}`)
-}
-
 /** Rights, and the objects that are there already. */
 async function prepare(server: Server): Promise<void> {
   await must(server, 'POST', '/api/v1/namespaces', { metadata: { name: namespace } })
-  const apiGroup = 'rbac.authorization.k8s.io'
-  for (const [name, rules] of Object.entries(rights)) {
-    await must(server, 'POST', `/apis/${apiGroup}/v1/clusterroles`, { metadata: { name }, rules })
-    await must(server, 'POST', `/apis/${apiGroup}/v1/clusterrolebindings`, { metadata: { name }, roleRef: { apiGroup, kind: 'ClusterRole', name }, subjects: [{ kind: 'User', name, apiGroup }] })
-  }
+  await grant(server, rights)
   for (const [kind, spec] of policies) {
     for (const [i, paramKind] of paramKinds.entries()) await must(server, 'POST', policyPath(kind), { metadata: { name: `stored-${i}` }, spec: { ...spec, paramKind } })
   }
   for (const name of ['free', 'taken', 'reported']) await must(server, 'POST', claimsPath, { metadata: { name }, spec: claimSpec() })
   for (const name of ['taken', 'reported']) await must(server, 'PATCH', `${claimsPath}/${name}/status`, { status: { allocation: allocation('n'), ...(name === 'reported' ? { devices: [{ ...device, data: { a: 1 } }] } : {}) } })
-  await allowed(server)
-}
-
-/** Who may what is read from caches, which follow. */
-async function allowed(server: Server): Promise<void> {
-  for (let tries = 0; tries < 100; tries++) {
+  await until(`${server.name}: what was granted does not count`, async () => {
     const answers = await Promise.all(Object.keys(rights).map((user) => request(server.url, user, 'GET', claimsPath)))
-    if (answers.every(({ code }) => code === 200)) return
-    await new Promise((done) => { setTimeout(done, 100) })
-  }
-  throw new Error(`${server.name}: what was granted does not count`)
+    return answers.every(({ code }) => code === 200)
+  })
 }
 
 const { ours, theirs, stop } = await startServers(Object.keys(rights))

@@ -5,7 +5,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { etcdMissing, etcdProgram, freePort } from './storage/etcd/testing.ts'
+import { freePort } from '../client/testing/free-port.ts'
+import { etcdMissing, etcdProgram } from './storage/etcd/testing.ts'
 import { type TestApiServer, startTestServer } from './testing.ts'
 
 interface Member {
@@ -15,7 +16,7 @@ interface Member {
 }
 
 async function startMembers(folder: string): Promise<Member[]> {
-  const ports = await Promise.all(Array.from({ length: 6 }, freePort))
+  const ports = await Promise.all(Array.from({ length: 6 }, () => freePort()))
   const peers = [0, 1, 2].map((i) => `http://127.0.0.1:${ports[i]}`)
   return [0, 1, 2].map((i) => {
     const endpoint = `http://127.0.0.1:${ports[3 + i]}`

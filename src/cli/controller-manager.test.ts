@@ -1,9 +1,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import https from 'node:https'
-import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
+import { freePort } from '../client/testing/free-port.ts'
 import { createManualEnv } from '../client/testing/manual-env.ts'
 import { type Flag, parseFlags } from './command.ts'
 import { command, controllerManagerOptions } from './controller-manager.ts'
@@ -114,11 +114,3 @@ test('health is open to all, metrics only to those who are known', async () => {
     await server.close()
   }
 })
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
-  const { port } = server.address() as AddressInfo
-  await new Promise((done) => server.close(done))
-  return port
-}

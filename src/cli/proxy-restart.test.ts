@@ -1,7 +1,6 @@
 /** The program `coxswain proxy` in a network namespace, under an API server outside it: killed and started again under traffic. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -9,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { endpointSlices, namespaces, nodes, services } from '../api/generated/resources.ts'
 import { createSystemEnv } from '../base/real/env.ts'
 import type { Client } from '../client/client.ts'
+import { freePort } from '../client/testing/free-port.ts'
 import { kubeconfigText } from '../cluster/pki/kubeconfig.ts'
 import { flowWorld, podPort } from '../proxy/testing/flows.ts'
 import { type World, startWorld, whyNoKernel } from '../proxy/testing/kernel.ts'
@@ -51,7 +51,7 @@ describe.skipIf(reason !== undefined)(`the proxy's process${reason === undefined
     ip('link', 'add', link, 'type', 'bridge')
     ip('address', 'add', `${outside}/24`, 'dev', link)
     ip('link', 'set', link, 'up')
-    const port = await freePort()
+    const port = await freePort(outside)
     const certs = join(dir, 'certs')
     start(['apiserver', '--data-dir', join(dir, 'data'), '--secure-port', String(port), '--bind-address', outside, '--advertise-address', outside, '--cert-dir', certs])
     const read = (name: string) => readFileSync(join(certs, name), 'utf8')
@@ -150,15 +150,4 @@ async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
     }
     await sleep(50)
   }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, outside, () => {
-      const { port } = server.address() as { port: number }
-      server.close(() => resolve(port))
-    })
-  })
 }

@@ -1,7 +1,6 @@
 /** The programs as envtest (controller-runtime) starts them: its flags, its certificates, its questions after their health. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
@@ -10,6 +9,7 @@ import { namespaces, nodes } from '../api/generated/resources.ts'
 import { systemClock } from '../base/real/env.ts'
 import { parseYaml } from '../api/codec/yaml.ts'
 import { createHttpClient } from '../client/http/transport.ts'
+import { freePort } from '../client/testing/free-port.ts'
 import { parseKubeconfig } from '../client/kubeconfig.ts'
 import { kubeconfigText } from '../cluster/pki/kubeconfig.ts'
 
@@ -21,13 +21,6 @@ afterAll(async () => {
     child.kill('SIGTERM')
   })))
   rmSync(dir, { recursive: true, force: true })
-})
-
-const freePort = (): Promise<number> => new Promise((done) => {
-  const server = createServer().listen(0, '127.0.0.1', () => {
-    const { port } = server.address() as { port: number }
-    server.close(() => done(port))
-  })
 })
 
 async function until<T>(ask: () => Promise<T>): Promise<T> {

@@ -2,7 +2,6 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import http from 'node:http'
 import https from 'node:https'
-import net, { type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -10,6 +9,7 @@ import { clusterRoleBindings, clusterRoles, pods, serviceAccounts } from '../api
 import type { Resource } from '../api/meta/object.ts'
 import { issueCertificate } from '../apiserver/auth/certificates.ts'
 import { createLogger, createSystemEnv } from '../base/real/env.ts'
+import { freePort } from '../client/testing/free-port.ts'
 import { createFakeCri } from '../kubelet/cri/fake.ts'
 import { createKubelet } from '../kubelet/kubelet.ts'
 import { createTestHost } from '../kubelet/testing/host.ts'
@@ -25,14 +25,6 @@ let readOnlyPort: number
 const authorities = createAuthorities(new Date())
 const admin = issueCertificate(authorities.ca, { commonName: 'admin', organizations: ['system:masters'], usages: ['client'], now: new Date(), days: 1 })
 const nobody = issueCertificate(authorities.ca, { commonName: 'nobody', usages: ['client'], now: new Date(), days: 1 })
-
-function freePort(): Promise<number> {
-  const server = net.createServer()
-  return new Promise((resolve) => server.listen(0, '127.0.0.1', () => {
-    const { port: free } = server.address() as AddressInfo
-    server.close(() => resolve(free))
-  }))
-}
 
 interface Answer {
   readonly status: number

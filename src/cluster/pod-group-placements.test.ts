@@ -1,24 +1,16 @@
 /** Groups with a topology constraint against an API server of this process: all of their pods in one zone. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { featureGates } from '../api/generated/feature-gates.ts'
 import { nodes, podGroups, pods } from '../api/generated/resources.ts'
 import type { Pod } from '../api/generated/types/core-v1.ts'
 import type { PodGroup } from '../api/generated/types/scheduling-v1alpha2.ts'
 import { findCondition } from '../api/meta/conditions.ts'
-import { createLogger, createSystemEnv } from '../base/real/env.ts'
-import { createScheduler } from '../scheduler/scheduler.ts'
-import { type ControlPlane, startControlPlane } from './control-plane.ts'
+import type { ControlPlane } from './control-plane.ts'
+import { startGroupPlane } from './testing/group-plane.ts'
 
 let plane: ControlPlane
-const features = { GenericWorkload: true, GangScheduling: true, TopologyAwareWorkloadScheduling: true }
 
 beforeAll(async () => {
-  const env = createSystemEnv({ log: createLogger({ level: 'error', write: () => undefined }) })
-  plane = await startControlPlane(env, { apiserver: {
-      feature: (name) => name in features || (featureGates[name]?.default ?? false), runtimeConfig: { 'api/all': true },
-      admissionPlugins: { disable: ['ServiceAccount', 'TaintNodesByCondition'] },
-    }, scheduler: false, controllers: false })
-  await plane.add(createScheduler(env, plane.client('system:kube-scheduler'), { features }))
+  plane = await startGroupPlane({ GenericWorkload: true, GangScheduling: true, TopologyAwareWorkloadScheduling: true })
   for (const [name, zone, cpu] of [['a', 'x', '2'], ['b', 'y', '2'], ['c', 'y', '2'], ['d', undefined, '9']] as const) {
     const capacity = { cpu, memory: '4Gi', pods: '20' }
     await plane.server.client.create(nodes, { apiVersion: 'v1', kind: 'Node', metadata: { name, labels: zone === undefined ? {} : { zone } }, status: { allocatable: capacity, capacity } })

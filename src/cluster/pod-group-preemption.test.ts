@@ -1,25 +1,17 @@
 /** A pod group that makes room for itself as a whole, against an API server of this process. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { featureGates } from '../api/generated/feature-gates.ts'
 import { eventsV1, nodes, podGroups, pods, priorityClasses } from '../api/generated/resources.ts'
 import type { Pod } from '../api/generated/types/core-v1.ts'
 import type { PodGroup } from '../api/generated/types/scheduling-v1alpha2.ts'
 import { findCondition } from '../api/meta/conditions.ts'
 import { isStatus } from '../api/meta/errors.ts'
-import { createLogger, createSystemEnv } from '../base/real/env.ts'
-import { createScheduler } from '../scheduler/scheduler.ts'
-import { type ControlPlane, startControlPlane } from './control-plane.ts'
+import type { ControlPlane } from './control-plane.ts'
+import { startGroupPlane } from './testing/group-plane.ts'
 
 let plane: ControlPlane
-const features = { GenericWorkload: true, GangScheduling: true, WorkloadAwarePreemption: true }
 
 beforeAll(async () => {
-  const env = createSystemEnv({ log: createLogger({ level: 'error', write: () => undefined }) })
-  plane = await startControlPlane(env, { apiserver: {
-      feature: (name) => name in features || (featureGates[name]?.default ?? false), runtimeConfig: { 'api/all': true },
-      admissionPlugins: { disable: ['ServiceAccount', 'TaintNodesByCondition'] },
-    }, scheduler: false, controllers: false })
-  await plane.add(createScheduler(env, plane.client('system:kube-scheduler'), { features }))
+  plane = await startGroupPlane({ GenericWorkload: true, GangScheduling: true, WorkloadAwarePreemption: true })
   const { client } = plane.server
   for (const [name, value] of [['low', 10], ['high', 1000]] as const) {
     await client.create(priorityClasses, { apiVersion: 'scheduling.k8s.io/v1', kind: 'PriorityClass', metadata: { name }, value })

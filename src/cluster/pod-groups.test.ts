@@ -1,16 +1,13 @@
 /** Gangs against an API server of this process: all of them or none. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { featureGates } from '../api/generated/feature-gates.ts'
 import { nodes, podGroups, pods } from '../api/generated/resources.ts'
 import type { Pod } from '../api/generated/types/core-v1.ts'
 import type { PodGroup } from '../api/generated/types/scheduling-v1alpha2.ts'
 import { findCondition } from '../api/meta/conditions.ts'
-import { createLogger, createSystemEnv } from '../base/real/env.ts'
-import { createScheduler } from '../scheduler/scheduler.ts'
-import { type ControlPlane, startControlPlane } from './control-plane.ts'
+import type { ControlPlane } from './control-plane.ts'
+import { startGroupPlane } from './testing/group-plane.ts'
 
 let plane: ControlPlane
-const features = { GenericWorkload: true, GangScheduling: true }
 
 const group = (name: string, schedulingPolicy: PodGroup['spec']['schedulingPolicy']): PodGroup => ({
   apiVersion: 'scheduling.k8s.io/v1alpha2', kind: 'PodGroup', metadata: { name, namespace: 'default' }, spec: { schedulingPolicy },
@@ -22,12 +19,7 @@ const pod = (name: string, podGroupName: string | undefined, cpu = '1'): Pod => 
 })
 
 beforeAll(async () => {
-  const env = createSystemEnv({ log: createLogger({ level: 'error', write: () => undefined }) })
-  plane = await startControlPlane(env, { apiserver: {
-      feature: (name) => name in features || (featureGates[name]?.default ?? false), runtimeConfig: { 'api/all': true },
-      admissionPlugins: { disable: ['ServiceAccount', 'TaintNodesByCondition'] },
-    }, scheduler: false, controllers: false })
-  await plane.add(createScheduler(env, plane.client('system:kube-scheduler'), { features }))
+  plane = await startGroupPlane({ GenericWorkload: true, GangScheduling: true })
   const capacity = { cpu: '2', memory: '4Gi', pods: '20' }
   for (const name of ['a', 'b']) {
     await plane.server.client.create(nodes, { apiVersion: 'v1', kind: 'Node', metadata: { name, labels: { 'kubernetes.io/hostname': name } }, status: { allocatable: capacity, capacity } })

@@ -2,13 +2,9 @@ import { expect, test } from 'vitest'
 import {
   endpoints, endpointSlices, jobs, nodes, persistentVolumeClaims, pods, resourcePoolStatusRequests, services, storageClasses,
 } from '../api/generated/resources.ts'
-import { createTestCluster, type TestCluster } from './testing/cluster.ts'
+import { createTestCluster, metricsOf } from './testing/cluster.ts'
 
 const named = (name: string) => ({ name, namespace: 'default' })
-const reader = (cluster: TestCluster) => {
-  const text = cluster.env.metrics.render()
-  return (series: string): number => Number(text.split('\n').find((line) => line.startsWith(`${series} `))?.split(' ').at(-1))
-}
 
 test('jobs: indexes, failure policies, finalizers, managers from outside', async () => {
   // The pod of index 1 fails once with a code that the policy ignores and once with another.
@@ -37,7 +33,7 @@ test('jobs: indexes, failure policies, finalizers, managers from outside', async
   // What another controller manages is left alone altogether.
   expect((await cluster.list(pods)).filter(({ metadata }) => metadata.labels?.['job-name'] === 'theirs')).toEqual([])
   expect((await cluster.get(jobs, 'theirs'))?.status ?? {}).toEqual({})
-  const value = reader(cluster)
+  const value = metricsOf(cluster)
   expect(value('job_controller_job_finished_indexes_total{status="succeeded",backoffLimit="global"}')).toBe(3)
   expect(value('job_controller_pod_failures_handled_by_failure_policy_total{action="Ignore"}')).toBe(1)
   expect(value('job_controller_pod_failures_handled_by_failure_policy_total{action="Count"}')).toBe(1)
@@ -63,7 +59,7 @@ test('endpoints: what is added, taken away and written, of services and of mirro
   await cluster.client.patch(endpoints, named('byhand'), 'merge', { subsets: [{ addresses: [{ ip: '192.0.2.3' }], ports }] })
   await cluster.until('both are shorter', async () => (await cluster.list(endpointSlices)).every((slice) => slice.endpoints?.length === 1))
   await cluster.advance(2_000)
-  const value = reader(cluster)
+  const value = metricsOf(cluster)
   const ours = 'endpoint_slice_controller_'
   const mirror = 'endpoint_slice_mirroring_controller_'
   expect(value(`${mirror}endpoints_added_per_sync_sum`)).toBe(3)
@@ -83,7 +79,7 @@ test('endpoints: what is added, taken away and written, of services and of mirro
   // The services go: nothing of them is counted any longer.
   for (const name of ['web', 'byhand']) await cluster.client.delete(services, named(name))
   await cluster.advance(2_000)
-  expect(reader(cluster)(`${mirror}endpoints_desired`)).toBe(0)
+  expect(metricsOf(cluster)(`${mirror}endpoints_desired`)).toBe(0)
   await cluster.stop()
 })
 
@@ -108,7 +104,7 @@ test('node ranges, trust bundles, pools of devices, storage classes given later,
   })
   await cluster.until('the claim has the class', async () => (await cluster.get(persistentVolumeClaims, 'early'))?.spec?.storageClassName === 'usual')
   await cluster.advance(6_000)
-  const value = reader(cluster)
+  const value = metricsOf(cluster)
   expect(value('node_ipam_controller_cidrset_allocation_tries_per_request_count{clusterCIDR="10.0.0.0/16"}')).toBe(1)
   expect(value('retroactive_storageclass_total')).toBe(1)
   expect(value('retroactive_storageclass_errors_total')).toBe(0)

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { cronJobs, jobs, namespaces, persistentVolumeClaims, pods, replicaSets, statefulSets } from '../api/generated/resources.ts'
 import { controllers } from './index.ts'
 import { queueNames } from './queue-names.ts'
-import { createTestCluster } from './testing/cluster.ts'
+import { createTestCluster, metricsOf } from './testing/cluster.ts'
 
 test('queues are called as upstream calls them, each of a controller that there is', () => {
   const names = new Set(controllers.flatMap(({ name, keyed }) => [name, keyed?.({ rootCA: 'x', clusterSigningCert: '', clusterSigningKey: '' }, undefined as never)?.name]))
@@ -32,8 +32,7 @@ test('controllers count what they do under upstream\'s names', async () => {
   await cluster.until('the job is gone', async () => (await cluster.get(jobs, 'once')) === undefined)
   await cluster.advance(61_000)
   expect(await cluster.list(persistentVolumeClaims)).toHaveLength(1)
-  const text = cluster.env.metrics.render()
-  const value = (series: string): number => Number(text.split('\n').find((line) => line.startsWith(`${series} `))?.split(' ').at(-1))
+  const value = metricsOf(cluster)
   expect(value('job_controller_jobs_finished_total{completion_mode="NonIndexed",result="succeeded",reason="CompletionsReached"}')).toBe(1)
   expect(value('job_controller_job_pods_finished_total{completion_mode="NonIndexed",result="succeeded"}')).toBe(2)
   expect(value('job_controller_job_pods_creation_total{reason="new",status="succeeded"}')).toBeGreaterThanOrEqual(2)

@@ -1,9 +1,9 @@
-import { createServer, type AddressInfo } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { endpointSlices, nodes, serviceCIDRs, services } from '../api/generated/resources.ts'
 import type { Node } from '../api/generated/types/core-v1.ts'
 import type { Component } from '../base/env.ts'
 import type { Client } from '../client/client.ts'
+import { freePort } from '../client/testing/free-port.ts'
 import { type ManualEnv, createManualEnv, settle } from '../client/testing/manual-env.ts'
 import type { Family } from './addresses.ts'
 import type { RuleBackend, SyncWork } from './backend.ts'
@@ -51,14 +51,6 @@ afterEach(async () => {
   await env.clock.advance(60_000)
   await stopped
 })
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
-  const { port } = server.address() as AddressInfo
-  await new Promise((done) => server.close(done))
-  return port
-}
 
 async function start(options: Partial<ProxyOptions> = {}, families: Family[] = ['IPv4']) {
   env = createManualEnv()

@@ -174,3 +174,9 @@ function nodeFor(pod: Pod): string {
   const terms = pod.spec?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms ?? []
   return terms.flatMap(({ matchFields = [] }) => matchFields.flatMap(({ values = [] }) => values))[0] ?? 'node-1'
 }
+
+/** What is counted at this moment, by series ("name{label="x"}"); NaN for one that is not there. */
+export function metricsOf(cluster: TestCluster): (series: string) => number {
+  const text = cluster.env.metrics.render()
+  return (series) => Number(text.split('\n').find((line) => line.startsWith(`${series} `))?.split(' ').at(-1))
+}

@@ -2,11 +2,10 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { systemClock } from '../../../base/real/env.ts'
+import { freePort } from '../../../client/testing/free-port.ts'
 import { openEtcdStore } from './etcd.ts'
 
 export interface TestEtcd {
@@ -53,13 +52,4 @@ export async function startTestEtcd(more: readonly string[] = []): Promise<TestE
       rmSync(folder, { recursive: true, force: true })
     },
   }
-}
-
-/** A port of 127.0.0.1 that nobody listens on. */
-export async function freePort(): Promise<number> {
-  const socket = createServer().listen(0, '127.0.0.1')
-  await once(socket, 'listening')
-  const { port } = socket.address() as AddressInfo
-  socket.close()
-  return port
 }
